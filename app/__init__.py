@@ -1,0 +1,44 @@
+"""Yimei 医美: a business system for aesthetic-medicine hospitals and their branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def create_app(**settings: Any) -> Flask:
+    """Make the application: bind extensions, import models, register views; nothing else.
+
+    ``settings`` override what the environment says. Runs no SQL.
+    """
+    from flask import Flask
+    from flask_appbuilder import AppBuilder
+
+    import config
+    from app import keyring, views
+    from app.extensions import bootstrap, csrf, db, migrate
+    from app.models.base import refuse_undeclared
+    from app.panel import frame, web
+    from app.panel.person import name_for_database
+    from app.unit import provide_actor
+    from app.views.home import HomeView
+
+    app = Flask(__name__)
+    app.config.from_mapping(config.from_environment())
+    app.config.from_mapping(settings)
+    keyring.configure(app.config["ENCRYPTION_KEYS"], app.config["HASH_KEY"])
+    db.init_app(app)
+    migrate.init_app(app, db)
+    csrf.init_app(app)
+    bootstrap.init_app(app)
+    provide_actor(name_for_database)
+    web.install(app)
+    frame.install(app)
+    with app.app_context():
+        appbuilder = AppBuilder(indexview=HomeView)
+        appbuilder.init_app(app, db.session)
+        views.register(appbuilder)
+        refuse_undeclared()
+    return app

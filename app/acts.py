@@ -1,0 +1,145 @@
+"""The registry of acts: what a person may do to a record, in which state, with which inputs, to which state.
+
+One declaration on a service function is all; the button, the dialog, the REST call, the permission, the
+history entry, the catalogue and the generated tests read it from here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wtforms import Form
+
+if TYPE_CHECKING:
+    from app.actors import Actor
+
+#: Says, from the record and the actor alone (no SQL), why an act may not be done now; None if it may.
+Guard = Callable[[Any, "Actor"], object | None]
+
+
+class Nothing(Form):
+    """The form of an act that asks nothing."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an act made beside changing its record.
+
+    ``result``: another record that it made (the new slip of a redo). ``shown``: a value shown once and never
+    stored, such as a revealed number. ``notice``: a sentence to tell. ``paper``: the form to print next.
+    """
+
+    result: Any = None
+    shown: str | None = None
+    notice: object | None = None
+    paper: str | None = None
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act of one table. ``moves`` maps each state it may start from to the state it leads to.
+
+    ``moves`` is None for documents without states. ``creates`` acts make a record and start from none;
+    ``starts_from`` maps other tables to {input: column}, so that their pages offer the act prefilled; ``prefill``
+    names the inputs that begin as the record has them. ``by_system`` acts are the house's alone. ``main`` acts
+    that make a record stand at the head of lists and of the workbench.
+    """
+
+    table: str
+    name: str
+    label: object
+    function: Callable[..., Any]
+    form: type[Form] = Nothing
+    moves: Mapping[Any, Any] | None = None
+    creates: bool = False
+    guard: Guard | None = None
+    icon: str = "lightning"
+    tone: str = "quiet"
+    consequence: object = ""
+    starts_from: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    permission_name: str = ""
+    by_system: bool = False
+    main: bool = False
+    prefill: tuple[str, ...] = ()
+
+    @property
+    def permission(self) -> str:
+        return f"can_{self.permission_name or self.name}"
+
+    @property
+    def key(self) -> str:
+        return f"{self.table}.{self.name}"
+
+    def starts_in(self, state: Any) -> bool:
+        """Say whether the state allows the act; documents without states always do."""
+        return self.moves is None or state in self.moves
+
+
+class Registry:
+    """Acts by table and name, in the order of their declaration."""
+
+    def __init__(self) -> None:
+        self._acts: dict[str, dict[str, Act]] = {}
+
+    def add(self, act: Act) -> None:
+        """Register an act; refuses a second one of the same name and a signature that its form does not fill."""
+        of_table = self._acts.setdefault(act.table, {})
+        if act.name in of_table:
+            raise ValueError(f"act {act.key} is declared twice")
+        _check_signature(act)
+        of_table[act.name] = act
+
+    def remove(self, table: str) -> None:
+        """Forget the acts of a table; for throw-away documents of tests."""
+        self._acts.pop(table, None)
+
+    def of(self, table: str) -> tuple[Act, ...]:
+        return tuple(self._acts.get(table, {}).values())
+
+    def find(self, table: str, name: str) -> Act | None:
+        return self._acts.get(table, {}).get(name)
+
+    def starting_from(self, table: str) -> tuple[Act, ...]:
+        """Return the creating acts that the records of a table offer, prefilled."""
+        return tuple(act for act in self if table in act.starts_from)
+
+    def __iter__(self) -> Iterator[Act]:
+        for acts in list(self._acts.values()):
+            yield from acts.values()
+
+
+REGISTRY = Registry()
+
+
+def act(model: Any, name: str, label: object, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a service function as an act of ``model``.
+
+    The function is told ``(session, record, *, <inputs>, by, at)``, a creating act ``(session, *, <inputs>,
+    by, at)``; the inputs are the form's fields by name. The machinery has locked the record, checked scope,
+    right, state and guard, and moved the state before it is called; what it raises undoes all of that.
+    """
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        REGISTRY.add(Act(table=model.__tablename__, name=name, label=label, function=function, **declared))
+        return function
+
+    return declare
+
+
+def _check_signature(act: Act) -> None:
+    parameters = inspect.signature(act.function).parameters
+    named = {p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY} - {"by", "at"}
+    fields = {name for name, _ in getattr(act.form, "_unbound_fields", None) or _declared_fields(act.form)}
+    if named != fields:
+        raise ValueError(f"act {act.key}: the form asks {sorted(fields)}, the function takes {sorted(named)}")
+    positional = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    expected = 1 if act.creates else 2
+    if len(positional) != expected or not {"by", "at"} <= set(parameters):
+        raise ValueError(f"act {act.key}: the signature is (session{'' if act.creates else ', record'}, *, …, by, at)")
+
+
+def _declared_fields(form: type[Form]) -> list[tuple[str, Any]]:
+    return [(name, getattr(form, name)) for name in dir(form) if hasattr(getattr(form, name), "_formfield")]

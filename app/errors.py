@@ -1,0 +1,45 @@
+"""How the house says no: each refusal carries a sentence that its reader understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Refusal(Exception):
+    """An act that a rule forbids just now. Answered 409, shown beside what caused it.
+
+    ``field`` names the input that caused it, where there is one.
+    """
+
+    def __init__(self, sentence: object, *, field: str | None = None) -> None:
+        super().__init__(str(sentence))
+        self.sentence = str(sentence)
+        self.field = field
+
+
+class IllegalMove(Refusal):
+    """A state that does not lead where the act wants to go."""
+
+
+class KeyReused(Refusal):
+    """A request key that already stands for other inputs."""
+
+
+class Stale(Refusal):
+    """A record that somebody else changed since it was read."""
+
+
+class InvalidInput(Exception):
+    """Inputs that are missing or malformed. Answered 422; ``errors`` maps field to sentences."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__("; ".join(f"{name}: {' '.join(said)}" for name, said in errors.items()))
+        self.errors = {name: [str(sentence) for sentence in said] for name, said in errors.items()}
+
+
+class NotPermitted(Exception):
+    """A person whose roles do not include this. Answered 403."""
+
+
+class OutOfScope(Exception):
+    """A record that is absent, or that this person may not know of: the two look the same. Answered 404."""

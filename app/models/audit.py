@@ -1,0 +1,177 @@
+"""What happened: acts that ran, sensitive values that were looked at, notices to people, jobs, stored reports."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.base import Base, Instant, Scope, col
+from app.models.hr import Branch, Employee
+from app.words import _l
+
+
+class ActRun(Base):
+    """One act that ran: the history entry of its record, and the answer to the same request key.
+
+    ``occurred_at`` is the act's own clock, ``at`` the database's. Inputs of sensitive fields are stored masked;
+    ``inputs_hash`` is keyed, so that numbers cannot be guessed from it.
+    """
+
+    __tablename__ = "act_run"
+    TITLE, TITLES = _l("History entry"), _l("History")
+    SCOPE = Scope(branch="branch_id")
+    __table_args__ = (
+        UniqueConstraint("actor", "request_key"),
+        Index("ix_act_run_record", "table_name", "record_id", "id"),
+        Index("ix_act_run_result", "result_table", "result_id"),
+    )
+
+    actor: Mapped[str] = mapped_column(String(200), info=col(_l("By")))
+    request_key: Mapped[str] = mapped_column(String(80))
+    table_name: Mapped[str] = mapped_column(String(80), info=col(_l("Table")))
+    record_id: Mapped[int | None] = mapped_column(BigInteger)
+    act: Mapped[str] = mapped_column(String(80), info=col(_l("Act")))
+    from_state: Mapped[str | None] = mapped_column(String(40))
+    to_state: Mapped[str | None] = mapped_column(String(40))
+    inputs: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'::jsonb"))
+    inputs_hash: Mapped[str] = mapped_column(String(64))
+    result_table: Mapped[str | None] = mapped_column(String(80))
+    result_id: Mapped[int | None] = mapped_column(BigInteger)
+    notice: Mapped[str | None] = mapped_column()
+    paper: Mapped[str | None] = mapped_column(String(80))
+    employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Employee")))
+    branch_id: Mapped[int | None] = mapped_column(ForeignKey("branch.id"))
+    occurred_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("When")))
+    at: Mapped[datetime] = mapped_column(Instant, server_default=func.clock_timestamp())
+
+    employee: Mapped[Employee | None] = relationship(lazy="select")
+
+
+class SensitiveViewLog(Base):
+    """Somebody looked at a masked value, and why. R-2.1.1-4."""
+
+    __tablename__ = "sensitive_view_log"
+    TITLE, TITLES = _l("Look at a masked value"), _l("Looks at masked values")
+    SCOPE = Scope(branch="branch_id")
+
+    at: Mapped[datetime] = mapped_column(Instant, server_default=func.clock_timestamp(), info=col(_l("When")))
+    actor: Mapped[str] = mapped_column(String(200), info=col(_l("By")))
+    employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Employee")))
+    branch_id: Mapped[int | None] = mapped_column(ForeignKey("branch.id"), info=col(_l("Branch")))
+    table_name: Mapped[str] = mapped_column(String(80), info=col(_l("Table")))
+    record_id: Mapped[int] = mapped_column(BigInteger, info=col(_l("Record")))
+    field: Mapped[str] = mapped_column(String(80), info=col(_l("Field")))
+    reason: Mapped[str] = mapped_column(info=col(_l("Reason")))
+
+    employee: Mapped[Employee | None] = relationship(lazy="select")
+
+
+class Notice(Base):
+    """A message to an employee: its kind names the sentence, its facts fill it in the reader's language."""
+
+    __tablename__ = "notice"
+    TITLE, TITLES = _l("Notice"), _l("Notices")
+    SCOPE = Scope(own=("employee_id",))
+    __table_args__ = (
+        Index("ix_notice_unread", "employee_id", postgresql_where=text("read_at IS NULL")),
+        Index("ix_notice_employee_id_id", "employee_id", "id"),
+    )
+
+    employee_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), info=col(_l("Employee")))
+    kind: Mapped[str] = mapped_column(String(40))
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'::jsonb"))
+    table_name: Mapped[str | None] = mapped_column(String(80))
+    record_id: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now(), info=col(_l("When")))
+    read_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Read")))
+
+    def __str__(self) -> str:
+        return str(self.facts.get("slip") or self.facts.get("new") or self.kind)
+
+
+class JobRun(Base):
+    """One slot of a job: done, or failed so often. The row of a finished slot and its effect commit together."""
+
+    __tablename__ = "job_run"
+    TITLE, TITLES = _l("Job run"), _l("Job runs")
+    SCOPE = Scope(shared=True)
+    __table_args__ = (
+        UniqueConstraint("job", "slot"),
+        CheckConstraint("(ended_at IS NULL) = (error IS NOT NULL)", name="done_or_failed"),
+    )
+
+    job: Mapped[str] = mapped_column(String(80), info=col(_l("Job"), search=True))
+    slot: Mapped[str] = mapped_column(String(80), info=col(_l("Slot"), search=True))
+    attempts: Mapped[int] = mapped_column(default=1, server_default="1", info=col(_l("Attempts")))
+    started_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Started")))
+    ended_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Ended")))
+    host: Mapped[str] = mapped_column(String(120), info=col(_l("Machine")))
+    summary: Mapped[str | None] = mapped_column(info=col(_l("Result")))
+    error: Mapped[str | None] = mapped_column(info=col(_l("Error")))
+
+    def __str__(self) -> str:
+        return f"{self.job} {self.slot}"
+
+
+class JobHeartbeat(Base):
+    """A scheduler's sign of life."""
+
+    __tablename__ = "job_heartbeat"
+    TITLE, TITLES = _l("Scheduler"), _l("Schedulers")
+    SCOPE = Scope(shared=True)
+    __table_args__ = (UniqueConstraint("host", "pid"),)
+
+    host: Mapped[str] = mapped_column(String(120), info=col(_l("Machine")))
+    pid: Mapped[int] = mapped_column(info=col(_l("Process")))
+    started_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now(), info=col(_l("Started")))
+    beat_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Last sign of life")))
+
+
+class ReportRun(Base):
+    """A report as it was: parameters and facts, opened again unchanged."""
+
+    __tablename__ = "report_run"
+    TITLE, TITLES = _l("Stored report"), _l("Stored reports")
+    SCOPE = Scope(branch="branch_id")
+    __table_args__ = (
+        Index("ix_report_run_report_branch_day", "report", "branch_id", "business_on"),
+        Index(
+            "uq_report_run_scheduled",
+            "report",
+            "branch_id",
+            "business_on",
+            unique=True,
+            postgresql_where=text("made_by_job IS NOT NULL"),
+        ),
+    )
+
+    report: Mapped[str] = mapped_column(String(80), info=col(_l("Report"), search=True))
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"), info=col(_l("Branch")))
+    business_on: Mapped[date] = mapped_column(info=col(_l("Business day")))
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    made_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Made")))
+    made_by: Mapped[str] = mapped_column(String(200), info=col(_l("By")))
+    employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Made by")))
+    made_by_job: Mapped[str | None] = mapped_column(String(80), info=col(_l("Job")))
+
+    branch: Mapped[Branch] = relationship(lazy="select")
+    employee: Mapped[Employee | None] = relationship(lazy="select")
+
+    def __str__(self) -> str:
+        return f"{self.report} {self.business_on.isoformat()}"
+
+
+class DemoState(Base):
+    """The demo's anchor day, so that loading it again, tomorrow too, changes nothing."""
+
+    __tablename__ = "demo_state"
+    TITLE, TITLES = _l("Demo data"), _l("Demo data")
+    SCOPE = Scope(shared=True)
+
+    anchor_on: Mapped[date] = mapped_column()
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -1,0 +1,1 @@
+"""What an operator does: start, stop, migrate, look after. Stands on top of everything else."""

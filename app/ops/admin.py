@@ -1,0 +1,67 @@
+"""Make an administrator's account, and be sure that it was made."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import sys
+
+from flask import Flask
+
+from app.unit import acting_as
+
+SHORTEST_PASSWORD = 12
+LOGIN_NAME = re.compile(r"[a-z][a-z0-9_.-]{2,63}")
+
+
+class NotCreated(Exception):
+    """The account was not made; the message says why."""
+
+
+def create(app: Flask, username: str | None, email: str | None) -> str:
+    """Make an account with the administrator's role and return a sentence about it.
+
+    Name and password come from the arguments, YIMEI_ADMIN_USERNAME and YIMEI_ADMIN_PASSWORD, the keyboard, or (the
+    password) one line of standard input. Refuses a malformed or taken name, a short password, a missing role. Reads
+    the account back, since the framework answers a failed write with nothing but False.
+    """
+    username = (username or os.environ.get("YIMEI_ADMIN_USERNAME") or _asked("Login name: ")).strip()
+    if not LOGIN_NAME.fullmatch(username):
+        raise NotCreated(f"{username!r} is no login name: 3 to 64 of a-z, 0-9, _ . - and a letter first.")
+    password = os.environ.get("YIMEI_ADMIN_PASSWORD") or _asked_password()
+    if len(password) < SHORTEST_PASSWORD:
+        raise NotCreated(f"The password has {len(password)} characters; it needs {SHORTEST_PASSWORD} or more.")
+    with app.app_context(), acting_as("house:create-admin"):
+        _add(app, username, email or f"{username}@localhost.localdomain", password)
+    return f"The administrator {username} can log in now."
+
+
+def _add(app: Flask, username: str, email: str, password: str) -> None:
+    manager = app.appbuilder.sm  # type: ignore[attr-defined]
+    role = manager.find_role(app.config["AUTH_ROLE_ADMIN"])
+    if role is None:
+        raise NotCreated("The role of administrators is not there yet; run `python3 run.py sync-security` first.")
+    if manager.find_user(username=username) is not None:
+        raise NotCreated(f"The login name {username} is taken.")
+    if manager.find_user(email=email) is not None:
+        raise NotCreated(f"The mail address {email} belongs to another account.")
+    made = manager.add_user(username, username, "admin", email, role, password=password)
+    standing = manager.find_user(username=username) if made else None
+    if standing is None or role not in standing.roles:
+        raise NotCreated("The database refused the account; its log says why.")
+
+
+def _asked(question: str) -> str:
+    if not sys.stdin.isatty():
+        raise NotCreated("No login name: give --username or YIMEI_ADMIN_USERNAME.")
+    return input(question)
+
+
+def _asked_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != password:
+        raise NotCreated("The two passwords differ.")
+    return password

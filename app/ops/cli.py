@@ -1,0 +1,233 @@
+"""The commands of `run.py`, once the virtual environment stands. Each returns an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.ops.accounts import AccountProblem
+from app.ops.postgres import Cluster, ClusterProblem
+from app.ops.programs import NoPrograms
+from app.ops.supervise import AlreadyRunning
+from config import SettingsRefused, home_of, make_home, make_keys, mode_of, secret_key
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Refused(Exception):
+    """A command that cannot be done; the message is for the operator."""
+
+
+def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Run a command; what is wrong with the machine or the settings is told in a sentence, without a stack."""
+    if arguments.home is not None:
+        os.environ["YIMEI_HOME"] = str(arguments.home.expanduser().resolve())
+    os.chdir(ROOT)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminate, too, leaves by every `finally`
+    try:
+        return COMMANDS[arguments.command](arguments, rest)
+    except (Refused, SettingsRefused, ClusterProblem, AccountProblem, NoPrograms, AlreadyRunning) as problem:
+        say(str(problem))
+        return 1
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        return 130
+
+
+def say(sentence: str) -> None:
+    """Print at once, also into a pipe. A reader that went away (a closed terminal) stops nothing."""
+    try:
+        print(sentence, flush=True)
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - stands for standard output from now on
+
+
+def own_server() -> bool:
+    """Say whether the operator brings a database server of his own."""
+    return bool(os.environ.get("DATABASE_URL", "").strip())
+
+
+@contextlib.contextmanager
+def database(purpose: str | None = None) -> Iterator[Cluster | None]:
+    """Put the two addresses into the environment: the operator's, or those of the embedded server, which then runs.
+
+    Settles the mode as well: what was said, else what the embedded data was made for, else production.
+    """
+    home = home_of()
+    if own_server():
+        os.environ.setdefault("YIMEI_MODE", purpose or "production")
+        make_home(home)
+        yield None
+        return
+    cluster = Cluster(home, purpose=purpose, say=say)
+    os.environ.setdefault("YIMEI_MODE", purpose or cluster.purpose or "production")
+    secret_key(os.environ, mode_of(), home)  # refused before a database is made for nothing
+    with cluster:
+        os.environ["DATABASE_URL"] = cluster.app_url
+        os.environ["DATABASE_OWNER_URL"] = cluster.owner_url
+        make_keys(home)  # this database is ours from its first row, so its keys may be made here
+        yield cluster
+
+
+def application() -> Flask:
+    """Make the application. Imported late: half of the commands can do without it, and it takes a second."""
+    from app import create_app
+
+    return create_app()
+
+
+# -- the commands ------------------------------------------------------------------------------------------------
+
+
+def demo(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Open the demo: everything starts with one command and ends with Ctrl-C."""
+    from app.ops import house
+
+    if os.environ.setdefault("YIMEI_MODE", "demo") != "demo":
+        raise Refused(f"YIMEI_MODE is {mode_of()}: a demo with published passwords is only opened in demo mode.")
+    if arguments.fresh and own_server():
+        raise Refused("--fresh deletes the embedded database only; empty a database of your own yourself.")
+    return house.open_house(arguments, purpose="demo", fresh=arguments.fresh, with_scheduler=True)
+
+
+def serve(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Serve for real."""
+    from app.ops import house
+
+    os.environ.setdefault("YIMEI_MODE", "production")
+    return house.open_house(arguments, purpose=mode_of(), fresh=False, with_scheduler=not arguments.no_scheduler)
+
+
+def scheduler(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Run the scheduler until it is asked to stop."""
+    with database():
+        from app.jobs import clock
+
+        clock.serve(application())
+    return 0
+
+
+def migrate(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Migrate to the newest revision."""
+    with database():
+        from app.ops import schema
+
+        app = application()
+        with refusing_plainly():
+            schema.migrate(app)
+        say(f"The schema stands at {', '.join(schema.applied(app)) or 'nothing: there are no migrations'}.")
+    return 0
+
+
+def make_migration(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Write a migration from what changed in the models, compared with an empty database that was just migrated."""
+    from app.extensions import db
+    from app.ops import schema, testing
+
+    with refusing_plainly(), testing.scratch_database(home_of(), say):
+        app = application()
+        schema.migrate(app)
+        schema.make_migration(app, arguments.message)
+        with app.app_context():
+            db.engine.dispose()
+    return 0
+
+
+def sync_security(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Write roles and permissions."""
+    with database():
+        from app.panel import security
+
+        security.sync_security(application())
+        say("Roles and permissions are written.")
+    return 0
+
+
+def create_admin(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Make an administrator."""
+    from app.ops import admin
+
+    with database():
+        app = application()
+        try:
+            said = admin.create(app, arguments.username, arguments.email)
+        except admin.NotCreated as problem:
+            raise Refused(str(problem)) from problem
+        say(said)
+    return 0
+
+
+def doctor(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Look at everything and say what to do; 1 if anything is bad."""
+    from app.ops import doctor as examination
+
+    nothing_yet = not own_server() and Cluster(home_of(), say=say).purpose is None
+    return examination.examine(None if nothing_yet else database, say)
+
+
+def test(_arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Run the tests."""
+    from app.ops import testing
+
+    with refusing_plainly():
+        return testing.run_tests(home_of(), rest, say)
+
+
+def check(_arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Run the gate."""
+    from app.ops import testing
+
+    with refusing_plainly():
+        return testing.run_gate(home_of(), rest, say)
+
+
+@contextlib.contextmanager
+def refusing_plainly() -> Iterator[None]:
+    """Turn what the schema and the test server refuse into a sentence."""
+    from app.ops.schema import UnsafeRole
+    from app.ops.testing import NoTestServer
+
+    try:
+        yield
+    except (UnsafeRole, NoTestServer) as problem:
+        raise Refused(str(problem)) from problem
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
+    "demo": demo,
+    "serve": serve,
+    "scheduler": scheduler,
+    "migrate": migrate,
+    "make-migration": make_migration,
+    "sync-security": sync_security,
+    "create-admin": create_admin,
+    "doctor": doctor,
+    "test": test,
+    "check": check,
+    "prepare": lambda arguments, _rest: _prepare(arguments),
+}
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    """What a house does before it opens, in a process of its own so that the supervisor stays small."""
+    from app.ops import house
+
+    with refusing_plainly():
+        house.prepare(application(), arguments.marker, with_demo=arguments.with_demo, say=say)
+    return 0
+
+
+if __name__ == "__main__":
+    # `python -m app.ops.cli prepare <marker> [demo]`: called by the supervisor only, with the environment settled.
+    path, *options = sys.argv[2:]
+    told = argparse.Namespace(command="prepare", home=None, marker=Path(path), with_demo="demo" in options)
+    sys.exit(main(told, []))

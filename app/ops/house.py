@@ -1,0 +1,200 @@
+"""Open the house: database, schema, permissions, perhaps the demo, then web server and scheduler until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.ops import cli
+from app.ops.postgres import Cluster
+from app.ops.supervise import Child, Say, Supervisor, end_leftovers, only_run_in, stop_on_signals
+from config import from_environment, home_of, make_home
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+WORKERS, THREADS = 2, 8
+DEMO_PASSWORD = "Yimei-demo-2026"
+# The five that show most, with what each is good for.
+SHOWN_ACCOUNTS = (
+    ("phone_consultant", "电话咨询师 phone consultant: calls, slips"),
+    ("phone_supervisor", "电话咨询主管 phone supervisor: voids, hands over"),
+    ("guide", "导诊 guide: arrivals"),
+    ("branch_head", "分院负责人 branch head: all of one branch"),
+    ("admin", "系统管理员 administrator: settings, roles"),
+)
+
+
+def open_house(arguments: argparse.Namespace, *, purpose: str, fresh: bool, with_scheduler: bool) -> int:
+    """Start everything, say where it is, and keep it running until asked to stop; return the exit code."""
+    home = home_of()
+    make_home(home)
+    address = f"http://{_for_url(arguments.host)}:{arguments.port}"
+    began = time.monotonic()
+    with only_run_in(home, address):
+        end_leftovers(home)
+        _refuse_taken_port(arguments.host, arguments.port)
+        if fresh:
+            _throw_away(home, purpose)
+        with cli.database(purpose) as cluster:
+            from_environment()  # refuses here, in a sentence, what would otherwise end a worker with a stack
+            _prepare_apart(home, cluster, with_demo=purpose == "demo")
+            children = [_web(home, arguments)]
+            if with_scheduler:
+                children.append(_scheduler(home))
+            supervisor = Supervisor(home, children, say=cli.say, tend=_tending(cluster))
+            stop_on_signals(supervisor.stopping)
+
+            def open_now() -> bool:
+                if not _answers(arguments.host, arguments.port):
+                    return False
+                _announce(address, purpose, time.monotonic() - began)
+                return True
+
+            code = supervisor.run(open_now)
+        cli.say("Stopped.")
+        return code
+
+
+def prepare(app: Flask, marker: Path, *, with_demo: bool, say: Say) -> None:
+    """Migrate, synchronise the permissions and load the demo, each only where there is something to do.
+
+    ``marker`` keeps the fingerprint of the permissions last written; it lies and dies with the embedded data.
+    Without the owner's address nothing is migrated; serving over a stale schema is refused instead.
+    """
+    from app.extensions import db
+    from app.ops import schema
+
+    if not schema.is_current(app):
+        if not app.config.get("DATABASE_OWNER_URL"):
+            raise cli.Refused("Migrations are pending. Set DATABASE_OWNER_URL and run `python3 run.py migrate` first.")
+        say("Bringing the schema up to date ...")
+        schema.migrate(app)
+    with app.app_context():
+        schema.refuse_unsafe_role(db.engine)
+    _synchronise(app, marker, say)
+    if with_demo:
+        from app.demo import load
+
+        load(app, say=say)
+
+
+def _synchronise(app: Flask, marker: Path, say: Say) -> None:
+    """Write the permissions unless the same were written before."""
+    from app.panel import security
+
+    fingerprint = getattr(security, "security_fingerprint", None)
+    now = str(fingerprint(app)) if fingerprint is not None else ""
+    if now and marker.exists() and marker.read_text(encoding="utf-8") == now:
+        return
+    say("Writing roles and permissions ...")
+    security.sync_security(app)
+    if now and marker.parent.is_dir():
+        marker.write_text(now, encoding="utf-8")
+
+
+def _prepare_apart(home: Path, cluster: Cluster | None, *, with_demo: bool) -> None:
+    """Run ``prepare`` in a process of its own. On a server of one's own there is no marker: all is always written."""
+    marker = cluster.data.parent / "security_fingerprint" if cluster is not None else home / "absent" / "marker"
+    command = [sys.executable, "-m", "app.ops.cli", "prepare", str(marker), *(["demo"] if with_demo else [])]
+    child = Child("preparation", command, dict(os.environ))
+    child.start()
+    try:
+        code = child.wait()
+    finally:
+        child.stop()
+    if code != 0:
+        raise cli.Refused("The house was not opened; the lines above say why.")
+
+
+def _web(home: Path, arguments: argparse.Namespace) -> Child:
+    """Describe the web server. Its own control socket, which it would put into a user's home, stays off."""
+    command = [
+        sys.executable, "-m", "gunicorn", "app:create_app()",
+        "--bind", f"{_for_url(arguments.host)}:{arguments.port}",
+        "--worker-class", "gthread", "--workers", str(WORKERS), "--threads", str(THREADS),
+        "--timeout", "60", "--graceful-timeout", "5", "--keep-alive", "5",
+        "--log-level", "warning", "--no-control-socket",
+    ]  # fmt: skip
+    if Path("/dev/shm").is_dir():
+        command += ["--worker-tmp-dir", "/dev/shm"]  # its heartbeat file is not to wait for a busy disk
+    return Child("web server", command, _childs_environment(), _log(home, "web"))
+
+
+def _scheduler(home: Path) -> Child:
+    command = [sys.executable, str(cli.ROOT / "run.py"), "scheduler"]
+    return Child("scheduler", command, _childs_environment(), _log(home, "scheduler"), patience=10)
+
+
+def _childs_environment() -> dict[str, str]:
+    """Return our environment without the owner's address, which neither web server nor scheduler has any use for."""
+    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_OWNER_URL"}
+    return environment | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(cli.ROOT)}
+
+
+def _log(home: Path, name: str) -> Path | None:
+    """Return a log file for the demo; in production children write where the supervisor does (a service's journal)."""
+    return home / "log" / f"{name}.log" if os.environ.get("YIMEI_MODE") == "demo" else None
+
+
+def _tending(cluster: Cluster | None) -> Callable[[], None]:
+    """Return what looks after the database now and then."""
+
+    def tend() -> None:
+        if cluster is not None and not cluster.seems_alive():
+            cli.say("The database ended; starting it again.")
+            cluster.start()
+
+    return tend
+
+
+def _throw_away(home: Path, purpose: str) -> None:
+    cluster = Cluster(home, say=cli.say)
+    if cluster.purpose not in (None, purpose):
+        raise cli.Refused(f"{home} holds a {cluster.purpose} database; --fresh deletes none but a demo's.")
+    cluster.remove()
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        sentence = f"Cannot listen on {host}, port {port} ({reason}); choose another with --port or --host."
+        raise cli.Refused(sentence) from problem
+
+
+def _answers(host: str, port: int) -> bool:
+    """Say whether the login page is there. A proxy of the environment must not stand between us and ourselves."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://{_for_url(here)}:{port}/login/", timeout=10) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _for_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _announce(address: str, purpose: str, seconds: float) -> None:
+    cli.say(f"\nYimei is open at {address}  (after {seconds:.0f} s; Ctrl-C stops everything)")
+    if purpose != "demo":
+        return
+    cli.say(f"Accounts, all with the password {DEMO_PASSWORD}:")
+    for login, explained in SHOWN_ACCOUNTS:
+        cli.say(f"  {login:<18} {explained}")
+    cli.say("Every role has one, named like the role; in the second branch b2_<role>, a second consultant <role>_2.\n")

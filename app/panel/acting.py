@@ -1,0 +1,198 @@
+"""Acts on screen: the button, the dialog or the plain page, the answer. REST answers in ``rest.py``."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import abort, flash, jsonify, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.acts import REGISTRY, Act
+from app.actors import Actor
+from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal
+from app.extensions import db
+from app.models.base import models
+from app.panel.describe import acts_now, may_open, record_url
+from app.panel.pages import ActButton, FormPage, Link, ShownPage
+from app.panel.person import me, now
+from app.services.runner import MAX_KEY, Answer, form_context, prefilled, run
+from app.services.scope import find
+from app.words import _
+
+
+def button(act: Act, record: Any = None, source: Any = None) -> ActButton:
+    """Return an act's button: on its record, or making a record, prefilled from ``source``."""
+    if record is not None:
+        url = url_for(f"{act.table}.act_on", pk=record.id, name=act.name)
+    elif source is not None:
+        url = url_for(f"{act.table}.act_making", name=act.name, source=f"{source.__tablename__}:{source.id}")
+    else:
+        url = url_for(f"{act.table}.act_making", name=act.name)
+    return ActButton(act.name, str(act.label), url, act.icon, act.tone)
+
+
+def buttons_of(record: Any, by: Actor) -> list[ActButton]:
+    """Return the buttons of a record's page: its acts possible now, then those that start from it."""
+    own = [button(act, record) for act in acts_now(record, by)]
+    starting = [
+        button(act, source=record)
+        for act in REGISTRY.starting_from(record.__tablename__)
+        if by.may(act.table, act.permission)
+    ]
+    return own + starting
+
+
+def hidden_inputs(record: Any) -> list[tuple[str, str]]:
+    """Return the inputs that guard a form: its request key, and the version of the record that it shows."""
+    hidden = [("request_key", request.form.get("request_key") or uuid.uuid4().hex)]
+    version = getattr(record, "row_version", None)
+    if version is not None:
+        hidden.append(("row_version", request.form.get("row_version") or str(version)))
+    return hidden
+
+
+def request_key_sent() -> str:
+    """Return the request key of a sent form, or a new one."""
+    key = request.form.get("request_key", "")
+    if len(key) > MAX_KEY or not key.isprintable():
+        abort(400)
+    return key or uuid.uuid4().hex
+
+
+def row_version_sent() -> int | None:
+    """Return the version of the record that the sender looked at."""
+    text = request.form.get("row_version", "")
+    if text and (not text.isascii() or not text.isdigit() or len(text) > 9):
+        abort(400)
+    return int(text) if text else None
+
+
+def put_errors(form: Any, wrong: InvalidInput) -> None:
+    """Put sentences beside their fields; what belongs to none stands above the form."""
+    for name, sentences in wrong.errors.items():
+        if name in form:
+            form[name].errors = list(sentences)
+        else:
+            form.form_errors.extend(sentences)
+
+
+def answer(act: Act, record: Any) -> Any:
+    """Show an act's form, or run it; the same address serves the dialog and the plain page."""
+    by = me()
+    if not by.may(act.table, act.permission):
+        abort(403)
+    if request.method == "GET":
+        refusal = _refusal_now(act, record, by)
+        return _show(act, record, _form(act, record, by, None), refusal), 409 if refusal else 200
+    form = _form(act, record, by, request.form)
+    try:
+        done = run(
+            db.session(),
+            act,
+            by=by,
+            at=now(),
+            record_id=None if record is None else record.id,
+            inputs=request.form,
+            key=request_key_sent(),
+            row_version=row_version_sent(),
+        )
+    except InvalidInput as wrong:
+        form.validate()
+        put_errors(form, wrong)
+        return _show(act, record, form), 422
+    except Refusal as said:
+        if said.field and said.field in form:
+            form.validate()
+            form[said.field].errors = [said.sentence]
+            return _show(act, record, form), 409
+        return _show(act, record, form, said.sentence), 409
+    except OutOfScope:
+        abort(404)
+    except NotPermitted:
+        abort(403)
+    return _done(act, done, by)
+
+
+def _refusal_now(act: Act, record: Any, by: Actor) -> str:
+    """Return why an act cannot be done, if its state or guard forbids it; its form is shown all the same."""
+    if record is None:
+        return ""
+    if not act.starts_in(getattr(record, "state", None)):
+        state = str(record.state.label)
+        return _("%(record)s is: %(state)s. “%(act)s” is no longer possible.", record=record, state=state, act=act.label)
+    said = act.guard(record, by) if act.guard is not None else None
+    return "" if said is None else str(said)
+
+
+def _form(act: Act, record: Any, by: Actor, sent: Any) -> Any:
+    begins = prefilled(act, record) if record is not None else _from_source(act, by)
+    return act.form(
+        sent, data=begins, meta={"context": form_context(db.session(), by, now=now(), record=record)}
+    )
+
+
+def _from_source(act: Act, by: Actor) -> dict[str, Any]:
+    """Return what a making act begins with when it starts from another record."""
+    source = request.args.get("source", "")
+    if not source:
+        return {}
+    table, _colon, key = source.partition(":")
+    if table not in act.starts_from or not key.isascii() or not key.isdigit() or len(key) > 18:
+        abort(400)
+    record = find(db.session(), table, int(key), by)
+    if record is None:
+        abort(404)
+    return {name: getattr(record, column) for name, column in act.starts_from[table].items()}
+
+
+def _show(act: Act, record: Any, form: Any, refusal: str = "") -> str:
+    model = models()[act.table]
+    consequence = str(act.consequence)
+    crumbs = [Link(str(model.TITLES), url_for(f"{act.table}.list"))]
+    if record is not None:
+        crumbs.append(Link(str(record), record_url(act.table, record.id)))
+    page = FormPage(
+        title=f"{act.label} {record}" if record is not None else str(act.label),
+        crumbs=crumbs,
+        form=form,
+        action=request.full_path if request.args else request.path,
+        submit=str(act.label),
+        cancel_url=record_url(act.table, record.id) if record is not None else url_for(f"{act.table}.list"),
+        tone="danger" if act.tone == "danger" else "accent",
+        consequence=consequence,
+        refusal=refusal or " ".join(str(error) for error in form.form_errors),
+        hidden=hidden_inputs(record),
+    )
+    return render_template("panel/dialog.html" if _is_dialog() else "panel/form.html", page=page, act=act)
+
+
+def _is_dialog() -> bool:
+    return request.headers.get("X-Dialog") == "1"
+
+
+def _done(act: Act, done: Answer, by: Actor) -> Response | str:
+    made = done.result if done.result is not None else done.record
+    back = _after(act, done, made, by)
+    if done.shown is not None:
+        page = ShownPage(str(act.label), done.notice or "", done.shown, back)
+        if _is_dialog():
+            return jsonify(redirect=None, open=None, shown_html=render_template("panel/shown_dialog.html", page=page))
+        return render_template("panel/shown.html", page=page)
+    flash(_("%(act)s: %(record)s.", act=act.label, record=made if made is not None else ""), "success")
+    if done.notice:
+        flash(done.notice, "info")
+    paper = url_for(f"{act.table}.print_paper", pk=done.record.id, name=done.paper) if done.paper else None
+    if _is_dialog():
+        return jsonify(redirect=back, open=paper, shown_html=None)
+    return redirect(back)
+
+
+def _after(act: Act, done: Answer, made: Any, by: Actor) -> str:
+    """Return where to go after an act: to what it made, if one may see it, else to the list."""
+    for target in (made, done.record):
+        if target is None or not may_open(target.__tablename__, by):
+            continue
+        if find(db.session(), target.__tablename__, target.id, by) is not None:
+            return record_url(target.__tablename__, target.id)
+    return url_for(f"{act.table}.list") if by.may(act.table, "can_list") else "/"

@@ -1,0 +1,173 @@
+"""How a value is shown: labels, cells, masks, local times, links; and how a record reads as JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import url_for
+from sqlalchemy import inspect
+
+from app.acts import REGISTRY, Act
+from app.actors import Actor
+from app.models.audit import ActRun
+from app.models.base import Base, Column, Labelled, described, models
+from app.models.customers import mask
+from app.panel.pages import Cell
+from app.words import _
+
+NONE = "—"
+
+
+def column_of(model: Any, name: str) -> Column | None:
+    """Return what a column says of itself; a relationship speaks through its foreign key."""
+    mapper = inspect(model)
+    if name in mapper.relationships:
+        for local in mapper.relationships[name].local_columns:
+            if local.foreign_keys:
+                return described(mapper.get_property_by_column(local).class_attribute)
+        return None
+    attribute = mapper.all_orm_descriptors.get(name)
+    return None if attribute is None or name not in mapper.columns else described(getattr(model, name))
+
+
+def label_of(model: Any, name: str, labels: dict[str, object] | None = None) -> str:
+    """Return a column's label in the reader's language; a name without one is a mistake of ours."""
+    if labels and name in labels:
+        return str(labels[name])
+    column = column_of(model, name)
+    if column is None:
+        raise LookupError(f"{model.__tablename__}.{name} has no label")
+    return str(column.label)
+
+
+def local_time(value: datetime, by: Actor) -> str:
+    """Return an instant as the branch's clock shows it."""
+    return value.astimezone(by.timezone).strftime("%Y-%m-%d %H:%M")
+
+
+def record_url(table: str, record_id: int) -> str:
+    """Return the address of a record's page."""
+    return url_for(f"{table}.show", pk=record_id)
+
+
+def may_open(table: str, by: Actor) -> bool:
+    return by.may(table, "can_show")
+
+
+def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
+    """Return one value of a record as people see it; sensitive columns masked, parents linked."""
+    value = getattr(record, name)
+    column = column_of(type(record), name)
+    if column is not None and column.sensitive and isinstance(value, str):
+        return Cell(mask(None, value), number=True)
+    if isinstance(value, Labelled):
+        return Cell(str(value.label), tone=value.tone if name == "state" else "")
+    if isinstance(value, Base):
+        url = record_url(value.__tablename__, value.id) if not plain and may_open(value.__tablename__, by) else ""
+        return Cell(str(value), url=url)
+    return Cell(text_of(value, by), number=isinstance(value, int | Decimal | date), wide=bool(column and column.multiline))
+
+
+def text_of(value: Any, by: Actor) -> str:
+    """Return a bare value as text."""
+    if value is None or value == "" or value == []:
+        return NONE
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, datetime):
+        return local_time(value, by)
+    if isinstance(value, Decimal):
+        return f"{value:,.2f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(text_of(part, by) for part in value)
+    return str(value)
+
+
+def json_of(record: Any, by: Actor) -> dict[str, Any]:
+    """Return a record for REST: its declared columns, sensitive ones masked, instants in UTC, money as text."""
+    model = type(record)
+    told: dict[str, Any] = {"id": record.id}
+    if hasattr(record, "row_version"):
+        told["row_version"] = record.row_version
+    for name in inspect(model).columns.keys():
+        column = described(getattr(model, name))
+        if column is None:
+            continue
+        value = getattr(record, name)
+        told[name] = mask(None, value) if column.sensitive and isinstance(value, str) else json_value(value)
+    told["text"] = str(record)
+    told["acts"] = [act.name for act in acts_now(record, by)]
+    return told
+
+
+def json_value(value: Any) -> Any:
+    if isinstance(value, Labelled):
+        return value.value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    return value
+
+
+def acts_now(record: Any, by: Actor) -> list[Act]:
+    """Return the acts possible now on a record for this person: right, state, guard. Runs no SQL."""
+    table = record.__tablename__
+    return [
+        act
+        for act in REGISTRY.of(table)
+        if not act.creates
+        and not act.by_system
+        and by.may(table, act.permission)
+        and act.starts_in(getattr(record, "state", None))
+        and (act.guard is None or act.guard(record, by) is None)
+    ]
+
+
+def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> list[tuple[str, str]]:
+    """Return a history entry's inputs as (label, text), in the reader's language.
+
+    ``names`` holds the records that inputs point to, as ``(table, id) -> name``.
+    """
+    act = REGISTRY.find(entry.table_name, entry.act)
+    model = models().get(entry.table_name)
+    told = []
+    for name, value in entry.inputs.items():
+        field = getattr(act.form, name, None) if act is not None else None
+        if field is not None:
+            told.append((str(field.args[0] if field.args else name), _input_text(field, value, by, names)))
+        elif model is not None and (column := column_of(model, name)) is not None:
+            told.append((str(column.label), text_of(_instant(value), by)))
+    return told
+
+
+def _input_text(field: Any, value: Any, by: Actor, names: dict[tuple[str, int], str]) -> str:
+    options = field.kwargs.get("options")
+    if options is not None:
+        return str(options(value).label)
+    table = picked_table(field)
+    if table:
+        keys = value if isinstance(value, list) else [value]
+        return ", ".join(names.get((table, key), str(key)) for key in keys)
+    return text_of(_instant(value), by)
+
+
+def picked_table(field: Any) -> str:
+    """Return the table that a field's ids belong to, or an empty string."""
+    if "dictionary" in field.kwargs:
+        return "dictionary_item"
+    table: str = field.kwargs.get("table", "")
+    return table
+
+
+def _instant(value: Any) -> Any:
+    if isinstance(value, str) and len(value) >= 19 and value[10:11] == "T":
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            return value
+    return value

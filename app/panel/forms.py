@@ -1,0 +1,127 @@
+"""Forms of plain tables, built from what their columns declare; and JSON as a form reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Boolean, Date, Integer, Numeric, String, Text, inspect
+from werkzeug.datastructures import MultiDict
+from wtforms import Form
+
+from app.acts import REGISTRY, Act
+from app.errors import InvalidInput
+from app.fields import MAX_TEXT, Choose, Day, Flag, HouseForm, Instant, Item, Money, Pick, Whole, Words
+from app.models.base import Base, Encrypted, described
+from app.models.base import Choice as ChoiceType
+from app.models.base import Instant as InstantType
+from app.words import _, _l
+
+_built: dict[tuple[str, tuple[str, ...]], type[HouseForm]] = {}
+
+
+def form_for(model: type[Base], columns: Sequence[str]) -> type[HouseForm]:
+    """Return the form of a table's columns, in their order; built once."""
+    key = (model.__tablename__, tuple(columns))
+    if key not in _built:
+        fields = {name: _field(model, name) for name in columns}
+        _built[key] = type(f"{model.__name__}Form", (HouseForm,), fields)
+    return _built[key]
+
+
+def _field(model: type[Base], name: str) -> Any:
+    attribute = getattr(model, name)
+    column, declared = inspect(model).columns[name], described(attribute)
+    if declared is None:
+        raise LookupError(f"{model.__tablename__}.{name} declares no label")
+    common: dict[str, Any] = {"description": declared.hint}
+    required = not column.nullable and column.default is None and column.server_default is None
+    kind = column.type
+    if isinstance(kind, Boolean):
+        return Flag(declared.label, **common)
+    common["required"] = required
+    if column.foreign_keys:
+        if declared.dictionary:
+            return Item(declared.label, dictionary=declared.dictionary, **common)
+        return Pick(declared.label, table=next(iter(column.foreign_keys)).column.table.name, **common)
+    if isinstance(kind, ChoiceType):
+        return Choose(declared.label, options=kind.options, **common)
+    if isinstance(kind, InstantType):
+        return Instant(declared.label, **common)
+    if isinstance(kind, Date):
+        return Day(declared.label, **common)
+    if isinstance(kind, Numeric):
+        return Money(declared.label, **common)
+    if isinstance(kind, Integer):
+        return Whole(declared.label, **common)
+    return _text_field(kind, declared, common)
+
+
+def _text_field(kind: Any, declared: Any, common: dict[str, Any]) -> Any:
+    if isinstance(kind, Encrypted):
+        common["description"] = _l("Empty: unchanged.")
+        return Words(declared.label, sensitive=True, **common)
+    if isinstance(kind, String) and kind.length:
+        return Words(declared.label, most=kind.length, multiline=declared.multiline, **common)
+    if isinstance(kind, String | Text):
+        return Words(declared.label, most=MAX_TEXT, multiline=declared.multiline, **common)
+    raise LookupError(f"no field for {kind!r}")
+
+
+def inputs_from_json(body: Any, form: type[Form]) -> MultiDict[str, Any]:
+    """Return a JSON object as the MultiDict that the form reads.
+
+    False and null are absent, lists repeat, lists of objects become ``name-0-part``; numbers and strings stand
+    as text. Unknown keys are refused with 422, anything but an object is malformed.
+    """
+    if not isinstance(body, dict):
+        raise InvalidInput({"": [_("A JSON object, please.")]})
+    known = {name for name in dir(form) if hasattr(getattr(form, name), "field_class")}
+    unknown = sorted(set(body) - known)
+    if unknown:
+        raise InvalidInput({name: [_("There is no such input.")] for name in unknown})
+    told: MultiDict[str, Any] = MultiDict()
+    for name, value in body.items():
+        _put(told, name, value)
+    return told
+
+
+def _put(told: MultiDict[str, Any], name: str, value: Any) -> None:
+    if value is None or value is False:
+        return
+    if isinstance(value, list):
+        for index, part in enumerate(value):
+            if isinstance(part, dict):
+                for inner, deep in part.items():
+                    _put(told, f"{name}-{index}-{inner}", deep)
+            else:
+                _put(told, name, part)
+    elif isinstance(value, dict):
+        raise InvalidInput({name: [_("This must not be an object.")]})
+    else:
+        told.add(name, value if isinstance(value, str) else json.dumps(value))
+
+
+def picks_of(form: type[Form]) -> set[str]:
+    """Return the tables that a form chooses from."""
+    found = set()
+    for name in dir(form):
+        unbound = getattr(form, name)
+        if hasattr(unbound, "field_class") and "table" in unbound.kwargs:
+            found.add(unbound.kwargs["table"])
+    return found
+
+
+_picks: dict[int, tuple[Act, set[str]]] = {}
+
+
+def acts_picking(table: str) -> list[Act]:
+    """Return the acts whose form chooses from a table."""
+    chosen = []
+    for act in REGISTRY:
+        if id(act) not in _picks:
+            _picks[id(act)] = (act, picks_of(act.form))
+        if table in _picks[id(act)][1]:
+            chosen.append(act)
+    return chosen

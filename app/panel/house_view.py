@@ -1,0 +1,460 @@
+"""The view of every table: list, record, form, act, options. The only ancestor that a business view may have.
+
+It keeps Flask-AppBuilder's registration, menu and permissions, and none of its request handling: no state is
+shared between requests, every read is scoped, every write is an act or a checked save in one unit of work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from flask import abort, current_app, jsonify, redirect, render_template, request, url_for
+from flask_appbuilder import ModelView, expose
+from werkzeug.wrappers import Response
+
+from app.acts import REGISTRY, Act
+from app.actors import Actor
+from app.errors import InvalidInput, OutOfScope, Refusal
+from app.extensions import db
+from app.fields import HouseForm
+from app.models.base import Base, described, models
+from app.panel import acting, recording
+from app.panel.describe import acts_now, cell_of, label_of, may_open, record_url
+from app.panel.forms import acts_picking, form_for, picks_of
+from app.panel.interface import MOST_COUNTED, HouseInterface, loader
+from app.panel.listing import (
+    MAX_QUERY,
+    SIZES,
+    Asked,
+    Tab,
+    asked_of,
+    filter_conditions,
+    filter_controls,
+    filter_names,
+    search_conditions,
+    url_with,
+)
+from app.panel.pages import Cell, ColumnHead, FormPage, Link, ListPage, Pager, Row, TableView
+from app.panel.person import me, now
+from app.services.plain import save
+from app.services.runner import form_context
+from app.words import _
+
+NOT_ROUTED = {"delete", "download", "action", "action_post"}
+OPTIONS = 20
+
+
+@dataclass(frozen=True)
+class Related:
+    """A tab of a record: rows of another table that point to it."""
+
+    table: str
+    foreign_key: str
+    label: object
+    columns: tuple[str, ...]
+    eager: tuple[str, ...] = ()
+
+
+class HouseView(ModelView):
+    """Declare ``datamodel`` and columns; the machinery does the rest. ``canonical`` views own their table's
+    records, the others are further lists of it, with a right of their own."""
+
+    datamodel: HouseInterface
+    canonical: ClassVar[bool] = True
+    page: ClassVar[str] = ""
+    title: ClassVar[object] = ""
+    crumbs: ClassVar[tuple[object, ...]] = ()
+
+    list_columns: Sequence[str] = ()
+    show_sections: ClassVar[Sequence[tuple[object, Sequence[str]]]] = ()
+    form_columns: ClassVar[Sequence[str]] = ()
+    add_only: ClassVar[Sequence[str]] = ()
+    order_columns: Sequence[str] = ()
+    default_order: ClassVar[str] = "id"
+    descending: ClassVar[bool] = True
+    filters: ClassVar[Sequence[str]] = ()
+    quick: ClassVar[Sequence[Tab]] = ()
+    eager: ClassVar[Sequence[str]] = ()
+    record_eager: ClassVar[Sequence[str]] = ()
+    related: ClassVar[Sequence[Related]] = ()
+    labels: ClassVar[dict[str, object]] = {}
+    #: Columns that no model has: name -> function (record) to text; their labels stand in ``labels``.
+    computed: ClassVar[dict[str, Callable[[Any], object]]] = {}
+    subs: ClassVar[dict[str, str]] = {}
+    search_through: ClassVar[str] = ""
+    head_acts: ClassVar[Sequence[str]] = ()
+    intro: ClassVar[object] = ""
+    exclude_route_methods = NOT_ROUTED
+
+    def __init__(self, **kwargs: Any) -> None:
+        table = self.datamodel.table
+        self.class_permission_name = self.page or table
+        self.route_base = f"/{self.page or table}"
+        self.base_permissions = ["can_list", *self._record_rights()]
+        super().__init__(**kwargs)
+
+    def _record_rights(self) -> list[str]:
+        if not self.canonical:
+            return []
+        return ["can_show", *(["can_add", "can_edit"] if self.form_columns else [])]
+
+    def _init_properties(self) -> None:
+        """The framework would guess columns and load relations here; ours are declared."""
+        self._related_views = []
+        self.label_columns = {}
+        self.search_columns = []
+        self.add_columns = self.edit_columns = list(self.form_columns)
+        self.show_columns = [name for _title, names in self.show_sections for name in names]
+
+    def _init_forms(self) -> None:
+        """Forms are built per request, bound to the actor."""
+
+    def _init_titles(self) -> None:
+        self.list_title = self.show_title = self.add_title = self.edit_title = str(self.datamodel.obj.TITLE)
+
+    def get_uninit_inner_views(self) -> list[Any]:
+        return []
+
+    def create_blueprint(self, appbuilder: Any, endpoint: str | None = None, static_folder: str | None = None) -> Any:
+        """Register under the table's name, which addresses and templates use."""
+        return super().create_blueprint(appbuilder, endpoint or self.page or self.datamodel.table, static_folder)
+
+    @property
+    def model(self) -> type[Base]:
+        found: type[Base] = self.datamodel.obj
+        return found
+
+    @property
+    def heading(self) -> str:
+        return str(self.title or self.model.TITLES)
+
+    def _require(self, permission: str) -> Actor:
+        by = me()
+        if not by.may(self.class_permission_name, permission):
+            abort(403)
+        return by
+
+    # --- list ------------------------------------------------------------------------------------------------
+
+    def conditions(self, by: Actor) -> list[Any]:
+        """Return what narrows this list for good; overridden by further lists of a table."""
+        return []
+
+    @expose("/list/")
+    def list(self) -> str:
+        by = self._require("can_list")
+        asked = asked_of(
+            filter_names(self.model, [*self.filters]),
+            set(self.order_columns),
+            [tab.name for tab in self.quick],
+            default_order=self.default_order,
+            descending=self.descending,
+        )
+        return render_template("panel/list.html", page=self._list_page(by, asked), appbuilder=self.appbuilder)
+
+    def rows_asked(self, by: Actor, asked: Asked) -> Any:
+        """Return the scoped statement of what the query string asks for, unordered."""
+        conditions = [
+            *self.conditions(by),
+            *search_conditions(self.model, asked.words, self.search_through),
+            *filter_conditions(self.model, [*self.filters], asked.filters, by),
+        ]
+        for tab in self.quick:
+            if tab.name == asked.tab and tab.condition is not None:
+                conditions.append(tab.condition(by, now()))
+        return self.datamodel.statement(by, conditions)
+
+    def _list_page(self, by: Actor, asked: Asked) -> ListPage:
+        session = db.session()
+        statement = self.rows_asked(by, asked)
+        total = self.datamodel.count(session, statement)
+        attribute = getattr(self.model, asked.order)
+        order = [attribute.desc() if asked.descending else attribute.asc(), self.model.id.desc()]
+        records = self.datamodel.page(
+            session, statement, order=order, page=asked.page, size=asked.size, eager=self.eager
+        )
+        return ListPage(
+            title=self.heading,
+            crumbs=[Link(str(crumb), "") for crumb in self.crumbs],
+            tabs=[
+                Link(str(tab.label), url_with({"tab": tab.name, "page": None}), active=tab.name == asked.tab)
+                for tab in self.quick
+            ],
+            search=asked.words,
+            search_hint=self._search_hint(),
+            filters=filter_controls(session, self.model, [*self.filters], asked, by, self.labels),
+            keep=[(name, request.args[name]) for name in ("tab", "o", "d", "size") if name in request.args],
+            table=TableView(
+                [self._head(name, asked) for name in self.list_columns],
+                [self.row_of(record, by) for record in records],
+                empty=_("Nothing here yet.") if not asked.words and not asked.filters else _("Nothing answers this."),
+            ),
+            pager=self._pager(asked, total, len(records)),
+            acts=self._head_buttons(by),
+            add_url=url_for(".add") if self.form_columns and by.may(self.datamodel.table, "can_add") else "",
+            intro=str(self.intro),
+        )
+
+    def _search_hint(self) -> str:
+        if self.model.__tablename__ == "customer" or self.search_through:
+            return _("Number, name, telephone or its last four digits, pinyin")
+        return _("Search")
+
+    def _head(self, name: str, asked: Asked) -> ColumnHead:
+        label = label_of(self.model, name, self.labels)
+        if name not in self.order_columns:
+            return ColumnHead(name, label)
+        direction = ("desc" if asked.descending else "asc") if asked.order == name else ""
+        other = "asc" if direction == "desc" else "desc"
+        return ColumnHead(name, label, url_with({"o": name, "d": other, "page": None}), direction)
+
+    def _pager(self, asked: Asked, total: int, shown: int) -> Pager:
+        more = total > MOST_COUNTED
+        text = _("more than %(count)s rows", count=MOST_COUNTED) if more else _("%(count)s rows", count=total)
+        has_next = shown == asked.size and (more or (asked.page + 1) * asked.size < total)
+        return Pager(
+            text,
+            asked.page,
+            asked.size,
+            url_with({"page": asked.page - 1}) if asked.page else "",
+            url_with({"page": asked.page + 1}) if has_next else "",
+            [Link(str(size), url_with({"size": size, "page": None}), active=size == asked.size) for size in SIZES],
+        )
+
+    def _head_buttons(self, by: Actor) -> Any:
+        wanted = [*self.head_acts]
+        return [
+            acting.button(act)
+            for act in REGISTRY
+            if act.creates
+            and by.may(act.table, act.permission)
+            and (act.key in wanted if wanted else act.main and act.table == self.datamodel.table)
+        ]
+
+    def row_of(self, record: Any, by: Actor, columns: Sequence[str] = ()) -> Row:
+        """Return a record as a row; its first cell leads to the record."""
+        table = self.datamodel.table
+        url = record_url(table, record.id) if may_open(table, by) else ""
+        cells = []
+        for index, name in enumerate(columns or self.list_columns):
+            cell = self.cell(record, name, by, plain=index == 0)
+            if index == 0:
+                cell = replace(cell, url=url)
+            if name in self.subs:
+                cell = replace(cell, sub=self._sub(record, self.subs[name], by))
+            cells.append(cell)
+        return Row(record.id, url, cells, [acting.button(act, record) for act in acts_now(record, by)], str(record))
+
+    def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
+        """Return one shown value, of the model or computed."""
+        if name in self.computed:
+            return Cell(str(self.computed[name](record)))
+        return cell_of(record, name, by, plain=plain)
+
+    def _sub(self, record: Any, path: str, by: Actor) -> str:
+        here = record
+        *parents, last = path.split(".")
+        for name in parents:
+            here = getattr(here, name)
+            if here is None:
+                return ""
+        return cell_of(here, last, by, plain=True).text
+
+    # --- record ----------------------------------------------------------------------------------------------
+
+    @expose("/show/<int:pk>")
+    def show(self, pk: int) -> str:
+        by = self._require("can_show")
+        page = recording.record_page(self, self.record_in_scope(by, pk), by)
+        return render_template("panel/record.html", page=page, appbuilder=self.appbuilder)
+
+    def record_in_scope(self, by: Actor, pk: int, eager: Sequence[str] = ()) -> Any:
+        """Return a record or answer 404, whether it is absent or out of scope."""
+        if not 0 < pk < 2**63:
+            abort(404)
+        record = self.datamodel.record(db.session(), by, pk, [*self.record_eager, *eager])
+        if record is None:
+            abort(404)
+        return record
+
+    def extra_tabs(self, record: Any, by: Actor) -> Any:
+        """Return tabs that no foreign key explains; overridden."""
+        return []
+
+    def banners(self, record: Any, by: Actor) -> Any:
+        """Return (tone, sentence) pairs to stand above a record; overridden."""
+        return []
+
+    # --- form ------------------------------------------------------------------------------------------------
+
+    @expose("/add", methods=["GET", "POST"])
+    def add(self) -> Any:
+        by = self._require_form("can_add")
+        return self._form(by, None)
+
+    @expose("/edit/<int:pk>", methods=["GET", "POST"])
+    def edit(self, pk: int) -> Any:
+        by = self._require_form("can_edit")
+        return self._form(by, self.record_in_scope(by, pk))
+
+    def _require_form(self, permission: str) -> Actor:
+        if not self.canonical or not self.form_columns:
+            abort(404)
+        return self._require(permission)
+
+    def form_class(self, *, adding: bool) -> type[HouseForm]:
+        """Return the form of a plain row."""
+        columns = [name for name in self.form_columns if adding or name not in self.add_only]
+        return form_for(self.model, columns)
+
+    def _form(self, by: Actor, record: Any) -> Any:
+        session = db.session()
+        form_class = self.form_class(adding=record is None)
+        context = form_context(session, by, now=now(), record=record)
+        sent = request.form if request.method == "POST" else None
+        form = form_class(sent, data=self._standing(record, form_class), meta={"context": context})
+        refusal = ""
+        if request.method == "POST":
+            try:
+                if not form.validate():
+                    raise InvalidInput(form.errors)
+                saved = save(
+                    session,
+                    self.model,
+                    self.values_of(form, record),
+                    by=by,
+                    at=now(),
+                    record_id=None if record is None else record.id,
+                    row_version=acting.row_version_sent(),
+                    key=acting.request_key_sent(),
+                )
+                return redirect(record_url(self.datamodel.table, saved.id))
+            except InvalidInput as wrong:
+                acting.put_errors(form, wrong)
+            except Refusal as said:
+                refusal = said.sentence
+            except OutOfScope:
+                abort(404)
+        page = self._form_page(form, record, refusal)
+        status = 200 if request.method == "GET" else (409 if refusal else 422)
+        return render_template("panel/form.html", page=page, appbuilder=self.appbuilder), status
+
+    def _standing(self, record: Any, form_class: type[HouseForm]) -> dict[str, Any]:
+        """Return what an edit form begins with; sensitive values stay unseen."""
+        if record is None:
+            return {}
+        names = [name for name in self.form_columns if hasattr(form_class, name)]
+        return {name: getattr(record, name) for name in names if not _is_sensitive(self.model, name)}
+
+    def values_of(self, form: HouseForm, record: Any) -> dict[str, Any]:
+        """Return the values to save; an empty sensitive input of an edit leaves what stands."""
+        return {
+            name: value
+            for name, value in form.data.items()
+            if not (record is not None and value is None and _is_sensitive(self.model, name))
+        }
+
+    def _form_page(self, form: HouseForm, record: Any, refusal: str) -> FormPage:
+        title = _("New: %(what)s", what=self.model.TITLE) if record is None else _("Edit: %(what)s", what=record)
+        back = url_for(".list") if record is None else record_url(self.datamodel.table, record.id)
+        return FormPage(
+            title=title,
+            crumbs=[Link(self.heading, url_for(".list"))],
+            form=form,
+            action=request.path,
+            submit=_("Save"),
+            cancel_url=back,
+            refusal=refusal,
+            hidden=acting.hidden_inputs(record),
+        )
+
+    # --- acts ------------------------------------------------------------------------------------------------
+
+    @expose("/act/<string:name>", methods=["GET", "POST"])
+    def act_making(self, name: str) -> Any:
+        """Run an act that makes a record, or show its form."""
+        return acting.answer(self._act(name, creates=True), None)
+
+    @expose("/<int:pk>/act/<string:name>", methods=["GET", "POST"])
+    def act_on(self, pk: int, name: str) -> Any:
+        """Run an act on a record, or show its form."""
+        act = self._act(name, creates=False)
+        by = me()
+        if not by.may(act.table, act.permission):
+            abort(403)
+        return acting.answer(act, self.record_in_scope(by, pk))
+
+    def _act(self, name: str, *, creates: bool) -> Act:
+        act = REGISTRY.find(self.datamodel.table, name)
+        if not self.canonical or act is None or act.creates is not creates or act.by_system:
+            abort(404)
+        return act
+
+    @expose("/<int:pk>/print/<string:name>")
+    def print_paper(self, pk: int, name: str) -> Response:
+        """Answer the PDF of a printed form."""
+        return recording.print_answer(self, pk, name)
+
+    # --- options ---------------------------------------------------------------------------------------------
+
+    @expose("/options")
+    def options(self) -> Response:
+        """Answer what a remote select offers for the words typed: in scope, in use, twenty at a time."""
+        by = me()
+        if not self.canonical or not may_choose(self.datamodel.table, by):
+            abort(403)
+        words = request.args.get("q", "")
+        if len(words) > MAX_QUERY or "\x00" in words:
+            abort(400)
+        conditions = search_conditions(self.model, words.strip())
+        offered = self.model.offered()
+        if offered is not None:
+            conditions.append(offered)
+        statement = self.datamodel.statement(by, conditions)
+        eager = [loader(self.model, path) for path in self.eager]
+        records = db.session().scalars(
+            statement.options(*eager).order_by(self.model.id.desc()).limit(OPTIONS + 1)
+        )
+        found = list(records.unique())
+        results = [{"id": record.id, "text": option_text(record)} for record in found[:OPTIONS]]
+        return jsonify(results=results, more=len(found) > OPTIONS)
+
+
+def option_text(record: Any) -> str:
+    """Return how a record reads in a select: its name, and what tells it from its namesakes."""
+    hint = record.option_hint
+    return f"{record} · {hint}" if hint else str(record)
+
+
+def may_choose(table: str, by: Actor) -> bool:
+    """Say whether a person may choose from a table: she sees its list, or a form that she may fill asks for it."""
+    if by.may(table, "can_list"):
+        return True
+    if any(by.may(act.table, act.permission) for act in acts_picking(table)):
+        return True
+    return any(
+        table in picks_of(view.form_class(adding=True))
+        for view in views().values()
+        if view.form_columns and (by.may(view.datamodel.table, "can_add") or by.may(view.datamodel.table, "can_edit"))
+    )
+
+
+def _is_sensitive(model: type[Base], name: str) -> bool:
+    column = described(getattr(model, name))
+    return column is not None and column.sensitive
+
+
+def views() -> dict[str, HouseView]:
+    """Return the canonical view of each table of this application."""
+    found: dict[str, HouseView] = current_app.extensions.setdefault("house.views", {})
+    return found
+
+
+def missing_views() -> set[str]:
+    """Return the tables of ours that no canonical view shows."""
+    return set(models()) - set(views())
+
+
+__all__ = ["HouseView", "Related", "Tab", "may_choose", "missing_views", "option_text", "views"]

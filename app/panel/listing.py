@@ -1,0 +1,239 @@
+"""A list's query string, checked: words, filters, tab, order, page. Junk is refused, sizes are clamped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from flask import abort, request, url_for
+from sqlalchemy import and_, inspect, or_, select
+from sqlalchemy.orm import Session
+
+from app.actors import Actor
+from app.fields import clean_text
+from app.models.base import Base, described, models
+from app.models.customers import Customer
+from app.models.hr import Employee
+from app.panel.describe import label_of
+from app.panel.pages import FilterControl
+from app.services.customers import search_clause
+from app.services.scope import in_scope
+from app.services.settings import items_in_use
+from app.words import _
+
+SIZES = (25, 50, 100)
+MOST_ROWS = 200
+MOST_PAGE = 100_000
+MAX_QUERY = 80
+RESERVED = {"q", "tab", "o", "d", "page", "size", "_l_"}
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A quick filter: a name, a label, a condition made from actor and now."""
+
+    name: str
+    label: object
+    condition: Callable[[Actor, datetime], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the query string asks for."""
+
+    words: str
+    filters: Mapping[str, str]
+    tab: str
+    order: str
+    descending: bool
+    page: int
+    size: int
+
+
+def asked_of(names: set[str], orders: set[str], tabs: list[str], *, default_order: str, descending: bool) -> Asked:
+    """Read the query string; answers 400 to unknown names, orders, tabs and to numbers that are none."""
+    given = request.args
+    for name in given:
+        if name not in RESERVED and name not in names:
+            abort(400)
+    order = given.get("o", default_order)
+    direction = given.get("d", "desc" if descending else "asc")
+    tab = given.get("tab", tabs[0] if tabs else "")
+    if order not in orders | {default_order} or direction not in ("asc", "desc") or (tab and tab not in tabs):
+        abort(400)
+    return Asked(
+        words=_words(given.get("q", "")),
+        filters={name: _words(given[name]) for name in given if name in names and given[name] != ""},
+        tab=tab,
+        order=order,
+        descending=direction == "desc",
+        page=_number(given.get("page", "0"), MOST_PAGE),
+        size=max(1, min(_number(given.get("size", str(SIZES[0])), 10**9), MOST_ROWS)),
+    )
+
+
+def _number(text: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > most:
+        abort(400)
+    return int(text)
+
+
+def _words(text: str) -> str:
+    try:
+        return clean_text(text)[:MAX_QUERY]
+    except ValueError:
+        abort(400)
+
+
+# --- search words ------------------------------------------------------------------------------------------------
+
+
+def search_conditions(model: type[Base], words: str, through: str = "") -> list[Any]:
+    """Return conditions for what was typed in the search box.
+
+    Customers are found by their terms; other tables by their columns with a search role, or, with ``through``,
+    by the customer that they are about.
+    """
+    if not words:
+        return []
+    if model is Customer:
+        return search_clause(words)
+    ways = [getattr(model, name).icontains(words, autoescape=True) for name in searched_columns(model)]
+    if through:
+        ways.append(getattr(model, through).has(and_(*search_clause(words))))
+    return [or_(*ways)] if ways else []
+
+
+def searched_columns(model: type[Base]) -> list[str]:
+    """Return the names of the columns with a search role."""
+    found = []
+    for name in inspect(model).columns.keys():
+        column = described(getattr(model, name))
+        if column is not None and column.search:
+            found.append(name)
+    return found
+
+
+# --- filters -----------------------------------------------------------------------------------------------------
+
+
+def filter_names(model: type[Base], columns: list[str]) -> set[str]:
+    """Return the query parameters of a list's filters: days become a from and a to."""
+    names: set[str] = set()
+    for column in columns:
+        names |= {f"{column}_from", f"{column}_to"} if is_time(model, column) else {column}
+    return names
+
+
+def is_time(model: type[Base], column: str) -> bool:
+    return inspect(model).columns[column].type.python_type in (datetime, date)
+
+
+def filter_conditions(model: type[Base], columns: list[str], filters: Mapping[str, str], by: Actor) -> list[Any]:
+    """Return the conditions of the filters that are set; answers 400 to values that cannot be."""
+    found: list[Any] = []
+    for column in columns:
+        attribute = getattr(model, column)
+        if is_time(model, column):
+            found += _time_conditions(model, column, filters, by)
+        elif column in filters:
+            found.append(attribute == _value(model, column, filters[column]))
+    return found
+
+
+def _time_conditions(model: type[Base], column: str, filters: Mapping[str, str], by: Actor) -> list[Any]:
+    attribute = getattr(model, column)
+    found = []
+    for suffix, extra in (("from", 0), ("to", 1)):
+        text = filters.get(f"{column}_{suffix}")
+        if text is None:
+            continue
+        try:
+            day = date.fromisoformat(text) + timedelta(days=extra)
+            is_instant = inspect(model).columns[column].type.python_type is datetime
+            edge: Any = datetime.combine(day, time.min, by.timezone) if is_instant else day
+        except (ValueError, OverflowError):
+            abort(400)
+        found.append(attribute >= edge if suffix == "from" else attribute < edge)
+    return found
+
+
+def _value(model: type[Base], column: str, text: str) -> Any:
+    kind = inspect(model).columns[column].type
+    options = getattr(kind, "options", None)
+    if options is not None:
+        if text not in {member.value for member in options}:
+            abort(400)
+        return options(text)
+    if kind.python_type is int:
+        return _number(text, 10**10)
+    if kind.python_type is bool:
+        if text not in ("yes", "no"):
+            abort(400)
+        return text == "yes"
+    return text
+
+
+def filter_controls(
+    session: Session, model: type[Base], columns: list[str], asked: Asked, by: Actor, labels: dict[str, object]
+) -> list[FilterControl]:
+    """Return the filter bar: one control per filter, with a chip in words for those that are set."""
+    controls = []
+    for column in columns:
+        label = label_of(model, column, labels)
+        if is_time(model, column):
+            controls += [
+                _control(asked, f"{column}_from", _("%(what)s from", what=label), "day_from", []),
+                _control(asked, f"{column}_to", _("%(what)s to", what=label), "day_to", []),
+            ]
+        else:
+            controls.append(_control(asked, column, label, "choice", options_of(session, model, column, by)))
+    return controls
+
+
+def options_of(session: Session, model: type[Base], column: str, by: Actor) -> list[tuple[str, str]]:
+    """Return (value, label) of what a filter may be set to."""
+    declared = described(getattr(model, column))
+    kind = inspect(model).columns[column].type
+    options = getattr(kind, "options", None)
+    if options is not None:
+        return [(member.value, str(member.label)) for member in options]
+    if declared is not None and declared.dictionary:
+        return [(str(key), text) for key, text in items_in_use(session, declared.dictionary)]
+    if inspect(model).columns[column].foreign_keys:
+        return _parents(session, model, column, by)
+    if kind.python_type is bool:
+        return [("yes", _("Yes")), ("no", _("No"))]
+    return []
+
+
+def _parents(session: Session, model: type[Base], column: str, by: Actor) -> list[tuple[str, str]]:
+    target = models()[next(iter(inspect(model).columns[column].foreign_keys)).column.table.name]
+    statement = in_scope(target, by)
+    if target is Employee:
+        statement = statement.where(Employee.id.in_(select(getattr(model, column))))
+    return [(str(row.id), str(row)) for row in session.scalars(statement.order_by(target.id).limit(MOST_ROWS))]
+
+
+def _control(asked: Asked, name: str, label: str, kind: str, options: list[tuple[str, str]]) -> FilterControl:
+    value = asked.filters.get(name, "")
+    shown = dict(options).get(value, value)
+    return FilterControl(
+        name,
+        label,
+        kind,
+        value,
+        options,
+        chip=_("%(what)s: %(value)s", what=label, value=shown) if value else "",
+        clear_url=url_with({name: None, "page": None}) if value else "",
+    )
+
+
+def url_with(changes: Mapping[str, Any]) -> str:
+    """Return this page's address with some query parameters changed, or taken away (None)."""
+    kept = {name: value for name, value in request.args.items() if name not in changes}
+    kept.update({name: value for name, value in changes.items() if value is not None})
+    return url_for(request.endpoint or "", **(request.view_args or {}), **kept)
+

@@ -1,0 +1,260 @@
+"""What a page shows: plain frozen data that the machinery gathers and the templates lay out.
+
+Templates get nothing else: no record, no session, no rule. Texts are already in the reader's language, times in
+her branch's zone, sensitive values masked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Link:
+    """A place to go. ``icon`` is a Bootstrap icon's name."""
+
+    label: str
+    url: str
+    icon: str = ""
+    active: bool = False
+    count: int | None = None
+    hot: bool = False
+
+
+@dataclass(frozen=True)
+class ActButton:
+    """An act possible now. Opens ``url`` as a dialog, or as a plain page without JavaScript."""
+
+    name: str
+    label: str
+    url: str
+    icon: str = "lightning"
+    tone: str = "quiet"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line."""
+
+    text: str
+    url: str = ""
+    sub: str = ""
+    tone: str = ""
+    number: bool = False
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class ColumnHead:
+    """A column of a list. ``sort_url`` is empty if it cannot be sorted; ``direction`` is "", "asc" or "desc"."""
+
+    name: str
+    label: str
+    sort_url: str = ""
+    direction: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a list: its record's address, its cells in the order of the columns, its acts."""
+
+    key: int
+    url: str
+    cells: list[Cell]
+    acts: list[ActButton] = field(default_factory=list)
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class FilterControl:
+    """One filter of the bar. ``kind``: choice (``options``), day_from, day_to, text. ``chip`` says it in words
+    when it is set, ``clear_url`` takes it away."""
+
+    name: str
+    label: str
+    kind: str
+    value: str = ""
+    options: list[tuple[str, str]] = field(default_factory=list)
+    chip: str = ""
+    clear_url: str = ""
+
+
+@dataclass(frozen=True)
+class Pager:
+    """Where we are in a list. ``total_text`` is a sentence such as "1,024 rows" or "more than 1,000 rows"."""
+
+    total_text: str
+    page: int
+    page_size: int
+    previous_url: str = ""
+    next_url: str = ""
+    sizes: list[Link] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TableView:
+    """Heads and rows, for lists and for the tabs of a record."""
+
+    heads: list[ColumnHead]
+    rows: list[Row]
+    empty: str = ""
+
+
+@dataclass(frozen=True)
+class ListPage:
+    title: str
+    crumbs: list[Link]
+    tabs: list[Link]
+    search: str | None
+    search_hint: str
+    filters: list[FilterControl]
+    keep: list[tuple[str, str]]
+    table: TableView
+    pager: Pager
+    acts: list[ActButton]
+    add_url: str = ""
+    exports: list[Link] = field(default_factory=list)
+    intro: str = ""
+
+
+@dataclass(frozen=True)
+class Fact:
+    label: str
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    facts: list[Fact]
+
+
+@dataclass(frozen=True)
+class RelatedTab:
+    key: str
+    label: str
+    table: TableView
+    count: int
+    more_url: str = ""
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One entry of the history: what, who, when, with which inputs."""
+
+    label: str
+    who: str
+    when: str
+    details: list[tuple[str, str]] = field(default_factory=list)
+    link: Link | None = None
+
+
+@dataclass(frozen=True)
+class RecordPage:
+    title: str
+    crumbs: list[Link]
+    subtitle: str
+    state: Cell | None
+    acts: list[ActButton]
+    papers: list[Link]
+    sections: list[Section]
+    tabs: list[RelatedTab]
+    history: list[HistoryLine]
+    edit_url: str = ""
+    banners: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FormPage:
+    """A form: of an act (in a dialog or as a page) or of a plain record.
+
+    ``form`` is a bound WTForms form; ``refusal`` a sentence that concerns the whole; ``hidden`` (name, value)
+    pairs to send along; ``groups`` the fields in titled groups.
+    """
+
+    title: str
+    crumbs: list[Link]
+    form: Any
+    action: str
+    submit: str
+    cancel_url: str
+    tone: str = "accent"
+    consequence: str = ""
+    refusal: str = ""
+    hidden: list[tuple[str, str]] = field(default_factory=list)
+    groups: list[tuple[str, list[str]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ShownPage:
+    """The answer of an act that shows a value once."""
+
+    title: str
+    sentence: str
+    shown: str
+    back_url: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card of the workbench: a number or a short list."""
+
+    label: str
+    number: str = ""
+    note: str = ""
+    url: str = ""
+    rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class HomePage:
+    title: str
+    greeting: str
+    cards: list[Card]
+    lists: list[Card]
+    acts: list[ActButton]
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """A report on screen: its parameters, its figures, chart and tables, its files, its past runs."""
+
+    title: str
+    crumbs: list[Link]
+    form: Any
+    action: str
+    figures: list[Cell]
+    chart_uri: str
+    chart_alt: str
+    tables: list[tuple[str, TableView]]
+    exports: list[Link]
+    runs: list[Row]
+    stored: str = ""
+    hidden: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ErrorPage:
+    code: int
+    title: str
+    sentence: str
+    request_id: str
+    ways: list[Link]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands around every page: menu, person, branch, notices, languages."""
+
+    menu: list[tuple[str, list[Link]]]
+    home: Link
+    person: str
+    role: str
+    branch: str
+    notices: int
+    notices_url: str
+    languages: list[Link]
+    search_url: str
+    logout_url: str
+    password_url: str

@@ -1,0 +1,73 @@
+"""Who asks: the actor behind this request, found once, and the name that the database is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from flask import g, has_request_context, request, session
+from flask_login import current_user
+
+from app.actors import Actor
+from app.errors import NotPermitted
+from app.extensions import db
+from app.services.hr import actor_for_user
+from app.unit import MAX_NAME, tell_actor
+
+
+def user_of_request() -> Any | None:
+    """Return the login behind this request: a token's user before a cookie's; None if nobody is known."""
+    token_user = g.get("token_user")
+    if token_user is not None:
+        return token_user
+    return current_user if current_user.is_authenticated else None
+
+
+def current_actor() -> Actor | None:
+    """Return the actor behind this request, or None for a stranger. Two statements, once per request."""
+    if "actor" not in g:
+        user = user_of_request()
+        g.actor = (
+            None if user is None else actor_for_user(db.session(), user.id, f"{user.first_name} {user.last_name}".strip())
+        )
+    found: Actor | None = g.actor
+    return found
+
+
+def me() -> Actor:
+    """Return the actor behind this request; raises ``NotPermitted`` for a stranger."""
+    actor = current_actor()
+    return actor if actor is not None else _nobody()
+
+
+def _nobody() -> NoReturn:
+    raise NotPermitted
+
+
+def now() -> datetime:
+    """Return the clock of this request, the same instant however often it is asked."""
+    if has_request_context():
+        if "now" not in g:
+            g.now = datetime.now(UTC)
+        instant: datetime = g.now
+        return instant
+    return datetime.now(UTC)
+
+
+def act_as(name: str) -> None:
+    """Name the actor of this request, for what is written from here on, the open transaction included."""
+    g.acting_name = name[:MAX_NAME]
+    opened = db.session()
+    if opened.in_transaction():
+        tell_actor(opened.connection())
+
+
+def name_for_database() -> tuple[str, str]:
+    """Return (actor, request id) for a transaction that opens now. Runs no SQL and loads nobody."""
+    if not has_request_context():
+        return "", ""
+    named = g.get("acting_name")
+    if named is None:
+        user_id = session.get("_user_id")
+        named = f"user:{user_id}" if user_id else f"anonymous@{request.remote_addr}"
+    return named, g.get("request_id", "")

@@ -1,0 +1,180 @@
+"""A record's page: facts in sections, acts possible now, papers, related rows, history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, abort, request, url_for
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from app.acts import REGISTRY
+from app.actors import Actor
+from app.extensions import db
+from app.models.audit import ActRun
+from app.models.base import models
+from app.panel import acting
+from app.panel.describe import input_texts, label_of, local_time, may_open, picked_table, record_url
+from app.panel.pages import (
+    Cell,
+    ColumnHead,
+    Fact,
+    HistoryLine,
+    Link,
+    RecordPage,
+    RelatedTab,
+    Section,
+    TableView,
+)
+from app.panel.person import me, now
+from app.reports.base import PAPERS, papers_of
+from app.services.scope import in_scope
+from app.words import _, locale_in_force
+
+if TYPE_CHECKING:
+    from app.panel.house_view import HouseView, Related
+
+RELATED_ROWS = 10
+HISTORY_LINES = 30
+
+
+def record_page(view: HouseView, record: Any, by: Actor) -> RecordPage:
+    """Gather everything that a record's page shows."""
+    table = view.datamodel.table
+    state = getattr(record, "state", None)
+    return RecordPage(
+        title=str(record),
+        crumbs=[*(Link(str(crumb), "") for crumb in view.crumbs), Link(view.heading, url_for(".list"))],
+        subtitle=_subtitle(record),
+        state=None if state is None else Cell(str(state.label), tone=state.tone),
+        acts=acting.buttons_of(record, by),
+        papers=[
+            Link(str(paper.label), url_for(".print_paper", pk=record.id, name=paper.name), paper.icon)
+            for paper in papers_of(table)
+            if by.may(table, paper.permission)
+        ],
+        sections=[
+            Section(str(title), [Fact(label_of(view.model, name, view.labels), view.cell(record, name, by)) for name in names])
+            for title, names in view.show_sections
+        ],
+        tabs=[*view.extra_tabs(record, by), *_related_tabs(view, record, by)],
+        history=history_of(db.session(), record, by),
+        edit_url=url_for(".edit", pk=record.id) if view.form_columns and by.may(table, "can_edit") else "",
+        banners=view.banners(record, by),
+    )
+
+
+def _subtitle(record: Any) -> str:
+    customer = getattr(record, "customer", None)
+    return "" if customer is None else str(customer)
+
+
+def _related_tabs(view: HouseView, record: Any, by: Actor) -> list[RelatedTab]:
+    """Return the tabs of rows that point here, only those whose list this person may see."""
+    return [related_tab(tab, record, by) for tab in view.related if by.may(tab.table, "can_list")]
+
+
+def related_tab(tab: Related, record: Any, by: Actor) -> RelatedTab:
+    """Return one tab: the newest rows in scope."""
+    from app.panel.house_view import views
+
+    view = views()[tab.table]
+    model = view.model
+    statement = view.datamodel.statement(by, [getattr(model, tab.foreign_key) == record.id])
+    session = db.session()
+    rows = view.datamodel.page(
+        session, statement, order=[model.id.desc()], page=0, size=RELATED_ROWS + 1, eager=tab.eager
+    )
+    count = len(rows) if len(rows) <= RELATED_ROWS else view.datamodel.count(session, statement)
+    return RelatedTab(
+        tab.table,
+        str(tab.label),
+        table_of(view, rows[:RELATED_ROWS], by, tab.columns),
+        count,
+    )
+
+
+def table_of(view: HouseView, records: list[Any], by: Actor, columns: tuple[str, ...]) -> TableView:
+    """Return records as a bare table."""
+    heads = [ColumnHead(name, label_of(view.model, name, view.labels)) for name in columns]
+    return TableView(heads, [view.row_of(record, by, columns) for record in records], empty=_("Nothing here yet."))
+
+
+# --- history -----------------------------------------------------------------------------------------------------
+
+
+def history_of(session: Session, record: Any, by: Actor) -> list[HistoryLine]:
+    """Return what was done to a record, newest first: the act, who, when, with which inputs."""
+    table = record.__tablename__
+    entries = session.scalars(
+        select(ActRun)
+        .options(joinedload(ActRun.employee))
+        .where(
+            or_(
+                and_(ActRun.table_name == table, ActRun.record_id == record.id),
+                and_(ActRun.result_table == table, ActRun.result_id == record.id),
+            )
+        )
+        .order_by(ActRun.id.desc())
+        .limit(HISTORY_LINES)
+    ).all()
+    names = _names_of(session, entries, by)
+    return [_line(entry, record, by, names) for entry in entries]
+
+
+def _line(entry: ActRun, record: Any, by: Actor, names: dict[tuple[str, int], str]) -> HistoryLine:
+    act = REGISTRY.find(entry.table_name, entry.act)
+    plain = {"add": _("Added"), "edit": _("Changed"), "print": _("Printed")}
+    label = str(act.label) if act is not None else plain.get(entry.act, entry.act)
+    who = entry.employee.name if entry.employee is not None else _("the system")
+    return HistoryLine(label, who, local_time(entry.occurred_at, by), input_texts(entry, by, names), _other(entry, record, by))
+
+
+def _other(entry: ActRun, record: Any, by: Actor) -> Link | None:
+    """Return the link to the other record of an entry: the new slip of a redo, or the old one."""
+    for table, key in ((entry.result_table, entry.result_id), (entry.table_name, entry.record_id)):
+        if table is None or key is None or (table == record.__tablename__ and key == record.id):
+            continue
+        if entry.result_id is not None and may_open(table, by):
+            return Link(_("see the other record"), record_url(table, key))
+    return None
+
+
+def _names_of(session: Session, entries: Any, by: Actor) -> dict[tuple[str, int], str]:
+    """Return the names of the records that history inputs point to, one statement per table, in scope."""
+    wanted: dict[str, set[int]] = {}
+    for entry in entries:
+        act = REGISTRY.find(entry.table_name, entry.act)
+        for name, value in entry.inputs.items():
+            field = getattr(act.form, name, None) if act is not None else None
+            table = picked_table(field) if field is not None else ""
+            if table:
+                keys = value if isinstance(value, list) else [value]
+                wanted.setdefault(table, set()).update(key for key in keys if isinstance(key, int))
+    found: dict[tuple[str, int], str] = {}
+    for table, keys in wanted.items():
+        model = models()[table]
+        for row in session.scalars(in_scope(model, by).where(model.id.in_(sorted(keys)))):
+            found[table, row.id] = str(row)
+    return found
+
+
+# --- paper -------------------------------------------------------------------------------------------------------
+
+
+def print_answer(view: HouseView, pk: int, name: str) -> Response:
+    """Answer a printed form's PDF, for a record in scope."""
+    by = me()
+    declared = PAPERS.get((view.datamodel.table, name))
+    if declared is None:
+        abort(404)
+    if not by.may(declared.table, declared.permission):
+        abort(403)
+    record = view.record_in_scope(by, pk, declared.eager)
+    facts = declared.gather(db.session(), record, by, now())
+    pdf = declared.render(facts, locale_in_force())
+    download = "attachment" if request.args.get("download") == "1" else "inline"
+    filename = f"{name}-{record}.pdf".encode("ascii", "replace").decode()
+    return Response(
+        pdf, mimetype="application/pdf", headers={"Content-Disposition": f'{download}; filename="{filename}"'}
+    )

@@ -1,0 +1,260 @@
+"""A report on screen, as files and over REST; made from the declaration alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, abort, jsonify, redirect, render_template, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.api import BaseApi
+from flask_appbuilder.api import expose as expose_api
+from flask_jwt_extended import verify_jwt_in_request
+from sqlalchemy.orm import joinedload
+from werkzeug.datastructures import MultiDict
+
+from app.actors import Actor, Reach
+from app.errors import InvalidInput
+from app.extensions import db
+from app.models.audit import ReportRun
+from app.panel.describe import local_time
+from app.panel.pages import Cell, ColumnHead, Link, ReportPage, Row, TableView
+from app.panel.person import me, now
+from app.reports.base import REPORTS, Asked, Report
+from app.reports.charts import alt_text, chart_svg, data_uri
+from app.reports.facts import Label, ReportFacts, to_json
+from app.reports.runs import facts_of, make, newest_runs
+from app.reports.sheets import csv_bytes, report_pdf, shown, xlsx_bytes
+from app.services.runner import form_context
+from app.services.scope import in_scope
+from app.unit import unit_of_work
+from app.words import _, locale_in_force
+
+FORMATS = {
+    "csv": ("text/csv; charset=utf-8", csv_bytes),
+    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", xlsx_bytes),
+    "pdf": ("application/pdf", report_pdf),
+}
+
+
+def asked_from(report: Report, given: Any, by: Actor, *, is_json: bool = False) -> Asked:
+    """Return a report's checked parameters; the branch is one's own unless one sees the group."""
+    form = report.params(given, meta={"context": form_context(db.session(), by, now=now(), is_json=is_json)})
+    if not form.validate():
+        raise InvalidInput(form.errors)
+    branch_id = form.data.get("branch_id") or by.branch_id
+    if branch_id is None:
+        raise InvalidInput({"branch_id": [_("Please choose a branch.")]})
+    if branch_id != by.branch_id and by.reach("report_run") < Reach.GROUP:
+        raise InvalidInput({"branch_id": [_("Not a valid choice.")]})
+    return Asked(day=form.data["day"], branch_id=branch_id)
+
+
+def file_answer(facts: ReportFacts, file_format: str, name: str) -> Response:
+    """Answer a report as a file."""
+    if file_format not in FORMATS:
+        abort(400)
+    mimetype, make_bytes = FORMATS[file_format]
+    body: bytes = make_bytes(facts, locale_in_force())  # type: ignore[operator]
+    filename = f"{name}.{file_format}"
+    return Response(
+        body, content_type=mimetype, headers={"Content-Disposition": f'attachment; filename="{filename}"'}
+    )
+
+
+class ReportView(BaseView):
+    """One report's pages. Made by ``view_for``."""
+
+    report: Report
+    default_view = "list"
+
+    def __init__(self) -> None:
+        self.class_permission_name = self.report.right
+        self.route_base = f"/report/{self.report.name}"
+        self.base_permissions = ["can_list", "can_run", "can_export"]
+        super().__init__()
+
+    def create_blueprint(self, appbuilder: Any, endpoint: str | None = None, static_folder: str | None = None) -> Any:
+        return super().create_blueprint(appbuilder, endpoint or self.report.right, static_folder)
+
+    def _require(self, permission: str) -> Actor:
+        by = me()
+        if not by.may(self.report.right, permission):
+            abort(403)
+        return by
+
+    @expose("/")
+    def list(self) -> Any:
+        """Show the report for the parameters asked for; without any, for today."""
+        by = self._require("can_list")
+        form, facts = self._asked(by)
+        code = 200 if not form.errors else 422
+        return render_template("panel/report.html", page=self._page(by, form, facts, None), appbuilder=self.appbuilder), code
+
+    def _asked(self, by: Actor) -> tuple[Any, ReportFacts | None]:
+        given = request.args.copy()
+        given.pop("_l_", None)
+        if not given.get("day"):
+            given["day"] = now().astimezone(by.timezone).date().isoformat()
+        form = self.report.params(MultiDict(given), meta={"context": form_context(db.session(), by, now=now())})
+        form.validate()
+        try:
+            asked = asked_from(self.report, MultiDict(given), by)
+        except InvalidInput as wrong:
+            for name, sentences in wrong.errors.items():
+                form[name].errors = sentences
+            return form, None
+        return form, self.report.gather(db.session(), asked, by, now())
+
+    @expose("/run", methods=["POST"])
+    def run(self) -> Any:
+        """Make the report now and keep it."""
+        by = self._require("can_run")
+        asked = asked_from(self.report, request.form, by)
+        session = db.session()
+        with unit_of_work(session):
+            made = make(session, self.report, asked, by=by, at=now())
+        return redirect(url_for(".stored", pk=made.id))
+
+    @expose("/stored/<int:pk>")
+    def stored(self, pk: int) -> str:
+        """Open a stored run, unchanged."""
+        by = self._require("can_list")
+        run = self._run(by, pk)
+        form = self.report.params(
+            MultiDict({"day": run.business_on.isoformat(), "branch_id": str(run.branch_id)}),
+            meta={"context": form_context(db.session(), by, now=now())},
+        )
+        return render_template("panel/report.html", page=self._page(by, form, facts_of(run), run), appbuilder=self.appbuilder)
+
+    @expose("/export/<string:file_format>")
+    def export(self, file_format: str) -> Response:
+        """Answer the report asked for as a file."""
+        by = self._require("can_export")
+        asked = asked_from(self.report, request.args, by)
+        facts = self.report.gather(db.session(), asked, by, now())
+        return file_answer(facts, file_format, f"{self.report.name}-{asked.day.isoformat()}")
+
+    @expose("/stored/<int:pk>/<string:file_format>")
+    def export_stored(self, pk: int, file_format: str) -> Response:
+        """Answer a stored run as a file."""
+        by = self._require("can_export")
+        run = self._run(by, pk)
+        return file_answer(facts_of(run), file_format, f"{self.report.name}-{run.business_on.isoformat()}")
+
+    def _run(self, by: Actor, pk: int) -> ReportRun:
+        if not 0 < pk < 2**63:
+            abort(404)
+        statement = in_scope(ReportRun, by).where(ReportRun.id == pk, ReportRun.report == self.report.name)
+        run = db.session().scalars(statement.options(joinedload(ReportRun.employee))).one_or_none()
+        if run is None:
+            abort(404)
+        return run
+
+    def _page(self, by: Actor, form: Any, facts: ReportFacts | None, run: ReportRun | None) -> ReportPage:
+        locale = locale_in_force()
+        return ReportPage(
+            title=f"{self.report.label} {self.report.number}",
+            crumbs=[Link(_("Reports"), "")],
+            form=form,
+            action=url_for(".list"),
+            figures=[] if facts is None else [
+                Cell(shown(figure.value, locale, facts.zone, figure.kind), sub=figure.label.in_(locale)) for figure in facts.figures
+            ],
+            chart_uri="" if facts is None or facts.chart is None else data_uri(chart_svg(facts.chart, locale)),
+            chart_alt="" if facts is None or facts.chart is None else alt_text(facts.chart, locale),
+            tables=[] if facts is None else [(table.title.in_(locale), _table(table, facts.zone)) for table in facts.tables],
+            exports=self._exports(by, form, run) if facts is not None else [],
+            runs=self._runs(by),
+            stored=_("Kept as it was on %(when)s, made by %(who)s.", when=local_time(run.made_at, by), who=_who(run)) if run else "",
+        )
+
+    def _exports(self, by: Actor, form: Any, run: ReportRun | None) -> Any:
+        if not by.may(self.report.right, "can_export"):
+            return []
+        kept = {name: field._value() for name, field in form._fields.items() if field.data is not None}
+        return [
+            Link(
+                name.upper(),
+                url_for(".export_stored", pk=run.id, file_format=name)
+                if run is not None
+                else url_for(".export", file_format=name, **kept),
+                "download",
+            )
+            for name in FORMATS
+        ]
+
+    def _runs(self, by: Actor) -> Any:
+        if by.branch_id is None:
+            return []
+        return [
+            Row(
+                run.id,
+                url_for(".stored", pk=run.id),
+                [Cell(run.business_on.isoformat(), url_for(".stored", pk=run.id)), Cell(local_time(run.made_at, by)), Cell(_who(run))],
+                title=str(run),
+            )
+            for run in newest_runs(db.session(), self.report, by.branch_id)
+        ]
+
+
+def _who(run: ReportRun) -> str:
+    return run.employee.name if run.employee is not None else _("the system")
+
+
+def _table(table: Any, zone: str) -> TableView:
+    locale = locale_in_force()
+    lines = [*table.rows, *([table.totals] if table.totals is not None else [])]
+    rows = [
+        Row(
+            index,
+            "",
+            [
+                Cell(_shown(value, column.kind, locale, zone), number=column.kind != "text")
+                for value, column in zip(line, table.columns, strict=True)
+            ],
+        )
+        for index, line in enumerate(lines)
+    ]
+    heads = [ColumnHead(column.name, column.label.in_(locale)) for column in table.columns]
+    return TableView(heads, rows, empty=_("Nothing happened on this day."))
+
+
+def _shown(value: Any, kind: Any, locale: str, zone: str) -> str:
+    if isinstance(value, Label):
+        return value.in_(locale)
+    return value if isinstance(value, str) else shown(value, locale, zone, kind)
+
+
+def view_for(report: Report) -> type[ReportView]:
+    """Return the view class of a report."""
+    return type(f"{type(report).__name__}View", (ReportView,), {"report": report, "title": report.label})
+
+
+class ReportApi(BaseApi):
+    """``GET /api/v1/report/<name>?day=…&format=json|csv|xlsx|pdf``."""
+
+    resource_name = "report"
+    class_permission_name = "report"
+
+    def __init__(self) -> None:
+        self.base_permissions = []
+        super().__init__()
+
+    @expose_api("/<string:name>", methods=["GET"])
+    def get(self, name: str) -> Response:
+        verify_jwt_in_request()
+        by = me()
+        report = REPORTS.get(name)
+        if report is None:
+            abort(404)
+        file_format = request.args.get("format", "json")
+        if not by.may(report.right, "can_list" if file_format == "json" else "can_export"):
+            abort(403)
+        given = MultiDict([(key, value) for key, value in request.args.items(multi=True) if key != "format"])
+        asked = asked_from(report, given, by)
+        facts = report.gather(db.session(), asked, by, now())
+        if file_format == "json":
+            return jsonify(to_json(facts))
+        return file_answer(facts, file_format, f"{name}-{asked.day.isoformat()}")
+
+

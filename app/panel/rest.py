@@ -1,0 +1,325 @@
+"""The REST contract: what the panel can do can be done over HTTP with a token; the same acts, scope and masks."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Any
+
+import prison
+from flask import Response, abort, jsonify, request
+from flask_appbuilder.api import BaseApi, expose
+from flask_jwt_extended import verify_jwt_in_request
+from sqlalchemy import inspect
+
+from app.acts import REGISTRY, Act
+from app.errors import InvalidInput
+from app.extensions import db
+from app.fields import clean_text
+from app.models.base import Base, described
+from app.panel import recording
+from app.panel.catalogue import catalogue
+from app.panel.describe import json_of
+from app.panel.forms import inputs_from_json
+from app.panel.house_view import HouseView
+from app.panel.listing import MOST_ROWS, search_conditions
+from app.panel.person import me, now
+from app.services.plain import save
+from app.services.runner import MAX_KEY, form_context, run
+
+OPERATORS = {
+    "eq": lambda column, value: column == value,
+    "neq": lambda column, value: column != value,
+    "gt": lambda column, value: column > value,
+    "lt": lambda column, value: column < value,
+    "ct": lambda column, value: column.icontains(value, autoescape=True),
+    "sw": lambda column, value: column.istartswith(value, autoescape=True),
+    "rel_o_m": lambda column, value: column == value,
+}
+DEFAULT_ROWS = 25
+TEXT_OPERATORS = {"ct", "sw"}
+KEY = re.compile(r"[\x21-\x7e]{1,80}")
+
+
+class HouseApi(BaseApi):
+    """One table over REST. Made by ``api_for`` from the table's view."""
+
+    view: HouseView
+    #: Every call demands a token itself, then asks for the right by the table's and the act's name.
+    allow_browser_login = False
+
+    def __init__(self) -> None:
+        self.base_permissions = []
+        super().__init__()
+
+    @expose("/", methods=["GET"])
+    def get_list(self) -> Response:
+        """List records: ``q`` in Rison as in Flask-AppBuilder (filters, order_column, order_direction, page, page_size)."""
+        by = self._require("can_list")
+        asked = _rison(request.args.get("q", ""))
+        session = db.session()
+        statement = self.view.datamodel.statement(by, _conditions(self.view.model, asked))
+        size = max(1, min(_whole(asked.get("page_size", DEFAULT_ROWS)), MOST_ROWS))
+        records = self.view.datamodel.page(
+            session,
+            statement,
+            order=_order(self.view.model, asked),
+            page=_whole(asked.get("page", 0)),
+            size=size,
+            eager=self.view.eager,
+        )
+        return jsonify(
+            count=self.view.datamodel.count(session, statement),
+            ids=[record.id for record in records],
+            result=[json_of(record, by) for record in records],
+        )
+
+    @expose("/<int:pk>", methods=["GET"])
+    def get(self, pk: int) -> Response:
+        by = self._require("can_show")
+        return jsonify(id=pk, result=json_of(self.view.record_in_scope(by, pk), by))
+
+    @expose("/", methods=["POST"])
+    def post(self) -> tuple[Response, int]:
+        """Add a row of plain data."""
+        return self._save(None), 201
+
+    @expose("/<int:pk>", methods=["PUT"])
+    def put(self, pk: int) -> Response:
+        """Change a row of plain data; inputs that are absent stay."""
+        return self._save(pk)
+
+    @expose("/<int:pk>/<string:name>", methods=["POST"])
+    def act_on(self, pk: int, name: str) -> Response:
+        """Run an act on a record: 200 with the record, and ``result`` where the act makes another."""
+        act = self._act(name, creates=False)
+        by = self._require(act.permission)
+        record = self.view.record_in_scope(by, pk)
+        done = run(
+            db.session(),
+            act,
+            by=by,
+            at=now(),
+            record_id=record.id,
+            inputs=inputs_from_json(_body(), act.form),
+            key=_key(),
+            is_json=True,
+        )
+        told = json_of(done.record, by)
+        if done.result is not None:
+            told["result"] = json_of(done.result, by)
+        return _told(told, done)
+
+    @expose("/<string:name>", methods=["POST"])
+    def act_making(self, name: str) -> tuple[Response, int]:
+        """Run an act that makes a record: 201 with the record."""
+        act = self._act(name, creates=True)
+        by = self._require(act.permission)
+        done = run(
+            db.session(), act, by=by, at=now(), inputs=inputs_from_json(_body(), act.form), key=_key(), is_json=True
+        )
+        return _told(json_of(done.record, by), done), 201
+
+    @expose("/<int:pk>/print/<string:name>", methods=["GET"])
+    def print_paper(self, pk: int, name: str) -> Response:
+        """Answer the PDF of a printed form."""
+        self._require_token()
+        return recording.print_answer(self.view, pk, name)
+
+    # --- helpers ---------------------------------------------------------------------------------------------
+
+    def _act(self, name: str, *, creates: bool) -> Act:
+        self._require_token()
+        act = REGISTRY.find(self.view.datamodel.table, name)
+        if act is None or act.creates is not creates or act.by_system:
+            abort(404)
+        return act
+
+    def _require_token(self) -> Any:
+        _demand_token()
+        return me()
+
+    def _require(self, permission: str) -> Any:
+        by = self._require_token()
+        if not by.may(self.view.datamodel.table, permission):
+            abort(403)
+        return by
+
+    def _save(self, pk: int | None) -> Response:
+        by = self._require("can_add" if pk is None else "can_edit")
+        if not self.view.form_columns:
+            abort(404)
+        record = None if pk is None else self.view.record_in_scope(by, pk)
+        form_class = self.view.form_class(adding=pk is None)
+        body = _body()
+        version = body.pop("row_version", None) if isinstance(body, dict) else None
+        context = form_context(db.session(), by, now=now(), is_json=True, record=record)
+        standing = {name: getattr(record, name) for name in self.view.form_columns} if record is not None else {}
+        form = form_class(inputs_from_json(body, form_class), data=standing, meta={"context": context})
+        if not form.validate():
+            raise InvalidInput(form.errors)
+        saved = save(
+            db.session(),
+            self.view.model,
+            self.view.values_of(form, record),
+            by=by,
+            at=now(),
+            record_id=pk,
+            row_version=None if version is None else _whole(version),
+            key=_key(),
+        )
+        return jsonify(id=saved.id, result=json_of(saved, by))
+
+
+def _demand_token() -> None:
+    """Demand a valid token; a cookie does not count here, so no other site can act in one's name."""
+    verify_jwt_in_request()
+
+
+def _body() -> Any:
+    """Return the request's JSON object; malformed bodies are 400."""
+    if not request.data:
+        return {}
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        abort(400)
+    return dict(body)
+
+
+def _key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and (len(key) > MAX_KEY or not KEY.fullmatch(key)):
+        abort(400)
+    return key
+
+
+def _told(told: dict[str, Any], done: Any) -> Response:
+    for name in ("shown", "notice", "paper"):
+        if getattr(done, name):
+            told[name] = getattr(done, name)
+    if done.replayed:
+        told["replayed"] = True
+    return jsonify(told)
+
+
+def _rison(text: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    try:
+        asked = prison.loads(text)
+    except Exception:
+        abort(400)
+    allowed = {"filters", "order_column", "order_direction", "page", "page_size", "search"}
+    if not isinstance(asked, dict) or not set(asked) <= allowed:
+        abort(400)
+    return asked
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+        abort(400)
+    return value
+
+
+def _columns(model: type[Base]) -> set[str]:
+    """Return the columns that may be filtered and ordered by: declared, not sensitive."""
+    found = {"id"}
+    for name in inspect(model).columns.keys():
+        column = described(getattr(model, name))
+        if column is not None and not column.sensitive:
+            found.add(name)
+    return found
+
+
+def _conditions(model: type[Base], asked: dict[str, Any]) -> list[Any]:
+    conditions = []
+    if "search" in asked:
+        conditions += search_conditions(model, _text(asked["search"]))
+    filters = asked.get("filters", [])
+    if not isinstance(filters, list):
+        abort(400)
+    for wanted in filters:
+        if not isinstance(wanted, dict) or set(wanted) != {"col", "opr", "value"}:
+            abort(400)
+        name, operator = wanted["col"], wanted["opr"]
+        if name not in _columns(model) or operator not in OPERATORS:
+            abort(400)
+        conditions.append(OPERATORS[operator](getattr(model, name), _operand(model, name, operator, wanted["value"])))
+    return conditions
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        abort(400)
+    try:
+        return clean_text(value)[:200]
+    except ValueError:
+        abort(400)
+
+
+def _operand(model: type[Base], name: str, operator: str, value: Any) -> Any:
+    """Return a filter's value in the column's type; answers 400 to one that does not fit."""
+    kind = inspect(model).columns[name].type
+    wanted: Any = kind.python_type
+    options = getattr(kind, "options", None)
+    try:
+        if options is not None:
+            return options(value)
+        if operator in TEXT_OPERATORS and wanted is not str:
+            raise ValueError
+        if wanted is datetime:
+            instant = datetime.fromisoformat(value)
+            if instant.tzinfo is None:
+                raise ValueError
+            return instant
+        if wanted is date:
+            return date.fromisoformat(value)
+        if wanted is int:
+            if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
+                raise ValueError
+            return value
+        if wanted is bool and isinstance(value, bool):
+            return value
+        if wanted is str:
+            return _text(value)
+        raise ValueError
+    except (TypeError, ValueError):
+        abort(400)
+
+
+def _order(model: type[Base], asked: dict[str, Any]) -> list[Any]:
+    name, direction = asked.get("order_column", "id"), asked.get("order_direction", "desc")
+    if name not in _columns(model) or direction not in ("asc", "desc"):
+        abort(400)
+    column = getattr(model, name)
+    return [column.desc() if direction == "desc" else column.asc(), model.id.desc()]
+
+
+def api_for(view: HouseView) -> type[HouseApi]:
+    """Return the REST class of a table's canonical view."""
+    table = view.datamodel.table
+    return type(
+        f"{view.model.__name__}Api",
+        (HouseApi,),
+        {"view": view, "resource_name": table, "class_permission_name": table, "openapi_spec_tag": table},
+    )
+
+
+class CatalogueApi(BaseApi):
+    """``GET /api/v1/acts``: every act, with states, input schema and who may."""
+
+    resource_name = "acts"
+    class_permission_name = "acts"
+
+    def __init__(self) -> None:
+        self.base_permissions = []
+        super().__init__()
+
+    @expose("/", methods=["GET"])
+    @expose("", methods=["GET"])
+    def get_list(self) -> Response:
+        _demand_token()
+        me()
+        acts = catalogue()
+        return jsonify(count=len(acts), result=acts)
+

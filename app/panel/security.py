@@ -1,0 +1,201 @@
+"""Flask-AppBuilder's security manager, cured; and the synchronisation of rights from ``app/roles.py``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Flask, current_app, g, redirect, request
+from flask_appbuilder.baseviews import expose
+from flask_appbuilder.security.sqla.manager import SecurityManager
+from flask_appbuilder.security.views import AuthDBView, ResetMyPasswordView
+from flask_login import logout_user
+from sqlalchemy import Table, delete, insert, select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from app.acts import REGISTRY
+from app.extensions import db
+from app.models.base import METADATA
+from app.models.settings import Effect, RoleOverride
+from app.panel.person import act_as, current_actor
+from app.reports.base import PAPERS, REPORTS
+from app.roles import ROLES, rights_of
+from app.unit import acting_as
+
+#: Pages of the framework that everybody who is logged in may use.
+FOR_EVERYBODY = frozenset({"HouseResetMyPasswordView", "HomeView", "LocaleView", "HouseAuthView"})
+Pair = tuple[str, str]
+
+
+class HouseAuthView(AuthDBView):
+    """Login as in the framework; logout by POST, so that no link or image can end a session."""
+
+    login_template = "appbuilder/general/security/login_db.html"
+
+    @expose("/logout/", methods=["POST"])
+    def logout(self) -> Response:
+        logout_user()
+        return redirect(self.appbuilder.get_url_for_index)
+
+
+class HouseResetMyPasswordView(ResetMyPasswordView):
+    """One's own password."""
+
+
+class HouseSecurityManager(SecurityManager):
+    """Rights from one query per request; the database told who acts; no stock user or role views."""
+
+    authdbview = HouseAuthView
+
+    def register_views(self) -> None:
+        """Register the token login, the login page and one's own password; accounts are acts on employees."""
+        self.appbuilder.add_api(self.security_api)
+        self.auth_view = self.authdbview()
+        self.appbuilder.add_view_no_menu(HouseResetMyPasswordView())
+        self.appbuilder.add_view_no_menu(self.auth_view)
+        if self.is_auth_limited:
+            limit = self.limiter.limit(self.auth_rate_limit, methods=["POST"])
+            limit(self.auth_view.blueprint)
+            limit(current_app.view_functions["SecurityApi.login"])
+
+    def has_access(self, permission_name: str, view_name: str) -> bool:
+        actor = current_actor()
+        if actor is None:
+            return False
+        return view_name in FOR_EVERYBODY or actor.may(view_name, permission_name)
+
+    def is_item_public(self, permission_name: str, view_name: str) -> bool:
+        return False
+
+    def load_user_jwt(self, _jwt_header: Any, jwt_data: Any) -> Any:
+        user = super().load_user_jwt(_jwt_header, jwt_data)
+        if user is not None:
+            g.token_user = user
+            g.pop("actor", None)
+            act_as(f"user:{user.id}")
+        return user
+
+    def auth_user_db(self, username: str, password: str) -> Any:
+        """Authenticate under a name of its own, so that the counters' writes are nobody's by accident."""
+        if not isinstance(username, str) or not isinstance(password, str) or "\x00" in username + password:
+            return None
+        act_as(f"login:{username[:64]}@{request.remote_addr}")
+        return super().auth_user_db(username, password)
+
+    def create_db(self) -> None:
+        """Leave the schema to migrations and the roles to ``sync_security``."""
+
+
+def known_rights(app: Flask) -> set[Pair]:
+    """Return every (view, permission) pair that the panel asks for."""
+    pairs: set[Pair] = set()
+    for view in app.appbuilder.baseviews:  # type: ignore[attr-defined]
+        pairs |= {(view.class_permission_name, name) for name in view.base_permissions or ()}
+    pairs |= {(act.table, act.permission) for act in REGISTRY if not act.by_system}
+    pairs |= {(paper.table, paper.permission) for paper in PAPERS.values()}
+    pairs |= {(report.right, f"can_{name}") for report in REPORTS.values() for name in ("list", "run", "export")}
+    pairs |= {(name, "menu_access") for name in app.appbuilder.menu.get_flat_name_list()}  # type: ignore[attr-defined]
+    return {(view, name) for view, name in pairs if view not in FOR_EVERYBODY}
+
+
+def menu_rights(app: Flask, rights: Iterable[Pair]) -> set[Pair]:
+    """Return the menu entries that follow from rights: an entry from its page, a group from its entries."""
+    held, granted = set(rights), set()
+
+    def walk(items: Any) -> bool:
+        shown = False
+        for item in items:
+            if item.childs:
+                visible = walk(item.childs)
+            else:
+                page = getattr(item.baseview, "class_permission_name", None)
+                visible = (page, "can_list") in held
+            if visible:
+                granted.add((item.name, "menu_access"))
+            shown = shown or visible
+        return shown
+
+    walk(app.appbuilder.menu.get_list())  # type: ignore[attr-defined]
+    return granted
+
+
+def wanted_rights(app: Flask, session: Session) -> dict[str, set[Pair]]:
+    """Return each role's pairs: as declared, changed by the overrides in force, with the menus that follow."""
+    known = known_rights(app)
+    wanted: dict[str, set[Pair]] = {}
+    overrides = session.scalars(select(RoleOverride).where(RoleOverride.retired_at.is_(None))).all()
+    for name in ROLES:
+        declared = rights_of(name)
+        unknown = declared - known
+        if unknown:
+            raise RuntimeError(f"role {name} names rights that nothing asks for: {sorted(unknown)}")
+        for override in (change for change in overrides if change.role == name):
+            pair = (override.table_name, override.permission)
+            (declared.add if override.effect is Effect.GRANT else declared.discard)(pair)
+        wanted[name] = (declared & known) | menu_rights(app, declared)
+    return wanted
+
+
+def sync_security(app: Flask) -> None:
+    """Write the rights of ``app/roles.py`` and the overrides into Flask-AppBuilder's tables; safe to repeat.
+
+    Roles that an administrator made under names of her own are left alone.
+    """
+    with app.app_context(), acting_as("house:sync-security"):
+        session = db.session()
+        wanted = wanted_rights(app, session)
+        pairs = _ensure_pairs(session, known_rights(app).union(*wanted.values()))
+        roles = _ensure_names(session, METADATA.tables["ab_role"], {*wanted, "Public"})
+        grants = METADATA.tables["ab_permission_view_role"]
+        session.execute(delete(grants).where(grants.c.role_id.in_([roles[name] for name in wanted])))
+        rows = [
+            {"permission_view_id": pairs[pair], "role_id": roles[name]}
+            for name, held in wanted.items()
+            for pair in sorted(held)
+        ]
+        if rows:
+            session.execute(insert(grants), rows)
+        session.commit()
+
+
+def _ensure_names(session: Session, table: Table, names: Iterable[str]) -> dict[str, int]:
+    """Return name -> id of a table with a unique name, adding what is absent."""
+    standing = {name: key for key, name in session.execute(select(table.c.id, table.c.name))}
+    absent = sorted(set(names) - set(standing))
+    if absent:
+        added = session.execute(
+            insert(table).returning(table.c.id, table.c.name), [{"name": name} for name in absent]
+        )
+        standing.update({name: key for key, name in added})
+    return standing
+
+
+def _ensure_pairs(session: Session, pairs: Iterable[Pair]) -> dict[Pair, int]:
+    wanted = sorted(set(pairs))
+    views = _ensure_names(session, METADATA.tables["ab_view_menu"], {view for view, _name in wanted})
+    names = _ensure_names(session, METADATA.tables["ab_permission"], {name for _view, name in wanted})
+    table = METADATA.tables["ab_permission_view"]
+    standing = {
+        (view_id, name_id): key
+        for key, view_id, name_id in session.execute(select(table.c.id, table.c.view_menu_id, table.c.permission_id))
+    }
+    for view, name in wanted:
+        if (views[view], names[name]) not in standing:
+            key = session.execute(
+                insert(table).values(view_menu_id=views[view], permission_id=names[name]).returning(table.c.id)
+            ).scalar_one()
+            standing[views[view], names[name]] = key
+    return {(view, name): standing[views[view], names[name]] for view, name in wanted}
+
+
+def security_fingerprint(app: Flask) -> str:
+    """Return a hash of everything that ``sync_security`` would write, overrides apart."""
+    told = {
+        "roles": {name: sorted(rights_of(name)) for name in ROLES},
+        "known": sorted(known_rights(app)),
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+

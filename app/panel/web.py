@@ -1,0 +1,151 @@
+"""The web's manners: request numbers, security headers, refusals as pages or JSON, the wall before strangers."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+from flask import Flask, Response, flash, g, jsonify, redirect, render_template, request, url_for
+from flask_jwt_extended.exceptions import JWTExtendedException
+from flask_wtf.csrf import CSRFError
+from jwt.exceptions import PyJWTError
+from sqlalchemy.exc import DataError, SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal
+from app.extensions import db
+from app.panel.pages import ErrorPage, Link
+from app.panel.person import current_actor
+from app.words import _
+
+log = logging.getLogger(__name__)
+
+#: Endpoints that strangers may reach; REST demands a token itself.
+OPEN = {"static", "appbuilder.static", "bootstrap.static", "HouseAuthView.login", "HomeView.language", "HomeView.alive"}
+API = "/api/"
+
+
+def is_api() -> bool:
+    return request.path.startswith(API)
+
+
+def install(app: Flask) -> None:
+    """Bind the manners to an application."""
+    app.before_request(_number_request)
+    app.before_request(_demand_login)
+    app.after_request(_headers)
+    app.teardown_request(_forget_session)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(CSRFError, lambda _wrong: _answer(400, _("This form is too old. Please load it again.")))
+    app.register_error_handler(NotPermitted, lambda _wrong: _answer(403))
+    app.register_error_handler(OutOfScope, lambda _wrong: _answer(404))
+    app.register_error_handler(InvalidInput, _invalid)
+    app.register_error_handler(Refusal, lambda said: _answer(409, said.sentence))
+    app.register_error_handler(JWTExtendedException, lambda _wrong: _answer(401))
+    app.register_error_handler(PyJWTError, lambda _wrong: _answer(401))
+    app.register_error_handler(DataError, lambda _wrong: _answer(400))
+    app.register_error_handler(SQLAlchemyError, _broken)
+    app.register_error_handler(Exception, _broken)
+
+
+def _number_request() -> None:
+    g.request_id = secrets.token_hex(6)
+    g.csp_nonce = secrets.token_urlsafe(16)
+
+
+def _demand_login() -> Any:
+    if request.endpoint is None or request.endpoint in OPEN or is_api():
+        return None
+    if current_actor() is not None:
+        return None
+    if request.headers.get("X-Dialog") == "1":
+        return _answer(401)
+    flash(_("Please log in."), "info")
+    back = request.full_path if request.method == "GET" else None
+    return redirect(url_for("HouseAuthView.login", next=back))
+
+
+def _forget_session(_wrong: BaseException | None) -> None:
+    """Roll back whatever a refused request left; the scoped session itself is removed by its extension."""
+    db.session().info.clear()
+
+
+def _headers(response: Response) -> Response:
+    nonce = g.get("csp_nonce", "")
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        f"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    )
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("X-Request-Id", g.get("request_id", ""))
+    if request.endpoint not in ("static", "appbuilder.static", "bootstrap.static"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+# --- refusals ----------------------------------------------------------------------------------------------------
+
+
+def _words(code: int) -> tuple[str, str]:
+    """Return the title and the sentence of a code."""
+    told = {
+        400: (_("That did not work"), _("The address or the form contains something that cannot be read.")),
+        401: (_("Please log in"), _("Your session has ended or was never begun.")),
+        403: (_("Not permitted"), _("Your roles do not include this. Ask the administrator if they should.")),
+        404: (_("Not found"), _("There is nothing here, or it is not for you to see.")),
+        405: (_("That did not work"), _("This address does not take requests of this kind.")),
+        409: (_("Refused"), _("A rule forbids this just now.")),
+        413: (_("Too large"), _("What you sent is too large.")),
+        422: (_("Please check"), _("Some inputs are missing or wrong.")),
+        429: (_("Too many requests"), _("Please wait a minute and try again.")),
+        500: (_("Something broke"), _("The fault is ours. Nothing was saved; please try again, and tell us the number below.")),
+        503: (_("Not available"), _("The system is being started or maintained. Please try again in a minute.")),
+    }
+    return told.get(code, told[400] if code < 500 else told[500])
+
+
+def _answer(code: int, sentence: str = "") -> Any:
+    """Answer a refusal in the form that was asked for: JSON for REST and dialogs, else a page."""
+    title, said = _words(code)
+    sentence = sentence or said
+    if is_api() or request.headers.get("X-Dialog") == "1":
+        response = jsonify(message=sentence, request_id=g.get("request_id", ""))
+        response.status_code = code
+        return response
+    try:
+        page = ErrorPage(code, title, sentence, g.get("request_id", ""), _ways(code))
+        return render_template("panel/error.html", page=page), code
+    except SQLAlchemyError:  # the frame asks the database, which may be what broke
+        log.exception("error page failed")
+        return Response(f"{title}. {sentence}", status=code, mimetype="text/plain; charset=utf-8")
+
+
+def _ways(code: int) -> list[Link]:
+    ways = [Link(_("To the workbench"), url_for("HomeView.index"), "grid-1x2")]
+    if code == 401:
+        ways = [Link(_("Log in"), url_for("HouseAuthView.login"), "box-arrow-in-right")]
+    return ways
+
+
+def _invalid(wrong: InvalidInput) -> Any:
+    if is_api():
+        response = jsonify(errors=wrong.errors, message=_words(422)[1])
+        response.status_code = 422
+        return response
+    return _answer(422, str(wrong))
+
+
+def _http_error(wrong: HTTPException) -> Any:
+    if wrong.code is None or wrong.code < 400:
+        return wrong
+    return _answer(wrong.code)
+
+
+def _broken(wrong: Exception) -> Any:
+    """A fault of ours: logged with the request's number, answered without a word of it."""
+    log.exception("request %s failed", g.get("request_id", ""), exc_info=wrong)
+    db.session.rollback()
+    return _answer(500)

@@ -1,0 +1,1 @@
+"""What goes on paper: facts gathered into frozen dataclasses, handed to a template."""

@@ -1,0 +1,66 @@
+"""预约单: what is gathered for the printed appointment slip. White paper E.3; the sheet is appointment_slip_paper."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.actors import Actor
+from app.models.appointments import AppointmentSlip, SlipState
+from app.reports.appointment_slip_paper import SlipFacts, Superseded, slip_pdf
+from app.reports.base import Paper, paper
+from app.words import _l
+
+CROSSED = {SlipState.VOIDED, SlipState.REPLACED, SlipState.EXPIRED}
+
+
+def gather(_session: Session, slip: AppointmentSlip, by: Actor, at: datetime) -> SlipFacts:
+    """Return everything that stands on a slip; the telephone shows its last four digits only."""
+    customer, year = slip.customer, at.astimezone(by.timezone).year
+    old = slip.supersedes
+    return SlipFacts(
+        slip_no=slip.slip_no,
+        branch_name=slip.branch.name,
+        branch_phone=slip.branch.phone or "",
+        zone=slip.branch.zone,
+        customer_name=str(customer),
+        sex=str(customer.sex.label) if customer.sex else "",
+        age=customer.age_in(year),
+        phone_masked=f"****{customer.phone_masked[-4:]}" if customer.phone_masked else "",
+        appointed_at=slip.appointed_at,
+        latest_arrival_at=slip.latest_arrival_at,
+        intention_letter=slip.intention.value,
+        intention_text=str(slip.intention.label).partition(": ")[2] or str(slip.intention.label).partition("：")[2],
+        items=slip.items_text,
+        target_department=str(slip.target_department or ""),
+        doctor=str(slip.preferred_doctor or ""),
+        consultant=str(slip.preferred_consultant or slip.owner),
+        channel=str(slip.channel.label),
+        placed_by=slip.placed_by.name,
+        department=slip.department.name,
+        first_ordered_at=slip.first_ordered_at,
+        first_owner=slip.first_owner.name,
+        need_text=slip.need_text or "",
+        quoted_text=slip.quoted_text or "",
+        companion_count=slip.companion_count,
+        arrived_at=slip.arrived_at,
+        guide=slip.guide.name if slip.guide else "",
+        supersedes=None if old is None else Superseded(old.slip_no, slip.placed_by.name, slip.ordered_at),
+        remark=slip.remark or "",
+        printed_at=at,
+        printed_by=by.display_name,
+        mark=str(slip.state.label) if slip.state in CROSSED else "",
+    )
+
+
+APPOINTMENT_SLIP = paper(
+    Paper(
+        table="appointment_slip",
+        name="appointment_slip",
+        label=_l("Print the slip"),
+        gather=gather,
+        render=lambda facts, locale: slip_pdf(facts, locale=locale),
+        eager=("customer.contacts", "item_links.item", "branch", "supersedes"),
+    )
+)

@@ -1,0 +1,204 @@
+"""From facts to PDF: the printed documents' own Jinja environment, and WeasyPrint with the doors shut."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pydyf
+from babel.dates import format_date
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from weasyprint import CSS, HTML
+from weasyprint.text.fonts import FontConfiguration
+from weasyprint.urls import URLFetcher
+
+from app import words
+from app.reports.barcodes import code128_svg
+from app.reports.facts import printable, width_in_ems
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "print"
+HTML_LANGUAGE = {"zh": "zh-Hans", "en": "en"}
+ELLIPSIS = "…"
+
+# Pango's font maps and WeasyPrint's font configuration are shared by every document of the process.
+_press = threading.Lock()
+
+
+class NothingFetched(URLFetcher):  # type: ignore[misc]
+    """The fetcher of every printed document: pictures inside the page (``data:``), nothing from net or disk."""
+
+    def __init__(self) -> None:
+        super().__init__(allowed_protocols=["data"], allow_redirects=False)
+
+
+def clip(text: str, most: int) -> str:
+    """Shorten a text to at most that many characters, the last one an ellipsis; empty lines are dropped.
+
+    A first bound, in the interest of speed; the style sheet's ``line-clamp`` sets the exact one.
+    """
+    kept = "\n".join(line.strip() for line in text[: most * 4].splitlines() if line.strip())
+    if len(kept) <= most and len(text) <= most * 4:
+        return kept
+    return kept[: most - 1].rstrip() + ELLIPSIS
+
+
+def size_for(text: str, ems: float, lines: int) -> str:
+    """Say how small a text must be set to stand in a box: ``fit``, ``fit-small`` or ``fit-tiny``.
+
+    ``ems`` is the width of the box at the normal size, ``lines`` how many fit. What does not fit even tiny
+    is cut by the style sheet after the last line, with an ellipsis.
+    """
+    needed = sum(max(1, math.ceil(width_in_ems(line) / ems)) for line in text.splitlines())
+    if needed <= lines:
+        return "fit"
+    return "fit-small" if needed <= lines * 1.3 else "fit-tiny"
+
+
+def masked(phone: str) -> str:
+    """Return a phone number with nothing but its last four digits, however much of it came in."""
+    digits = [char for char in phone if char.isdigit()]
+    return "****" + "".join(digits[-4:]) if digits else phone
+
+
+@pass_context
+def _day(context: Context, value: date | datetime | None) -> str:
+    """``2026-11-23`` in the document's zone."""
+    return "" if value is None else f"{_local(context, value):%Y-%m-%d}"
+
+
+@pass_context
+def _stamp(context: Context, value: datetime | None) -> str:
+    """``2026-11-23 10:00`` in the document's zone."""
+    return "" if value is None else f"{_local(context, value):%Y-%m-%d %H:%M}"
+
+
+@pass_context
+def _moment(context: Context, value: datetime | None) -> str:
+    """``2026-11-23（周一）10:00``, or ``2026-11-23 (Mon) 10:00``, in the document's zone."""
+    if value is None:
+        return ""
+    local = _local(context, value)
+    weekday = format_date(local, "EEE", locale="zh_Hans_CN" if context["locale"] == "zh" else "en")
+    shape = "{:%Y-%m-%d}（{}）{:%H:%M}" if context["locale"] == "zh" else "{:%Y-%m-%d} ({}) {:%H:%M}"
+    return shape.format(local, weekday, local)
+
+
+@pass_context
+def _until(context: Context, value: datetime | None, start: datetime | None) -> str:
+    """The clock time alone when it is the start's day, else day and time."""
+    if value is None or start is None:
+        return _stamp(context, value)
+    zone = context["zone"]
+    same_day = value.astimezone(zone).date() == start.astimezone(zone).date()
+    return f"{_local(context, value):%H:%M}" if same_day else f"{_local(context, value):%m-%d %H:%M}"
+
+
+def _local(context: Context, value: date | datetime) -> date | datetime:
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise ValueError("an instant on paper needs its zone")
+    return value.astimezone(context["zone"])
+
+
+def _finalize(value: object) -> object:
+    """Clean every value that a template prints; a safe string stays safe, since nothing is added to it."""
+    return value.__class__(printable(value)) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """Return the printed documents' templates: escaping, strict about missing facts, speaking both languages."""
+    env = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    # Looked up at each call, so that the language in force at the time of printing counts.
+    env.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda text: words._(text), lambda one, many, number: words._n(one, many, number), newstyle=True
+    )
+    env.filters |= {"day": _day, "stamp": _stamp, "moment": _moment, "until": _until, "clip": clip, "masked": masked}
+    env.globals |= {"barcode": code128_svg, "size_for": size_for}
+    return env
+
+
+def render_html(template: str, facts: Any, *, locale: str, zone: str, title: str, **more: Any) -> str:
+    """Fill a template of ``templates/print`` with facts; see ``render_pdf``."""
+    context = {"facts": facts, "locale": locale, "zone": ZoneInfo(zone), "title": title}
+    with words.force_locale(locale):
+        return environment().get_template(template).render(context, lang=HTML_LANGUAGE[locale], **more)
+
+
+def render_pdf(
+    template: str,
+    facts: Any,
+    *,
+    css: Sequence[str],
+    zone: str,
+    title: str,
+    locale: str | None = None,
+    copies: Sequence[str] = (),
+    **more: Any,
+) -> bytes:
+    """Print facts to PDF through a template and style sheets, all named relative to ``templates/print``.
+
+    ``zone`` is the branch's IANA zone, in which instants are shown; ``title`` and the language go into the
+    PDF's metadata. ``locale`` is the language of the labels, by default the one in force; facts come ready to
+    read. Nothing is fetched from net or disk, whatever stands in the facts.
+
+    ``copies`` names the copies of a form. Its template then makes, for each document, one page of ground and one
+    page for each copy; the ground is laid out once and printed under all of them, which halves the time.
+    """
+    spoken = locale or words.locale_in_force()
+    page = render_html(template, facts, locale=spoken, zone=zone, title=title, copies=copies, **more)
+    with _press:
+        document = HTML(string=page, base_url=None, url_fetcher=NothingFetched())
+        sheets = [_style(name, (TEMPLATES / name).stat().st_mtime_ns) for name in css]
+        finisher = partial(_lay_over_ground, len(copies)) if copies else None
+        pdf: bytes = document.write_pdf(stylesheets=sheets, font_config=_fonts(), finisher=finisher)
+    return pdf
+
+
+def _lay_over_ground(copies: int, _document: Any, pdf: pydyf.PDF) -> None:
+    """Print each ground page under the pages of its copies, and take it out of the pages itself.
+
+    All pages of a WeasyPrint document share their resources, so a content stream may stand on any of them.
+    """
+    pages = [pdf.objects[number] for number in pdf.pages["Kids"][::3]]
+    if len(pages) % (copies + 1):
+        raise ValueError(f"{len(pages)} pages for forms of one ground and {copies} copies: a form ran over its page")
+    keep, turn, back = (pydyf.Stream([operators]) for operators in (b"q", b"Q q", b"Q"))
+    for stream in (keep, turn, back):
+        pdf.add_object(stream)
+    kids: list[Any] = []
+    for at in range(0, len(pages), copies + 1):
+        ground, overlays = pages[at], pages[at + 1 : at + copies + 1]
+        for page in overlays:
+            layers = (keep.reference, ground["Contents"], turn.reference, page["Contents"], back.reference)
+            page["Contents"] = pydyf.Array(layers)
+            kids += [page.number, 0, "R"]
+    pdf.pages["Kids"] = pydyf.Array(kids)
+    pdf.pages["Count"] = len(kids) // 3
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> FontConfiguration:
+    return FontConfiguration()
+
+
+@lru_cache(maxsize=64)
+def _style(name: str, _changed_at: int) -> CSS:
+    """Parse a style sheet once per process and again when its file has changed."""
+    return CSS(string=(TEMPLATES / name).read_text("utf-8"), font_config=_fonts(), url_fetcher=NothingFetched())

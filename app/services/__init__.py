@@ -1,0 +1,8 @@
+"""What may happen: acts and reads. Told their session, actor and clock; no Flask.
+
+Importing this package declares every act.
+"""
+
+from app.services import accounts, appointments, customers, followup, hr, notices, plain, settings
+
+__all__ = ["accounts", "appointments", "customers", "followup", "hr", "notices", "plain", "settings"]

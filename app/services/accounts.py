@@ -1,0 +1,210 @@
+"""Logins of employees: opened, closed, given roles, given a new password. White paper 4.2, R32.
+
+Accounts live in Flask-AppBuilder's tables; acts on employees keep them, so that every change has its history.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+from werkzeug.security import generate_password_hash
+from wtforms.widgets import PasswordInput
+
+from app.acts import act
+from app.actors import Actor
+from app.errors import InvalidInput, Refusal
+from app.fields import ChooseMany, HouseForm, Words
+from app.models.base import METADATA
+from app.models.hr import Employee, EmployeeState
+from app.roles import ROLES
+from app.words import _, _l
+
+SHORTEST_PASSWORD = 10
+USERNAME = re.compile(r"[a-z][a-z0-9_.]{2,63}")
+
+
+class _RoleName(StrEnum):
+    @property
+    def label(self) -> object:
+        return ROLES[self.value].label
+
+
+RoleName = _RoleName("RoleName", {name: name for name in ROLES})  # type: ignore[call-arg]
+
+
+class _Password(Words):
+    """A password: never shown again, never kept in the history."""
+
+    def __init__(self, label: Any = None, **kwargs: Any) -> None:
+        super().__init__(
+            label,
+            required=True,
+            least=SHORTEST_PASSWORD,
+            most=128,
+            sensitive=True,
+            widget=PasswordInput(),
+            description=_l("At least ten characters, with letters and digits."),
+            **kwargs,
+        )
+
+
+class NewLogin(HouseForm):
+    """Login name, first password, roles."""
+
+    username = Words(_l("Login name"), required=True, most=64)
+    password = _Password(_l("Password"))
+    roles = ChooseMany(_l("Roles"), options=RoleName, required=True)
+
+
+class NewRoles(HouseForm):
+    """The roles from now on."""
+
+    roles = ChooseMany(_l("Roles"), options=RoleName, required=True)
+
+
+class NewPassword(HouseForm):
+    """A new password."""
+
+    password = _Password(_l("New password"))
+
+
+def _table(name: str) -> Any:
+    return METADATA.tables[name]
+
+
+def _no_login(employee: Employee, by: Actor) -> object | None:
+    return _("This employee has a login already.") if employee.user_id is not None else None
+
+
+def _has_login(employee: Employee, by: Actor) -> object | None:
+    return _("This employee has no login.") if employee.user_id is None else None
+
+
+def check_password(password: str, field: str = "password") -> None:
+    """Refuse a password that is short or of one kind of character."""
+    if len(password) < SHORTEST_PASSWORD or not re.search(r"\d", password) or not re.search(r"[^\W\d]", password):
+        raise InvalidInput({field: [_("At least ten characters, with letters and digits.")]})
+
+
+def check_roles(roles: Sequence[str], by: Actor) -> None:
+    """Refuse to hand out what one does not hold: only administrators make administrators."""
+    if "admin" in roles and not (by.is_house or "admin" in by.roles):
+        raise InvalidInput({"roles": [_("Only an administrator can give the role of administrator.")]})
+
+
+@act(
+    Employee,
+    "open_login",
+    _l("Open a login"),
+    form=NewLogin,
+    moves={EmployeeState.ACTIVE: None},
+    guard=_no_login,
+    icon="person-check",
+)
+def open_login(
+    session: Session,
+    employee: Employee,
+    *,
+    username: str,
+    password: str,
+    roles: Sequence[str],
+    by: Actor,
+    at: datetime,
+) -> None:
+    """Give an employee a login with roles; refuses a name that is taken and weak passwords."""
+    if not USERNAME.fullmatch(username):
+        raise InvalidInput({"username": [_("Small letters, digits, dots and underscores, three at least.")]})
+    check_password(password)
+    employee.user_id = add_account(
+        session, username, generate_password_hash(password), employee.name, roles, by=by, at=at
+    )
+
+
+def add_account(
+    session: Session, username: str, password_hash: str, name: str, roles: Sequence[str], *, by: Actor, at: datetime
+) -> int:
+    """Insert an account with its roles and return its id; refuses a login name that is taken."""
+    check_roles(roles, by)
+    user = _table("ab_user")
+    if session.scalar(select(user.c.id).where(user.c.username == username)) is not None:
+        raise InvalidInput({"username": [_("This login name is taken.")]})
+    moment = at.replace(tzinfo=None)
+    user_id: int = session.execute(
+        insert(user)
+        .values(
+            first_name=name,
+            last_name="",
+            username=username,
+            password=password_hash,
+            active=True,
+            email=f"{username}@localhost",
+            login_count=0,
+            fail_login_count=0,
+            created_on=moment,
+            changed_on=moment,
+        )
+        .returning(user.c.id)
+    ).scalar_one()
+    _set_roles(session, user_id, roles)
+    return user_id
+
+
+def _set_roles(session: Session, user_id: int, roles: Sequence[str]) -> None:
+    link, role = _table("ab_user_role"), _table("ab_role")
+    ids = {name: key for key, name in session.execute(select(role.c.id, role.c.name).where(role.c.name.in_(roles)))}
+    absent = sorted(set(map(str, roles)) - set(ids))
+    if absent:
+        raise Refusal(_("These roles are not in the database yet: %(roles)s.", roles=", ".join(absent)))
+    session.execute(delete(link).where(link.c.user_id == user_id))
+    session.execute(insert(link), [{"user_id": user_id, "role_id": ids[str(name)]} for name in roles])
+
+
+@act(Employee, "give_roles", _l("Change roles"), form=NewRoles, guard=_has_login, icon="person-gear")
+def give_roles(session: Session, employee: Employee, *, roles: Sequence[str], by: Actor, at: datetime) -> None:
+    """Replace the roles of an employee's login."""
+    check_roles(roles, by)
+    assert employee.user_id is not None
+    if "admin" in _roles_of(session, employee.user_id) and not (by.is_house or "admin" in by.roles):
+        raise Refusal(_("Only an administrator can change an administrator."))
+    _set_roles(session, employee.user_id, roles)
+
+
+def _roles_of(session: Session, user_id: int) -> set[str]:
+    link, role = _table("ab_user_role"), _table("ab_role")
+    return set(
+        session.scalars(select(role.c.name).join(link, link.c.role_id == role.c.id).where(link.c.user_id == user_id))
+    )
+
+
+@act(Employee, "reset_password", _l("Set a new password"), form=NewPassword, guard=_has_login, icon="key")
+def reset_password(session: Session, employee: Employee, *, password: str, by: Actor, at: datetime) -> None:
+    """Give an employee's login a new password."""
+    check_password(password)
+    assert employee.user_id is not None
+    if "admin" in _roles_of(session, employee.user_id) and not (by.is_house or "admin" in by.roles):
+        raise Refusal(_("Only an administrator can change an administrator."))
+    user = _table("ab_user")
+    session.execute(update(user).where(user.c.id == employee.user_id).values(password=generate_password_hash(password)))
+
+
+@act(
+    Employee,
+    "close_login",
+    _l("Close the login"),
+    guard=_has_login,
+    icon="person-x",
+    tone="danger",
+    consequence=_l("This person can no longer log in; what she did stays under her name."),
+)
+def close_login(session: Session, employee: Employee, *, by: Actor, at: datetime) -> None:
+    """Switch an employee's login off, at once."""
+    if employee.user_id == by.user_id:
+        raise Refusal(_("Nobody closes her own login."))
+    user = _table("ab_user")
+    session.execute(update(user).where(user.c.id == employee.user_id).values(active=False))

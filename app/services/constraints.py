@@ -1,0 +1,40 @@
+"""The schema's refusals as sentences: the last guard speaks the user's language too."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import IntegrityError
+
+from app.words import _, _l
+
+SENTENCES: dict[str, object] = {
+    "uq_appointment_slip_supersedes_id": _l("This slip has been redone already; a slip can be redone once."),
+    "ck_appointment_slip_latest_after_appointed": _l("The latest arrival cannot lie before the appointment."),
+    "ck_contact_record_partner_contact_has_no_referrer": _l("A partner's customer has no referrer."),
+    "ck_customer_partner_customer_has_no_referrer": _l("A partner's customer has no referrer."),
+    "ck_contact_record_partner_named": _l("A partner's customer names the partner."),
+    "ck_customer_no_own_referrer": _l("A customer cannot refer herself."),
+    "uq_customer_contact_customer_id_kind_value_hash": _l("This customer has this contact already."),
+    "ck_employee_partner_is_another": _l("The partner must be somebody else."),
+    "ck_employee_successor_is_another": _l("The successor must be somebody else."),
+    "ck_department_no_own_parent": _l("A department cannot be part of itself."),
+    "ck_branch_code_two_digits": _l("A branch code has two digits."),
+    "ck_number_rule_prefix_letters": _l("A prefix has one to four capital letters."),
+    "ck_number_rule_width_bounds": _l("A counter has three to ten digits."),
+}
+
+
+def constraint_of(wrong: IntegrityError) -> str:
+    """Return the name of the constraint that refused, or an empty string."""
+    diagnosis = getattr(wrong.orig, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) or ""
+
+
+def sentence_for(wrong: IntegrityError) -> str:
+    """Return what to tell the user; never SQL, never values."""
+    name = constraint_of(wrong)
+    known = SENTENCES.get(name)
+    if known is not None:
+        return str(known)
+    if name.startswith("uq_"):
+        return _("A record with these values exists already.")
+    return _("This conflicts with another record. Please check what you typed.")

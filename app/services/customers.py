@@ -1,0 +1,293 @@
+"""Customers: temporary files, contacts, the question whose customer a number is, revealing, searching.
+
+White paper 2.1.1; SM-01; R-2.1.1-2, -4, -5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, text
+from sqlalchemy.orm import Session, selectinload
+
+from app.acts import Outcome, act
+from app.actors import Actor
+from app.errors import InvalidInput, Refusal
+from app.fields import Choose, HouseForm, Item, PhoneNumber, Pick, Reason, Whole, Words, normal_phone
+from app.models.audit import SensitiveViewLog
+from app.models.customers import (
+    ChannelPartner,
+    ContactKind,
+    Customer,
+    CustomerContact,
+    FileState,
+    OwnerRule,
+    PartnerState,
+    Sex,
+    SourceChannel,
+    contact_hash,
+    mask,
+)
+from app.models.findable import query_terms
+from app.models.hr import Branch, Department, Employee
+from app.services.scope import find, in_scope
+from app.services.settings import NUMBER_UNIQUE, next_number, value_of
+from app.words import _, _l
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Whose customer a number is, and nothing more: the narrow answer that crosses data scopes (撞单)."""
+
+    customer_id: int
+    owner: str
+    department: str
+    branch: str
+    since: datetime | None
+    rule: str
+
+    def sentence(self, by: Actor) -> str:
+        """Say it as one sentence, in the reader's language and zone."""
+        since = self.since.astimezone(by.timezone).strftime("%Y-%m-%d") if self.since else "—"
+        return _(
+            "This number is known: customer of %(owner)s (%(department)s, %(branch)s) since %(since)s, rule: %(rule)s.",
+            owner=self.owner,
+            department=self.department,
+            branch=self.branch,
+            since=since,
+            rule=self.rule,
+        )
+
+
+def whose_number(session: Session, kind: ContactKind, value: str) -> Ownership | None:
+    """Return to whom a number or account belongs, in whatever branch. R-2.1.1-2.
+
+    The one look-up that crosses scopes: it gives owner, since when and by what rule, never the customer's name.
+    """
+    row = session.execute(
+        select(Customer, Employee.name, Department.name, Branch.name)
+        .join(CustomerContact, CustomerContact.customer_id == Customer.id)
+        .join(Branch, Branch.id == Customer.branch_id)
+        .outerjoin(Employee, Employee.id == Customer.developer_id)
+        .outerjoin(Department, Department.id == Employee.department_id)
+        .where(CustomerContact.kind == kind, CustomerContact.value_hash == contact_hash(kind, value))
+        .order_by(Customer.id)
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    customer = row[0]
+    rule = str(customer.developer_rule.label) if customer.developer_rule else _("none recorded")
+    return Ownership(
+        customer.id, row[1] or _("nobody"), row[2] or "—", row[3], customer.developed_at or customer.created_at, rule
+    )
+
+
+def refuse_known_number(
+    session: Session, field: str, kind: ContactKind, value: str, *, by: Actor, at: datetime, but: int | None = None
+) -> None:
+    """Refuse a number that another customer has, naming her owner; serialises with others who register it.
+
+    A setting switches this off (families share a telephone).
+    """
+    digest = contact_hash(kind, value)
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:digest, 0))"), {"digest": digest})
+    if not value_of(session, NUMBER_UNIQUE, branch_id=by.branch_id, at=at):
+        return
+    known = whose_number(session, kind, value)
+    if known is not None and known.customer_id != but:
+        raise Refusal(known.sentence(by), field=field)
+
+
+class TemporaryFile(HouseForm):
+    """Name or alias, and one way to reach her. White paper 2.1.1.1 step 2."""
+
+    name = Words(_l("Name"), most=60)
+    alias = Words(_l("Alias"), most=60, description=_l("How she calls herself, while the name is not known."))
+    phone = PhoneNumber(_l("Telephone"), description=_l("Empty: the number of the contact record."))
+    wechat = Words(_l("WeChat"), most=60, sensitive=True)
+    qq = Words(_l("QQ"), most=20, sensitive=True)
+    sex = Choose(_l("Sex"), options=Sex)
+    age = Whole(_l("Age"), least=0, most=120)
+    area_id = Item(_l("Area"), dictionary="area")
+    source_channel_id = Pick(_l("Source channel"), table="source_channel")
+    channel_partner_id = Pick(_l("Channel partner"), table="channel_partner")
+    referrer_customer_id = Pick(_l("Referred by"), table="customer")
+    followup_note = Words(_l("Mind when calling"), most=500, multiline=True)
+    contact_record_id = Pick(_l("Contact record"), table="contact_record")
+
+    def check(self) -> None:
+        if not (self.name.data or self.alias.data):
+            self.refuse("name", _("A name or an alias, please."))
+        record = self.contact_record_id.record
+        if not (self.phone.data or self.wechat.data or self.qq.data or getattr(record, "caller_no", None)):
+            self.refuse("phone", _("One way to reach her, please: telephone, WeChat or QQ."))
+
+
+@act(
+    Customer,
+    "register_temporary",
+    _l("Open a temporary file"),
+    form=TemporaryFile,
+    creates=True,
+    icon="person-plus",
+    tone="accent",
+    main=True,
+    starts_from={"contact_record": {"contact_record_id": "id", "channel_partner_id": "channel_partner_id"}},
+    consequence=_l("The number is matched first; a known customer is never doubled."),
+)
+def register_temporary(
+    session: Session,
+    *,
+    name: str | None = None,
+    alias: str | None = None,
+    phone: str | None = None,
+    wechat: str | None = None,
+    qq: str | None = None,
+    sex: Sex | None = None,
+    age: int | None = None,
+    area_id: int | None = None,
+    source_channel_id: int | None = None,
+    channel_partner_id: int | None = None,
+    referrer_customer_id: int | None = None,
+    followup_note: str | None = None,
+    contact_record_id: int | None = None,
+    by: Actor,
+    at: datetime,
+) -> Customer:
+    """Open a temporary file for a first contact; the consultant who opens it develops the customer.
+
+    Refuses a number that is known (R-2.1.1-2), a partner's or market customer with a referrer, a partner's
+    channel without its partner (R-2.1.1-5). White paper 2.1.1.1, SM-01.
+    """
+    refuse_referrer_of_partner(
+        session, channel_partner_id=channel_partner_id, referrer_id=referrer_customer_id, source_id=source_channel_id
+    )
+    record = find(session, "contact_record", contact_record_id, by) if contact_record_id is not None else None
+    phone = phone or getattr(record, "caller_no", None)
+    contacts = {ContactKind.PHONE: phone, ContactKind.WECHAT: wechat, ContactKind.QQ: qq}
+    for kind, value in contacts.items():
+        if value:
+            refuse_known_number(session, kind.value, kind, value, by=by, at=at)
+    branch = session.get_one(Branch, by.branch_id)
+    customer = Customer(
+        branch_id=branch.id,
+        customer_no=next_number(session, "customer", branch=branch, at=at, zone=by.timezone),
+        name=name,
+        alias=alias,
+        sex=sex,
+        birth_year=None if age is None else at.astimezone(by.timezone).year - age,
+        area_id=area_id,
+        source_channel_id=source_channel_id,
+        channel_partner_id=channel_partner_id,
+        referrer_customer_id=referrer_customer_id,
+        developer_id=by.employee_id,
+        developed_at=at,
+        developer_rule=OwnerRule.FIRST_REGISTERED,
+        followup_note=followup_note,
+        state=FileState.TEMPORARY,
+        contacts=[_contact(kind, value) for kind, value in contacts.items() if value],
+    )
+    session.add(customer)
+    session.flush()
+    if record is not None and record.customer_id is None:
+        record.customer_id = customer.id
+    return customer
+
+
+def _contact(kind: ContactKind, value: str, relation: str | None = None) -> CustomerContact:
+    return CustomerContact(
+        kind=kind, value=value, value_hash=contact_hash(kind, value), value_tail=value[-4:], relation=relation
+    )
+
+
+def refuse_referrer_of_partner(
+    session: Session, *, channel_partner_id: int | None, referrer_id: int | None, source_id: int | None
+) -> None:
+    """Refuse what R-2.1.1-5 forbids: a partner's or market customer has no 老顾客介绍, and names the partner."""
+    source = session.get(SourceChannel, source_id) if source_id is not None else None
+    if channel_partner_id is not None:
+        partner = session.get(ChannelPartner, channel_partner_id)
+        if partner is not None and partner.state is PartnerState.ENDED:
+            raise InvalidInput({"channel_partner_id": [_("The contract with this partner has ended.")]})
+        if source is not None and source.is_referral:
+            raise InvalidInput({"source_channel_id": [_("A partner's customer was not referred by an old customer.")]})
+    if referrer_id is not None and (channel_partner_id is not None or (source is not None and source.is_market)):
+        raise InvalidInput({"referrer_customer_id": [_("A partner's or market customer has no referrer.")]})
+
+
+class NewContact(HouseForm):
+    """One more way to reach a customer."""
+
+    kind = Choose(_l("Kind"), options=ContactKind, required=True)
+    value = Words(_l("Number or account"), required=True, most=60, sensitive=True)
+    relation = Words(_l("Whose"), most=40, description=_l("Herself, unless said otherwise."))
+
+
+@act(Customer, "add_contact", _l("Add a contact"), form=NewContact, icon="telephone-plus")
+def add_contact(
+    session: Session, customer: Customer, *, kind: ContactKind, value: str, relation: str | None, by: Actor, at: datetime
+) -> None:
+    """Add a telephone number or account; refuses one that another customer has. R-2.1.1-2."""
+    if kind is ContactKind.PHONE:
+        bare = normal_phone(value)
+        if bare is None:
+            raise InvalidInput({"value": [_("This is not a telephone number.")]})
+        value = bare
+    refuse_known_number(session, "value", kind, value, by=by, at=at, but=customer.id)
+    customer.contacts.append(_contact(kind, value, relation))
+
+
+@act(
+    CustomerContact,
+    "reveal",
+    _l("Show in full"),
+    form=Reason,
+    icon="eye",
+    consequence=_l("Who looked, when and why is kept."),
+)
+def reveal(session: Session, contact: CustomerContact, *, reason: str, by: Actor, at: datetime) -> Outcome:
+    """Show one masked contact in full, for a reason that is logged. R-2.1.1-4."""
+    session.add(
+        SensitiveViewLog(
+            actor=by.name,
+            employee_id=by.employee_id,
+            branch_id=by.branch_id,
+            table_name="customer_contact",
+            record_id=contact.id,
+            field="value",
+            reason=reason,
+        )
+    )
+    return Outcome(shown=contact.value, notice=mask(contact.kind, contact.value))
+
+
+@act(ChannelPartner, "end", _l("End the contract"), form=Reason, moves={PartnerState.ACTIVE: PartnerState.ENDED}, icon="slash-circle")
+def end_partner(session: Session, partner: ChannelPartner, *, reason: str, by: Actor, at: datetime) -> None:
+    """Take no more customers from a partner; what came before stays."""
+
+
+@act(ChannelPartner, "resume", _l("Resume"), moves={PartnerState.ENDED: PartnerState.ACTIVE}, icon="arrow-counterclockwise")
+def resume_partner(session: Session, partner: ChannelPartner, *, by: Actor, at: datetime) -> None:
+    """Take a partner's customers again."""
+
+
+def search_clause(words: str) -> Any:
+    """Return the condition that a customer answers every word typed: number, name, telephone, pinyin."""
+    clauses = [Customer.search_terms.overlap(sorted(query_terms(word))) for word in words.split()[:5] if word]
+    return clauses
+
+
+def search(session: Session, words: str, by: Actor, *, most: int = 20) -> list[Customer]:
+    """Return customers in scope that answer what was typed, newest first, with their contacts."""
+    statement: Select[Any] = in_scope(Customer, by).where(*search_clause(words))
+    return list(
+        session.scalars(statement.options(selectinload(Customer.contacts)).order_by(Customer.id.desc()).limit(most))
+    )
+
+
+def count_customers(session: Session, by: Actor) -> int:
+    """Return how many customers this actor sees."""
+    return session.scalar(select(func.count()).select_from(in_scope(Customer, by).subquery())) or 0

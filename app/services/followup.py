@@ -1,0 +1,108 @@
+"""Follow-up plans that the desk's rules make: missed calls, lapsed slips, reminders. White paper 1.3, 2.1.4.
+
+Each is made once per rule and occasion, approved already, and withdrawn when its occasion falls away.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.acts import act
+from app.actors import Actor
+from app.fields import HouseForm, Words
+from app.models.appointments import AppointmentSlip, ContactRecord
+from app.models.followup import FollowupPlan, PlanState
+from app.services.settings import item_by_code
+from app.words import _l
+
+MISSED_CALL, SLIP_LAPSED, SLIP_REMINDER = "missed_call", "slip_lapsed", "slip_reminder"
+
+
+def plan_return_call(session: Session, record: ContactRecord, *, day: date) -> None:
+    """Plan the 来电回复 to a missed call, the same day. R-2.1.1-3."""
+    _plan(
+        session,
+        rule=MISSED_CALL,
+        occasion=f"contact_record:{record.id}",
+        category="missed_call",
+        day=day,
+        branch_id=record.branch_id,
+        department_id=record.department_id,
+        executor_id=record.consultant_id,
+        customer_id=record.customer_id,
+        contact_record_id=record.id,
+    )
+
+
+def plan_after_lapse(session: Session, slip: AppointmentSlip, *, day: date) -> None:
+    """Plan the 预约客户 follow-up of a slip that lapsed, the same day. R-2.1.2-3."""
+    _plan_for_slip(session, slip, rule=SLIP_LAPSED, category="lapsed_slip", day=day)
+
+
+def plan_reminder(session: Session, slip: AppointmentSlip, *, day: date) -> None:
+    """Plan the 预约提醒 before an appointment. R-2.1.2-4."""
+    _plan_for_slip(session, slip, rule=SLIP_REMINDER, category="reminder", day=day)
+
+
+def _plan_for_slip(session: Session, slip: AppointmentSlip, *, rule: str, category: str, day: date) -> None:
+    _plan(
+        session,
+        rule=rule,
+        occasion=f"appointment_slip:{slip.id}",
+        category=category,
+        day=day,
+        branch_id=slip.branch_id,
+        department_id=slip.department_id,
+        executor_id=slip.owner_id,
+        customer_id=slip.customer_id,
+        appointment_slip_id=slip.id,
+    )
+
+
+def _plan(session: Session, *, rule: str, occasion: str, category: str, day: date, **about: int | None) -> None:
+    session.flush()
+    item = item_by_code(session, "followup_category", category)
+    session.execute(
+        insert(FollowupPlan)
+        .values(
+            rule=rule, occasion=occasion, category_id=item.id, planned_on=day, state=PlanState.APPROVED.value, **about
+        )
+        .on_conflict_do_nothing(index_elements=["rule", "occasion"])
+    )
+
+
+def withdraw_plans(session: Session, slip: AppointmentSlip, *, rule: str | None = None) -> None:
+    """Withdraw what is still to be done about a slip whose occasion fell away."""
+    plans = select(FollowupPlan).where(
+        FollowupPlan.appointment_slip_id == slip.id, FollowupPlan.state == PlanState.APPROVED
+    )
+    if rule is not None:
+        plans = plans.where(FollowupPlan.rule == rule)
+    for plan in session.scalars(plans):
+        plan.become(PlanState.WITHDRAWN)
+
+
+class Feedback(HouseForm):
+    """What the customer said."""
+
+    feedback = Words(_l("Feedback"), required=True, least=2, most=2000, multiline=True)
+
+
+@act(
+    FollowupPlan,
+    "execute",
+    _l("Done"),
+    form=Feedback,
+    moves={PlanState.APPROVED: PlanState.EXECUTED},
+    icon="telephone-outbound",
+    tone="accent",
+    main=True,
+)
+def execute(session: Session, plan: FollowupPlan, *, feedback: str, by: Actor, at: datetime) -> None:
+    """Close a plan with what the customer said. White paper 2.1.4."""
+    plan.feedback = feedback
+    plan.executed_at = at

@@ -1,0 +1,87 @@
+"""People: who a login is, what her roles allow, whom a department holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Table, select
+from sqlalchemy.orm import Session, aliased
+
+from app.actors import Actor, Reach
+from app.models.base import METADATA
+from app.models.hr import Branch, Department, Employee, EmployeeState
+from app.roles import ROLES
+
+
+def _ab(name: str) -> Table:
+    return METADATA.tables[name]
+
+
+def rights_of_user(session: Session, user_id: int) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """Return the role names and the (view, permission) pairs of a login, in one statement."""
+    user_role, role = _ab("ab_user_role"), _ab("ab_role")
+    granted, pair = _ab("ab_permission_view_role"), _ab("ab_permission_view")
+    permission, view = _ab("ab_permission"), _ab("ab_view_menu")
+    rows = session.execute(
+        select(role.c.name, view.c.name, permission.c.name)
+        .select_from(user_role)
+        .join(role, role.c.id == user_role.c.role_id)
+        .outerjoin(granted, granted.c.role_id == role.c.id)
+        .outerjoin(pair, pair.c.id == granted.c.permission_view_id)
+        .outerjoin(permission, permission.c.id == pair.c.permission_id)
+        .outerjoin(view, view.c.id == pair.c.view_menu_id)
+        .where(user_role.c.user_id == user_id)
+    ).all()
+    return frozenset(row[0] for row in rows), frozenset((row[1], row[2]) for row in rows if row[1] is not None)
+
+
+def reaches_of(roles: frozenset[str]) -> Mapping[str, Reach]:
+    """Return how far several roles together see each table: the widest counts."""
+    held = [ROLES[name] for name in roles if name in ROLES]
+    tables = {"*"}.union(*(role.reaches for role in held)) if held else {"*"}
+    return {
+        table: max((role.reaches.get(table, role.reach) for role in held), default=Reach.NONE) for table in tables
+    }
+
+
+def departments_below(session: Session, department_id: int | None) -> frozenset[int]:
+    """Return a department and all that are part of it."""
+    if department_id is None:
+        return frozenset()
+    tree = select(Department.id).where(Department.id == department_id).cte("tree", recursive=True)
+    child = aliased(Department)
+    tree = tree.union(select(child.id).join(tree, child.parent_id == tree.c.id))
+    return frozenset(session.scalars(select(tree.c.id)))
+
+
+def actor_for_user(session: Session, user_id: int, display_name: str = "") -> Actor:
+    """Return the actor behind a login: employee file, departments, roles, rights, reaches."""
+    roles, rights = rights_of_user(session, user_id)
+    row = session.execute(
+        select(Employee.id, Employee.name, Employee.branch_id, Employee.department_id, Branch.zone)
+        .join(Branch, Branch.id == Employee.branch_id)
+        .where(Employee.user_id == user_id, Employee.state == EmployeeState.ACTIVE)
+    ).one_or_none()
+    reaches = reaches_of(roles)
+    by_department = row is not None and Reach.DEPARTMENT in reaches.values()
+    given: dict[str, Any] = {}
+    if row is not None:
+        given = {"employee_id": row.id, "branch_id": row.branch_id, "department_id": row.department_id, "zone": row.zone}
+    return Actor(
+        name=f"user:{user_id}",
+        user_id=user_id,
+        department_ids=departments_below(session, row.department_id) if by_department and row else frozenset(),
+        roles=roles,
+        rights=rights,
+        reaches=reaches,
+        display_name=row.name if row is not None else display_name,
+        **given,
+    )
+
+
+def actor_for_employee(session: Session, employee: Employee) -> Actor:
+    """Return the actor behind an employee's login, for the demo and for tests; raises if there is none."""
+    if employee.user_id is None:
+        raise LookupError(f"{employee.employee_no} has no login")
+    return actor_for_user(session, employee.user_id)

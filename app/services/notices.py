@@ -1,0 +1,64 @@
+"""Notices: what happened to one's work while one looked elsewhere."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.acts import act
+from app.actors import Actor
+from app.models.audit import Notice
+from app.words import _, _l
+
+#: The sentence of each kind; facts fill it when it is read, in the reader's language.
+KINDS: dict[str, object] = {
+    "slip_handed_over": _l("%(by)s handed your slip %(old)s of %(customer)s to %(owner)s (now %(new)s)."),
+    "slip_received": _l("%(by)s handed you the slip %(new)s of %(customer)s."),
+    "slip_arrived": _l("%(customer)s has arrived (slip %(slip)s)."),
+    "slip_voided": _l("%(by)s voided your slip %(slip)s of %(customer)s: %(reason)s"),
+    "slip_expired": _l("The slip %(slip)s of %(customer)s has lapsed."),
+    "report_ready": _l("The report %(report)s of %(day)s is ready."),
+}
+
+
+def tell(session: Session, employee_id: int | None, kind: str, record: Any, **facts: str) -> None:
+    """Leave a notice for an employee about a record; nobody is told nothing."""
+    if employee_id is None:
+        return
+    if kind not in KINDS:
+        raise ValueError(f"unknown notice {kind}")
+    session.add(
+        Notice(employee_id=employee_id, kind=kind, facts=facts, table_name=record.__tablename__, record_id=record.id)
+    )
+
+
+def sentence(notice: Notice) -> str:
+    """Return a notice in the reader's language."""
+    return str(KINDS[notice.kind]) % notice.facts
+
+
+def unread_count(session: Session, employee_id: int) -> int:
+    """Return how many notices of an employee are unread."""
+    return session.scalar(
+        select(func.count()).where(Notice.employee_id == employee_id, Notice.read_at.is_(None))
+    ) or 0
+
+
+def _unread(notice: Notice, by: Actor) -> object | None:
+    return _("This notice is read already.") if notice.read_at is not None else None
+
+
+@act(Notice, "mark_read", _l("Mark as read"), guard=_unread, icon="check2")
+def mark_read(session: Session, notice: Notice, *, by: Actor, at: datetime) -> None:
+    """Mark a notice of one's own as read."""
+    notice.read_at = at
+
+
+def mark_all_read(session: Session, employee_id: int, at: datetime) -> None:
+    """Mark every notice of an employee as read."""
+    session.execute(
+        update(Notice).where(Notice.employee_id == employee_id, Notice.read_at.is_(None)).values(read_at=at)
+    )

@@ -1,0 +1,174 @@
+"""Plain data: tables that an office keeps by adding and editing rows, with history, checks and no deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from app.actors import Actor
+from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal, Stale
+from app.keyring import ring
+from app.models.audit import ActRun
+from app.models.base import Base, Branched, described
+from app.models.customers import Customer
+from app.models.hr import Department, Employee
+from app.services.constraints import sentence_for
+from app.services.customers import refuse_referrer_of_partner
+from app.services.runner import stored
+from app.services.scope import in_scope
+from app.unit import unit_of_work
+from app.words import _
+
+Check = Callable[[Session, Any, Actor], None]
+_CHECKS: dict[str, list[Check]] = {}
+
+
+def checks(model: type[Base]) -> Callable[[Check], Check]:
+    """Declare a rule that every saved row of a table must meet; it raises ``InvalidInput`` or ``Refusal``."""
+
+    def declare(check: Check) -> Check:
+        _CHECKS.setdefault(model.__tablename__, []).append(check)
+        return check
+
+    return declare
+
+
+def save(
+    session: Session,
+    model: type[Base],
+    values: Mapping[str, Any],
+    *,
+    by: Actor,
+    at: datetime,
+    record_id: int | None = None,
+    row_version: int | None = None,
+    key: str,
+) -> Any:
+    """Add a row, or change one in scope; write its history. Returns the record.
+
+    Raises NotPermitted, OutOfScope, Stale, InvalidInput, and Refusal for what the schema refuses.
+    """
+    if not by.may(model.__tablename__, "can_add" if record_id is None else "can_edit"):
+        raise NotPermitted
+    session.info["user_id"] = by.user_id
+    try:
+        with unit_of_work(session):
+            earlier = session.scalars(
+                select(ActRun).where(ActRun.actor == by.name, ActRun.request_key == key)
+            ).one_or_none()
+            if earlier is not None and earlier.record_id is not None:
+                return session.get(model, earlier.record_id)
+            record = _new(model, by) if record_id is None else _locked(session, model, record_id, by, row_version)
+            changed = {name: value for name, value in values.items() if getattr(record, name) != value}
+            for name, value in changed.items():
+                setattr(record, name, value)
+            session.add(record)
+            with session.no_autoflush:
+                for check in _CHECKS.get(model.__tablename__, ()):
+                    check(session, record, by)
+            session.flush()
+            _write_history(session, model, record, changed, by=by, at=at, key=key, added=record_id is None)
+            return record
+    except IntegrityError as wrong:
+        raise Refusal(sentence_for(wrong)) from wrong
+    except DataError as wrong:
+        raise Refusal(_("A value does not fit. Please check what you typed.")) from wrong
+
+
+def _new(model: type[Base], by: Actor) -> Any:
+    record: Any = model()
+    if issubclass(model, Branched):
+        record.branch_id = by.branch_id
+    return record
+
+
+def _locked(session: Session, model: type[Base], record_id: int, by: Actor, row_version: int | None) -> Any:
+    record: Any = session.scalars(
+        in_scope(model, by)
+        .where(model.id == record_id)
+        .with_for_update(of=model)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if record is None:
+        raise OutOfScope
+    if row_version is not None and row_version != getattr(record, "row_version", row_version):
+        raise Stale(_("Somebody changed this record in the meantime. Please look at it again."))
+    return record
+
+
+def _write_history(
+    session: Session,
+    model: type[Base],
+    record: Any,
+    changed: Mapping[str, Any],
+    *,
+    by: Actor,
+    at: datetime,
+    key: str,
+    added: bool,
+) -> None:
+    inputs = {}
+    for name, value in changed.items():
+        column = described(getattr(model, name))
+        inputs[name] = "***" if column is not None and column.sensitive else stored(value)
+    session.add(
+        ActRun(
+            actor=by.name,
+            request_key=key,
+            table_name=model.__tablename__,
+            record_id=record.id,
+            act="add" if added else "edit",
+            inputs=inputs,
+            inputs_hash=ring().digest("inputs", key),
+            employee_id=by.employee_id,
+            branch_id=getattr(record, "branch_id", by.branch_id) or by.branch_id,
+            occurred_at=at,
+        )
+    )
+
+
+@checks(Customer)
+def _customer(session: Session, customer: Customer, by: Actor) -> None:
+    """R-2.1.1-5 holds however the file is edited; a customer keeps a name or alias."""
+    if not (customer.name or customer.alias):
+        raise InvalidInput({"name": [_("A name or an alias, please.")]})
+    refuse_referrer_of_partner(
+        session,
+        channel_partner_id=customer.channel_partner_id,
+        referrer_id=customer.referrer_customer_id,
+        source_id=customer.source_channel_id,
+    )
+    if customer.referrer_customer_id is not None and customer.referrer_customer_id == customer.id:
+        raise InvalidInput({"referrer_customer_id": [_("A customer cannot refer herself.")]})
+
+
+@checks(Department)
+def _department(session: Session, department: Department, by: Actor) -> None:
+    """The tree has no cycle, and stays within its branch."""
+    seen, parent_id = {department.id}, department.parent_id
+    while parent_id is not None:
+        parent = session.get_one(Department, parent_id)
+        if parent.branch_id != department.branch_id:
+            raise InvalidInput({"parent_id": [_("Not a valid choice.")]})
+        if parent.id in seen and department.id is not None:
+            raise InvalidInput({"parent_id": [_("A department cannot be part of itself.")]})
+        seen.add(parent.id)
+        parent_id = parent.parent_id
+    if department.valid_from and department.valid_to and department.valid_to < department.valid_from:
+        raise InvalidInput({"valid_to": [_("The end cannot lie before the beginning.")]})
+
+
+@checks(Employee)
+def _employee(session: Session, employee: Employee, by: Actor) -> None:
+    """An employee's department lies in her branch; partner and successor are others."""
+    department = session.get_one(Department, employee.department_id)
+    employee.branch_id = department.branch_id
+    for field in ("partner_employee_id", "successor_employee_id"):
+        if getattr(employee, field) is not None and getattr(employee, field) == employee.id:
+            raise InvalidInput({field: [_("Please choose somebody else.")]})
+

@@ -1,0 +1,328 @@
+"""The runner of acts: one act, one transaction, one effect however often it is asked for.
+
+Order: right; then inside one unit of work the request key, the locks (customer, then document), scope,
+``row_version``, state, guard, inputs, the move, the act itself, the history entry, the commit.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import inspect, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+from wtforms import Form
+
+from app.acts import Act, Outcome
+from app.actors import Actor
+from app.errors import IllegalMove, InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
+from app.fields import FormContext
+from app.keyring import ring
+from app.models.audit import ActRun
+from app.models.base import Base, models
+from app.models.customers import mask
+from app.services.constraints import sentence_for
+from app.services.scope import find, in_scope
+from app.services.settings import items_in_use
+from app.unit import unit_of_work
+from app.words import _
+
+RETRIES = 3
+MAX_KEY = 80
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a run leaves: the act's record, and what else the act made or says. ``replayed``: the same key had
+    run before, so nothing happened this time."""
+
+    record: Any
+    result: Any = None
+    shown: str | None = None
+    notice: str | None = None
+    paper: str | None = None
+    replayed: bool = False
+
+
+def form_context(
+    session: Session, by: Actor, *, now: datetime, is_json: bool = False, record: Any = None
+) -> FormContext:
+    """Return what forms of this actor may know."""
+    return FormContext(
+        zone=by.timezone,
+        now=now,
+        find=lambda table, key: find(session, table, key, by),
+        items=lambda dictionary: items_in_use(session, dictionary),
+        is_json=is_json,
+        record=record,
+        actor=by,
+    )
+
+
+def prefilled(act: Act, record: Any) -> dict[str, Any]:
+    """Return the inputs that begin as the record has them."""
+    return {name: getattr(record, name) for name in act.prefill} if record is not None else {}
+
+
+def run(
+    session: Session,
+    act: Act,
+    *,
+    by: Actor,
+    at: datetime,
+    record_id: int | None = None,
+    inputs: Any = None,
+    values: Mapping[str, Any] | None = None,
+    key: str | None = None,
+    row_version: int | None = None,
+    is_json: bool = False,
+) -> Answer:
+    """Run an act on a record, or one that makes a record.
+
+    ``inputs`` is a MultiDict that the act's form validates; ``values`` are typed values of house code instead.
+    Raises NotPermitted, OutOfScope, InvalidInput, Refusal, IllegalMove, KeyReused, Stale; then nothing is saved.
+    """
+    if not by.may(act.table, act.permission):
+        raise NotPermitted
+    if act.by_system and not by.is_house:
+        raise NotPermitted
+    key = (key or uuid.uuid4().hex)[:MAX_KEY]
+    call = _Call(act, by, at, record_id, inputs, values, key, row_version, is_json)
+    nested = bool(session.info.get("in_unit"))
+    for attempt in range(1, RETRIES + 1):
+        try:
+            return _run_once(session, call)
+        except OperationalError as wrong:
+            if nested or attempt == RETRIES or getattr(wrong.orig, "sqlstate", "") not in ("40P01", "40001"):
+                raise
+        except IntegrityError as wrong:
+            raise Refusal(sentence_for(wrong)) from wrong
+        except DataError as wrong:
+            raise Refusal(_("A value does not fit. Please check what you typed.")) from wrong
+    raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True)
+class _Call:
+    act: Act
+    by: Actor
+    at: datetime
+    record_id: int | None
+    inputs: Any
+    values: Mapping[str, Any] | None
+    key: str
+    row_version: int | None
+    is_json: bool
+
+
+def _run_once(session: Session, call: _Call) -> Answer:
+    session.info["user_id"] = call.by.user_id
+    with unit_of_work(session):
+        told = _inputs_hash(call)
+        run_id = _claim_key(session, call, told)
+        if run_id is None:
+            return _replay(session, call, told)
+        record = None if call.act.creates else _lock(session, call)
+        form = _checked(session, call, record)
+        from_state = getattr(record, "state", None)
+        outcome = _perform(session, call, record, form)
+        session.flush()
+        made = outcome.result if call.act.creates else record
+        _write_history(session, run_id, call, form, made, outcome, from_state)
+        return Answer(
+            made,
+            None if call.act.creates else outcome.result,
+            outcome.shown,
+            None if outcome.notice is None else str(outcome.notice),
+            outcome.paper,
+        )
+
+
+def _inputs_hash(call: _Call) -> str:
+    """Return a keyed hash of what was asked: act, record, inputs. The same key must stand for the same."""
+    if call.inputs is not None:
+        told: Any = sorted((name, sorted(map(str, call.inputs.getlist(name)))) for name in call.inputs)
+    else:
+        told = sorted((name, stored(value)) for name, value in (call.values or {}).items())
+    return ring().digest("inputs", json.dumps([call.act.key, call.record_id, told], ensure_ascii=False, default=str))
+
+
+def _claim_key(session: Session, call: _Call, told: str) -> int | None:
+    """Insert the run's row; a second run with the same key waits for the first here, then finds it. None: taken."""
+    statement = insert(ActRun).values(
+        actor=call.by.name,
+        request_key=call.key,
+        table_name=call.act.table,
+        record_id=call.record_id,
+        act=call.act.name,
+        inputs={},
+        inputs_hash=told,
+        employee_id=call.by.employee_id,
+        branch_id=call.by.branch_id,
+        occurred_at=call.at,
+    )
+    found: int | None = session.execute(
+        statement.on_conflict_do_nothing(index_elements=["actor", "request_key"]).returning(ActRun.id)
+    ).scalar_one_or_none()
+    return found
+
+
+def _replay(session: Session, call: _Call, told: str) -> Answer:
+    earlier = session.scalars(
+        select(ActRun).where(ActRun.actor == call.by.name, ActRun.request_key == call.key)
+    ).one()
+    if earlier.inputs_hash != told:
+        raise KeyReused(_("This request key was used before for something else. Please start again."))
+    record = _known(session, earlier.table_name, earlier.record_id)
+    result = _known(session, earlier.result_table, earlier.result_id)
+    return Answer(record, result, None, earlier.notice, earlier.paper, replayed=True)
+
+
+def _known(session: Session, table: str | None, record_id: int | None) -> Any | None:
+    model = models().get(table or "")
+    return None if model is None or record_id is None else session.get(model, record_id)
+
+
+def _lock(session: Session, call: _Call) -> Any:
+    """Return the record locked for update, in scope; first the rows that the house locks before it."""
+    model = models()[call.act.table]
+    if call.record_id is None:
+        raise OutOfScope
+    for column_name in model.LOCK_FIRST:
+        _lock_parent(session, model, column_name, call)
+    record = session.scalars(
+        in_scope(model, call.by)
+        .where(model.id == call.record_id)
+        .with_for_update(of=model)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if record is None:
+        raise OutOfScope
+    return record
+
+
+def _lock_parent(session: Session, model: type[Base], column_name: str, call: _Call) -> None:
+    column = inspect(model).columns[column_name]
+    parent = next(iter(column.foreign_keys)).column
+    key = session.scalar(select(column).where(model.id == call.record_id))
+    if key is not None:
+        session.execute(select(parent).where(parent == key).with_for_update())
+
+
+def _checked(session: Session, call: _Call, record: Any) -> Form | None:
+    """Check version, state, guard and inputs, in this order; return the bound form if there is one."""
+    if record is not None:
+        if call.row_version is not None and call.row_version != getattr(record, "row_version", call.row_version):
+            _refuse_if_state_forbids(session, call, record)
+            raise Stale(_("Somebody changed this record in the meantime. Please look at it again."))
+        _refuse_if_state_forbids(session, call, record)
+        said = call.act.guard(record, call.by) if call.act.guard is not None else None
+        if said is not None:
+            raise Refusal(said)
+    if call.values is not None:
+        return None
+    context = form_context(session, call.by, now=call.at, is_json=call.is_json, record=record)
+    form = call.act.form(call.inputs, data=prefilled(call.act, record), meta={"context": context})
+    with session.no_autoflush:
+        if not form.validate():
+            raise InvalidInput(form.errors)
+    return form
+
+
+def _refuse_if_state_forbids(session: Session, call: _Call, record: Any) -> None:
+    if call.act.starts_in(getattr(record, "state", None)):
+        return
+    last = session.scalars(
+        select(ActRun)
+        .where(ActRun.table_name == call.act.table, ActRun.record_id == record.id, ActRun.to_state.is_not(None))
+        .order_by(ActRun.id.desc())
+        .limit(1)
+    ).one_or_none()
+    now = str(record.state.label)
+    if last is None:
+        raise IllegalMove(
+            _("%(record)s is: %(state)s. “%(act)s” is no longer possible.", record=record, state=now, act=call.act.label)
+        )
+    raise IllegalMove(
+        _(
+            "%(record)s is: %(state)s (%(who)s, %(when)s). “%(act)s” is no longer possible.",
+            record=record,
+            state=now,
+            who=last.employee.name if last.employee else _("the system"),
+            when=last.occurred_at.astimezone(call.by.timezone).strftime("%m-%d %H:%M"),
+            act=call.act.label,
+        )
+    )
+
+
+def _perform(session: Session, call: _Call, record: Any, form: Form | None) -> Outcome:
+    inputs = dict(form.data) if form is not None else dict(call.values or {})
+    if call.act.creates:
+        made = call.act.function(session, **inputs, by=call.by, at=call.at)
+        outcome = made if isinstance(made, Outcome) else Outcome(result=made)
+    else:
+        if call.act.moves is not None:
+            to_state = call.act.moves[record.state]
+            if to_state is not None:
+                record.become(to_state)
+        made = call.act.function(session, record, **inputs, by=call.by, at=call.at)
+        outcome = made if isinstance(made, Outcome) else Outcome(result=made)
+    return outcome
+
+
+def _write_history(
+    session: Session, run_id: int, call: _Call, form: Form | None, made: Any, outcome: Outcome, from_state: Any
+) -> None:
+    entry = session.get_one(ActRun, run_id)
+    to_state = getattr(made, "state", None)
+    entry.record_id = made.id if made is not None else call.record_id
+    entry.from_state = None if call.act.creates or from_state is None else str(from_state.value)
+    entry.to_state = None if to_state is None or to_state == from_state else str(to_state.value)
+    entry.inputs = _history_inputs(call, form)
+    entry.notice = None if outcome.notice is None else str(outcome.notice)
+    entry.paper = outcome.paper
+    if getattr(made, "branch_id", None) is not None:
+        entry.branch_id = made.branch_id
+    other = None if call.act.creates else outcome.result
+    if other is not None:
+        entry.result_table, entry.result_id = other.__tablename__, other.id
+
+
+def _history_inputs(call: _Call, form: Form | None) -> dict[str, Any]:
+    """Return the inputs as the history keeps them: typed, sensitive ones masked, empty ones left out."""
+    given = dict(form.data) if form is not None else dict(call.values or {})
+    sensitive = {name for name, field in _fields(call.act).items() if field.kwargs.get("sensitive") or _masks(field)}
+    kept: dict[str, Any] = {}
+    for name, value in given.items():
+        if value in (None, "", [], False):
+            continue
+        kept[name] = mask(None, str(value)) if name in sensitive else stored(value)
+    return kept
+
+
+def _fields(act: Act) -> dict[str, Any]:
+    return {name: getattr(act.form, name) for name in dir(act.form) if hasattr(getattr(act.form, name), "field_class")}
+
+
+def _masks(unbound: Any) -> bool:
+    return unbound.field_class.__name__ == "PhoneNumber"
+
+
+def stored(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [stored(part) for part in value]
+    return value

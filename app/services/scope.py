@@ -1,0 +1,80 @@
+"""Whose rows: the one place that turns a model's SCOPE and an actor's reach into a condition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, false, inspect, or_, select
+from sqlalchemy.orm import Session
+
+from app.actors import Actor, Reach
+from app.errors import OutOfScope
+from app.models.base import ALSO_OWN, Base, models
+from app.models.hr import Employee
+
+
+def scope_clause(model: type[Base], by: Actor) -> ColumnElement[bool] | None:
+    """Return the condition under which this actor sees rows of a table; None means all of them.
+
+    Fails closed: an actor without an employee file, or a reach that no column can express, sees nothing.
+    """
+    scope = model.SCOPE
+    if scope is None:
+        return false()
+    if by.is_house or scope.shared:
+        return None
+    if scope.via is not None:
+        parent = inspect(model).relationships[scope.via]
+        clause = scope_clause(parent.mapper.class_, by)
+        return None if clause is None else getattr(model, scope.via).has(clause)
+    return _by_columns(model, by)
+
+
+def _by_columns(model: type[Base], by: Actor) -> ColumnElement[bool] | None:
+    scope = model.SCOPE
+    assert scope is not None
+    reach = by.reach(model.__tablename__)
+    if reach is Reach.NONE or by.employee_id is None:
+        return false()
+    if reach is Reach.GROUP and (scope.branch or scope.department):
+        return None
+    if reach >= Reach.BRANCH and scope.branch:
+        return getattr(model, scope.branch) == by.branch_id
+    ways: list[ColumnElement[bool]] = [getattr(model, name) == by.employee_id for name in scope.own]
+    ways += [also(model, by.employee_id) for also in ALSO_OWN.get(model.__tablename__, [])]
+    if reach >= Reach.DEPARTMENT:
+        ways += _of_departments(model, by)
+    return or_(*ways) if ways else false()
+
+
+def _of_departments(model: type[Base], by: Actor) -> list[ColumnElement[bool]]:
+    """Rows of one's departments; for customers, those whom somebody of these departments owns."""
+    scope = model.SCOPE
+    assert scope is not None
+    if scope.department:
+        return [getattr(model, scope.department).in_(sorted(by.department_ids))]
+    colleagues = select(Employee.id).where(Employee.department_id.in_(sorted(by.department_ids)))
+    return [getattr(model, name).in_(colleagues) for name in scope.own]
+
+
+def in_scope(model: type[Base], by: Actor) -> Select[Any]:
+    """Return ``select(model)`` restricted to what this actor sees."""
+    clause = scope_clause(model, by)
+    statement = select(model)
+    return statement if clause is None else statement.where(clause)
+
+
+def find(session: Session, table: str, record_id: int, by: Actor) -> Any | None:
+    """Return a record by table name and id if the actor may know of it, else None."""
+    model = models().get(table)
+    if model is None:
+        return None
+    return session.scalars(in_scope(model, by).where(model.id == record_id)).one_or_none()
+
+
+def require(session: Session, table: str, record_id: int, by: Actor) -> Any:
+    """Return a record in scope or raise ``OutOfScope``."""
+    record = find(session, table, record_id, by)
+    if record is None:
+        raise OutOfScope
+    return record

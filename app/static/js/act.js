@@ -1,0 +1,178 @@
+// An act opens as a dialog: a link with data-act is fetched, its form sent, its refusals shown in place.
+// Without script the link opens a page with the same form. A form that was closed half filled is kept and
+// comes back when its act is opened again on this page.
+import { enhance } from "./enhance.js";
+import { allComplete, setBusy } from "./fields.js";
+import { make, word } from "./words.js";
+
+const kept = new Map();
+let opener = null;
+let address = "";
+let after = "";
+let dirty = false;
+
+const dialog = make("dialog", { class: "dlg", id: "act", "aria-labelledby": "act-title" });
+document.body.append(dialog);
+
+const ask = (url, options = {}) => fetch(url, {
+  ...options,
+  credentials: "same-origin",
+  headers: { "X-Dialog": "1", Accept: "text/html, application/json" },
+});
+
+const isFragment = (text) => !/^\s*(<!doctype|<html)/i.test(text);
+
+function fill(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  dialog.replaceChildren(holder.content);
+}
+
+function show() {
+  if (!dialog.open) dialog.showModal();
+  enhance(dialog);
+  if (!dialog.querySelector("[data-summary]")) firstControl()?.focus();
+}
+
+function firstControl() {
+  return dialog.querySelector("[autofocus], .dlg-body :is(input, select, textarea):not([type=hidden])")
+    || dialog.querySelector("button[type=submit]");
+}
+
+function say(sentence) {
+  const body = dialog.querySelector(".dlg-body");
+  body.querySelector("[data-said]")?.remove();
+  const note = make("div", { class: "note n-bad", role: "alert", tabindex: "-1", "data-said": "" }, make("div", {}, sentence));
+  body.prepend(note);
+  note.focus();
+}
+
+function plainDialog(title, ...footer) {
+  dialog.replaceChildren(make("div", {},
+    make("div", { class: "dlg-head" }, make("h2", { id: "act-title" }, title)),
+    make("div", { class: "dlg-body" }),
+    make("footer", {}, ...footer)));
+}
+
+async function open(link) {
+  if (link.getAttribute("aria-busy") === "true") return;
+  opener = openerOf(link);
+  address = link.href;
+  dirty = false;
+  const draft = kept.get(address);
+  if (draft) {
+    dialog.replaceChildren(draft);
+    dirty = true;
+    dialog.showModal();
+    firstControl()?.focus();
+    return;
+  }
+  link.setAttribute("aria-busy", "true");
+  try {
+    const answer = await ask(address);
+    const text = await answer.text();
+    if (!isFragment(text) || ![200, 409, 422].includes(answer.status)) { location.assign(address); return; }
+    fill(text);
+    show();
+  } catch {
+    plainDialog(link.textContent.trim(), make("button", { class: "btn btn-quiet", type: "button", "data-close": "" }, word("close")));
+    dialog.showModal();
+    say(word("offline"));
+  } finally {
+    link.removeAttribute("aria-busy");
+  }
+}
+
+/** A link inside a menu is gone when the menu closes: the button of the menu stands for it. */
+function openerOf(link) {
+  const menu = link.closest("[popover]");
+  if (!menu) return link;
+  menu.hidePopover?.();
+  return document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`) || link;
+}
+
+async function send(form, submitter) {
+  if (form.hasAttribute("data-busy") || !allComplete(form)) return;
+  const body = new FormData(form, submitter);
+  setBusy(form, true);
+  try {
+    const answer = await ask(form.action, { method: "POST", body });
+    await take(answer, form);
+  } catch {
+    setBusy(form, false);
+    say(word("offline"));
+  }
+}
+
+async function take(answer, form) {
+  if ((answer.headers.get("Content-Type") || "").includes("json")) {
+    const said = await answer.json();
+    if (answer.ok) finish(said);
+    else { setBusy(form, false); say(said.message || word("failed")); }
+    return;
+  }
+  const text = await answer.text();
+  if ([200, 409, 422].includes(answer.status) && isFragment(text)) {
+    fill(text);
+    enhance(dialog);
+    dirty = true;
+    return;
+  }
+  setBusy(form, false);
+  const page = new DOMParser().parseFromString(text, "text/html");
+  const sentence = page.querySelector("[data-sentence]")?.textContent.trim();
+  say(sentence || (answer.status === 413 ? word("tooLarge") : word("failed")));
+}
+
+function finish(said) {
+  dirty = false;
+  kept.delete(address);
+  after = said.redirect || "";
+  const paper = said.open ? window.open(said.open, "_blank") : null;
+  if (said.shown_html) {
+    fill(said.shown_html);
+    show();
+  } else if (said.open && !paper) {
+    offerPaper(said.open);
+  } else {
+    goOn();
+  }
+}
+
+/** The browser refused a new tab: the paper waits behind a link. */
+function offerPaper(url) {
+  const link = make("a", { class: "btn btn-accent", href: url, target: "_blank", autofocus: "" }, word("openLink"));
+  plainDialog(word("open"), make("button", { class: "btn btn-quiet", type: "button", "data-close": "" }, word("on")), link);
+  show();
+}
+
+function goOn() {
+  const target = new URL(after || location.href, location.href);
+  const here = target.pathname === location.pathname && target.search === location.search;
+  if (here) location.reload();
+  else location.assign(target);
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-act]");
+  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  open(link);
+});
+dialog.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-close]")) return;
+  event.preventDefault();
+  dialog.close();
+});
+dialog.addEventListener("submit", (event) => {
+  event.preventDefault();
+  send(event.target, event.submitter);
+});
+dialog.addEventListener("input", () => { dirty = true; });
+dialog.addEventListener("close", () => {
+  const form = dialog.querySelector("form");
+  if (dirty && form && !form.hasAttribute("data-busy")) kept.set(address, form);
+  dialog.replaceChildren();
+  if (after) goOn();
+  else opener?.focus();
+});

@@ -1,0 +1,11 @@
+// What every page does. Each part looks for its own marks in the page and does nothing where there are none.
+import { enhance } from "./enhance.js";
+import "./act.js";
+import "./confirm.js";
+import "./keys.js";
+import "./menu.js";
+import "./list.js";
+import "./tabs.js";
+import "./guard.js";
+
+enhance(document);

@@ -1,0 +1,20 @@
+// A page's form is sent once however often it is clicked, and is not left half filled without a warning.
+import { allComplete, setBusy } from "./fields.js";
+
+let dirty = null;
+
+for (const form of document.querySelectorAll("main form[data-once]")) {
+  if (form.hasAttribute("data-guard")) {
+    if (form.querySelector("[data-summary]")) dirty = form;
+    form.addEventListener("input", () => { dirty = form; });
+  }
+  form.addEventListener("submit", (event) => {
+    if (form.hasAttribute("data-busy") || !allComplete(form)) { event.preventDefault(); return; }
+    dirty = null;
+    // After this turn, so that the button's own name and value still go along.
+    setTimeout(() => setBusy(form, true));
+  });
+  addEventListener("pageshow", () => setBusy(form, false));
+}
+
+addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });

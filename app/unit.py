@@ -1,0 +1,80 @@
+"""One act, one transaction: the only place that commits, and who the database is told acts.
+
+The database learns the actor at the start of every transaction (``app.actor``, ``app.request``), so that its
+triggers can name who wrote. The name comes from a context variable, else from the provider that the panel
+installs; nothing in here may run SQL through the session or touch the logged-in user, which would load
+through the very transaction that is being opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.orm import Session, SessionTransaction
+
+_acting: ContextVar[str | None] = ContextVar("acting", default=None)
+_provider: Callable[[], tuple[str, str]] | None = None
+
+SET_ACTOR = text("select set_config('app.actor', :actor, true), set_config('app.request', :request, true)")
+MAX_NAME = 200
+
+
+def provide_actor(provider: Callable[[], tuple[str, str]]) -> None:
+    """Install the function that names (actor, request) when no ``acting_as`` is in force."""
+    global _provider
+    _provider = provider
+
+
+def actor_in_force() -> tuple[str, str]:
+    """Return (actor, request id) for the transaction that opens now; empty strings if nobody is known."""
+    named = _acting.get()
+    if named is not None:
+        return named, ""
+    return _provider() if _provider is not None else ("", "")
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Act under a house name such as ``house:job:appointments.expire``."""
+    token = _acting.set(name[:MAX_NAME])
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+def tell_actor(connection: Connection) -> None:
+    """Tell an open transaction who acts; used again once a token or a login form has named the person."""
+    actor, request = actor_in_force()
+    connection.execute(SET_ACTOR, {"actor": actor[:MAX_NAME], "request": request[:MAX_NAME]})
+
+
+@event.listens_for(Session, "after_begin")
+def _tell_actor_at_begin(_session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    if not transaction.nested:
+        tell_actor(connection)
+
+
+@contextmanager
+def unit_of_work(session: Session) -> Iterator[Session]:
+    """Commit what is done inside, or nothing of it.
+
+    Inside another unit of work of the same session it joins that one: the outermost commits.
+    """
+    if session.info.get("in_unit"):
+        yield session
+        session.flush()
+        return
+    session.info["in_unit"] = True
+    try:
+        yield session
+        session.flush()
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop("in_unit", None)

@@ -1,0 +1,82 @@
+"""What happened: history, looks at masked values, notices, jobs, schedulers, the demo's anchor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.actors import Actor
+from app.models.audit import ActRun, DemoState, JobHeartbeat, JobRun, Notice, SensitiveViewLog
+from app.panel.house_view import HouseView, Tab
+from app.panel.interface import HouseInterface
+from app.panel.registry import Registrar
+from app.services.notices import sentence
+from app.words import _l
+
+
+class ActRunView(HouseView):
+    """Every act that ran, in one list."""
+
+    datamodel = HouseInterface(ActRun)
+    list_columns = ("occurred_at", "table_name", "act", "employee", "actor")
+    show_sections = ((_l("History entry"), ("occurred_at", "table_name", "act", "employee", "actor")),)
+    filters = ("occurred_at",)
+    eager = ("employee",)
+
+
+class SensitiveViewLogView(HouseView):
+    """Who looked at which masked value, and why. R-2.1.1-4."""
+
+    datamodel = HouseInterface(SensitiveViewLog)
+    list_columns = ("at", "employee", "table_name", "record_id", "field", "reason")
+    show_sections = ((_l("Look at a masked value"), ("at", "employee", "actor", "table_name", "record_id", "field", "reason")),)
+    filters = ("at",)
+    eager = ("employee",)
+
+
+class NoticeView(HouseView):
+    """What happened to one's work."""
+
+    datamodel = HouseInterface(Notice)
+    list_columns = ("sentence", "created_at", "read_at")
+    labels = {"sentence": _l("Notice")}
+    computed = {"sentence": sentence}
+    show_sections = ((_l("Notice"), ("sentence", "created_at", "read_at")),)
+    quick = (Tab("unread", _l("Unread"), lambda by, now: Notice.read_at.is_(None)), Tab("all", _l("All")))
+
+    def conditions(self, by: Actor) -> list[Any]:
+        return [Notice.employee_id == by.employee_id]
+
+
+class JobRunView(HouseView):
+    """Which slot of which job ran, and how it ended."""
+
+    datamodel = HouseInterface(JobRun)
+    list_columns = ("job", "slot", "started_at", "ended_at", "attempts", "summary", "error")
+    show_sections = ((_l("Job run"), ("job", "slot", "attempts", "started_at", "ended_at", "host", "summary", "error")),)
+    order_columns = ("started_at",)
+
+
+class JobHeartbeatView(HouseView):
+    """Schedulers and when they last gave a sign of life."""
+
+    datamodel = HouseInterface(JobHeartbeat)
+    list_columns = ("host", "pid", "started_at", "beat_at")
+    show_sections = ((_l("Scheduler"), ("host", "pid", "started_at", "beat_at")),)
+
+
+class DemoStateView(HouseView):
+    """The demo's anchor day; no right of any role leads here."""
+
+    datamodel = HouseInterface(DemoState)
+    list_columns = ("id",)
+    labels = {"id": _l("Demo data")}
+
+
+def register(menu: Registrar) -> None:
+    """Register this area's views."""
+    menu.page(ActRunView, group="system", label=_l("History"), icon="clock-history")
+    menu.page(SensitiveViewLogView, group="system", label=_l("Looks at masked values"), icon="eye")
+    menu.page(JobRunView, group="system", label=_l("Job runs"), icon="alarm")
+    menu.page(JobHeartbeatView, group="system", label=_l("Schedulers"), icon="heart-pulse")
+    menu.page(NoticeView)
+    menu.page(DemoStateView)

@@ -1,0 +1,131 @@
+"""Customers, their contacts, where they come from."""
+
+from __future__ import annotations
+
+
+from app.models.customers import ChannelPartner, Customer, CustomerContact, SourceChannel
+from app.panel.house_view import HouseView, Related, Tab
+from app.panel.interface import HouseInterface
+from app.panel.registry import Registrar
+from app.views.appointments import SLIP_EAGER
+from app.words import _l
+
+
+class CustomerView(HouseView):
+    """One person, one file."""
+
+    datamodel = HouseInterface(Customer)
+    list_columns = ("customer_no", "display_name", "phone_masked", "state", "sex", "source_channel", "developer", "developed_at")
+    labels = {"phone_masked": _l("Telephone"), "display_name": _l("Name")}
+    show_sections = (
+        (_l("Person"), ("customer_no", "name", "alias", "sex", "birth_on", "birth_year", "occupation", "id_no", "area", "address")),
+        (_l("Source"), ("source_channel", "channel_partner", "referrer")),
+        (_l("Attribution"), ("developer", "developed_at", "developer_rule", "owner_consultant")),
+        (_l("Service"), ("first_visit_at", "last_visit_at", "followup_note")),
+    )
+    form_columns = (
+        "name",
+        "alias",
+        "sex",
+        "birth_on",
+        "birth_year",
+        "id_no",
+        "occupation",
+        "area_id",
+        "address",
+        "source_channel_id",
+        "channel_partner_id",
+        "referrer_customer_id",
+        "followup_note",
+    )
+    order_columns = ("customer_no", "developed_at")
+    filters = ("state", "sex", "source_channel_id", "developer_id", "developed_at")
+    eager = ("contacts", "source_channel", "developer")
+    record_eager = ("area", "channel_partner", "referrer", "owner_consultant")
+    quick = (
+        Tab("all", _l("All")),
+        Tab("mine", _l("Mine"), lambda by, now: Customer.developer_id == by.employee_id),
+    )
+    related = (
+        Related("customer_contact", "customer_id", _l("Contacts"), ("kind", "value", "relation"), ("customer",)),
+        Related(
+            "appointment_slip",
+            "customer_id",
+            _l("Appointment slips"),
+            ("slip_no", "state", "appointed_at", "owner"),
+            SLIP_EAGER,
+        ),
+        Related(
+            "contact_record",
+            "customer_id",
+            _l("Contact records"),
+            ("record_no", "contacted_at", "channel", "business_category", "consultant"),
+            ("business_category", "consultant", "customer"),
+        ),
+        Related(
+            "followup_plan",
+            "customer_id",
+            _l("Follow-up plans"),
+            ("category", "planned_on", "state", "executor"),
+            ("category", "executor", "customer"),
+        ),
+    )
+
+    def _record_rights(self) -> list[str]:
+        """Customers are opened by their act, which matches the number first; the form only edits."""
+        return ["can_show", "can_edit"]
+
+
+class CustomerContactView(HouseView):
+    """Ways to reach customers, masked."""
+
+    datamodel = HouseInterface(CustomerContact)
+    list_columns = ("customer", "kind", "value", "relation")
+    show_sections = ((_l("Contact"), ("customer", "kind", "value", "relation")),)
+    eager = ("customer",)
+    filters = ("kind",)
+    search_through = "customer"
+
+
+class SourceChannelView(HouseView):
+    """来源途径, REF-2."""
+
+    datamodel = HouseInterface(SourceChannel)
+    list_columns = ("code", "name", "name_en", "parent", "is_referral", "is_market", "retired_at")
+    show_sections = ((_l("Source channel"), ("code", "name", "name_en", "parent", "is_referral", "is_market", "retired_at")),)
+    form_columns = ("code", "name", "name_en", "parent_id", "is_referral", "is_market", "retired_at")
+    order_columns = ("code", "name")
+    default_order = "code"
+    descending = False
+    eager = ("parent",)
+
+
+class ChannelPartnerView(HouseView):
+    """渠道."""
+
+    datamodel = HouseInterface(ChannelPartner)
+    list_columns = ("name", "state", "contract_no", "manager", "branch")
+    show_sections = ((_l("Channel partner"), ("name", "contract_no", "manager", "branch")),)
+    form_columns = ("name", "contract_no", "manager_id")
+    order_columns = ("name",)
+    filters = ("state",)
+    eager = ("manager", "branch")
+    related = (
+        Related(
+            "contact_record",
+            "channel_partner_id",
+            _l("Contact records"),
+            ("record_no", "contacted_at", "business_category", "customer", "consultant"),
+            ("business_category", "customer", "consultant"),
+        ),
+    )
+
+
+def register(menu: Registrar) -> None:
+    """Register this area's views."""
+    menu.page(CustomerView, group="customers", label=_l("Customers"), icon="person-vcard")
+    menu.page(ChannelPartnerView, group="customers", label=_l("Channel partners"), icon="shop")
+    menu.page(SourceChannelView, group="customers", label=_l("Source channels"), icon="signpost-split")
+    menu.page(CustomerContactView)
+
+

@@ -1,0 +1,69 @@
+"""服务工作站 → 回访管理. White paper 2.1.4."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from app.actors import Actor
+from app.models.followup import FollowupPlan, PlanState
+from app.panel.house_view import HouseView, Tab
+from app.panel.interface import HouseInterface
+from app.panel.registry import Registrar
+from app.words import _l
+
+
+def _due(by: Actor, now: datetime) -> Any:
+    today = now.astimezone(by.timezone).date()
+    return (FollowupPlan.state == PlanState.APPROVED) & (FollowupPlan.planned_on <= today)
+
+
+class FollowupPlanView(HouseView):
+    """Calls to be made."""
+
+    datamodel = HouseInterface(FollowupPlan)
+    crumbs = (_l("Service workstation"), _l("Follow-up"))
+    list_columns = ("category", "planned_on", "state", "customer", "appointment_slip", "executor")
+    show_sections = (
+        (_l("Plan"), ("category", "planned_on", "executor", "purpose", "customer", "appointment_slip", "contact_record")),
+        (_l("What became of it"), ("executed_at", "feedback")),
+    )
+    subs = {"customer": "customer.phone_masked"}
+    order_columns = ("planned_on",)
+    default_order = "planned_on"
+    descending = False
+    filters = ("state", "category_id", "planned_on")
+    eager = ("category", "customer.contacts", "appointment_slip", "executor")
+    record_eager = ("contact_record",)
+    search_through = "customer"
+    quick = (
+        Tab("due", _l("Due"), _due),
+        Tab("open", _l("To be done"), lambda by, now: FollowupPlan.state == PlanState.APPROVED),
+        Tab("all", _l("All")),
+    )
+
+
+class MyFollowupsView(FollowupPlanView):
+    """临时计划回访: mine."""
+
+    canonical = False
+    page = "my_followups"
+    title = _l("My follow-up plans")
+
+    def conditions(self, by: Actor) -> list[Any]:
+        return [FollowupPlan.executor_id == by.employee_id]
+
+
+class DepartmentFollowupsView(FollowupPlanView):
+    """部门临时计划回访: my department's."""
+
+    canonical = False
+    page = "department_followups"
+    title = _l("Department's follow-up plans")
+
+
+def register(menu: Registrar) -> None:
+    """Register this area's views."""
+    menu.page(MyFollowupsView, group="followups", icon="telephone-outbound")
+    menu.page(DepartmentFollowupsView, group="followups", icon="clipboard-check")
+    menu.page(FollowupPlanView)

@@ -1,0 +1,73 @@
+"""How Alembic reaches the database: as the owner, under the actor ``house:migrate``, one transaction per migration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import Connection, create_engine, pool, text
+from sqlalchemy.types import TypeDecorator
+
+from app.extensions import db
+
+# Tables that stand in the database and not among our models, made by plain SQL in a migration.
+# A name belongs here only with the migration that makes it.
+UNMODELLED_TABLES: tuple[str, ...] = ()
+
+
+def include_object(_item: Any, name: str | None, type_: str, reflected: bool, compare_to: Any) -> bool:
+    """Say whether autogenerate and the drift check look at an object."""
+    return not (type_ == "table" and reflected and compare_to is None and name in UNMODELLED_TABLES)
+
+
+def render_item(type_: str, item: Any, autogen_context: Any) -> str | bool:
+    """Render our own column types as what the database stores, so that no migration imports the application."""
+    if type_ == "type" and isinstance(item, TypeDecorator) and type(item).__module__.startswith("app."):
+        impl = item.impl_instance
+        if type(impl).__module__.startswith("sqlalchemy.dialects.postgresql"):
+            autogen_context.imports.add("from sqlalchemy.dialects import postgresql")
+            return f"postgresql.{impl!r}"
+        return f"sa.{impl!r}"
+    return False
+
+
+def leave_out_empty(_context: Any, _revision: Any, directives: list[Any]) -> None:
+    """Write no file where autogenerate found nothing to do."""
+    if directives and getattr(context.config.cmd_opts, "autogenerate", False) and directives[0].upgrade_ops.is_empty():
+        directives[:] = []
+        print("The models and the migrations agree; nothing was written.")
+
+
+def migrate(connection: Connection) -> None:
+    """Run the migrations that Alembic asked for over an open connection."""
+    context.configure(
+        connection=connection,
+        target_metadata=db.metadata,
+        compare_type=True,
+        compare_server_default=True,
+        include_object=include_object,
+        render_item=render_item,
+        process_revision_directives=leave_out_empty,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def owner_connection() -> Connection:
+    """Open a connection of the owner's role and tell it who acts."""
+    url = current_app.config.get("DATABASE_OWNER_URL")
+    if not url:
+        raise RuntimeError("DATABASE_OWNER_URL is not set: migrations run as the owner of the tables.")
+    connection = create_engine(url, poolclass=pool.NullPool, hide_parameters=True).connect()
+    connection.execute(text("select set_config('app.actor', 'house:migrate', false)"))
+    connection.commit()
+    return connection
+
+
+if context.is_offline_mode():
+    raise RuntimeError("Migrations run against a database; there is no offline mode.")
+
+with owner_connection() as opened:
+    migrate(opened)

@@ -1,0 +1,71 @@
+"""An administrator is made, can be found again, and no failure passes for success."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.databases import Addresses, fresh_database
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Addresses]:
+    with fresh_database("admin", copy=True) as made:
+        yield made
+
+
+def create_admin(target: Addresses, name: str, password: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a script would: the password by standard input."""
+    environment = os.environ | {"DATABASE_URL": target[0], "DATABASE_OWNER_URL": target[1]}
+    return subprocess.run(
+        [sys.executable, "-m", "app.ops", "create-admin", "--username", name],
+        env=environment, cwd=ROOT, input=f"{password}\n", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def administrators(target: Addresses, name: str) -> list[tuple[object, ...]]:
+    query = (
+        "select u.active, r.name from ab_user u join ab_user_role l on l.user_id = u.id "
+        "join ab_role r on r.id = l.role_id where u.username = %s"
+    )
+    with psycopg.connect(target[0].replace("+psycopg", "")) as connection:
+        return connection.execute(query, [name]).fetchall()
+
+
+def test_an_administrator_is_made_and_stands_in_the_database(database: Addresses) -> None:
+    done = create_admin(database, "first.admin", "a long enough password")
+    assert (done.returncode, done.stdout.strip()) == (0, "The administrator first.admin can log in now.")
+    assert administrators(database, "first.admin") == [(True, "admin")]
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "sentence"),
+    [
+        ("second", "short", "needs 12 or more"),
+        ("second", "", "needs 12 or more"),
+        ("X", "a long enough password", "is no login name"),
+        ("a b c", "a long enough password", "is no login name"),
+        ("<script>", "a long enough password", "is no login name"),
+    ],
+)
+def test_what_makes_no_account_is_refused(database: Addresses, name: str, password: str, sentence: str) -> None:
+    done = create_admin(database, name, password)
+    assert done.returncode == 1
+    assert sentence in done.stdout
+    assert administrators(database, name) == []
+
+
+def test_a_taken_name_is_refused(database: Addresses) -> None:
+    assert create_admin(database, "taken", "a long enough password").returncode == 0
+    again = create_admin(database, "taken", "another long password")
+    assert again.returncode == 1
+    assert "taken" in again.stdout
+    assert len(administrators(database, "taken")) == 1
