@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 
 class Refusal(Exception):
     """An act that a rule forbids just now. Answered 409, shown beside what caused it.
 
-    ``field`` names the input that caused it, where there is one.
+    ``field`` names the input that caused it, where there is one. ``aftermath`` writes, in a transaction of its
+    own, what must be kept although the act is undone: that somebody was told whose a number is.
     """
 
-    def __init__(self, sentence: object, *, field: str | None = None) -> None:
+    def __init__(
+        self, sentence: object, *, field: str | None = None, aftermath: Callable[[Any], None] | None = None
+    ) -> None:
         super().__init__(str(sentence))
         self.sentence = str(sentence)
         self.field = field
+        self.aftermath = aftermath
 
 
 class IllegalMove(Refusal):

@@ -16,7 +16,17 @@ from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from wtforms import BooleanField, Field, Form, IntegerField, SelectField, SelectMultipleField, StringField, ValidationError
+from wtforms import (
+    BooleanField,
+    Field,
+    Form,
+    IntegerField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    ValidationError,
+)
+from wtforms.fields.choices import Choice as Option
 from wtforms.validators import InputRequired, Optional, StopValidation
 from wtforms.widgets import DateInput, DateTimeLocalInput, NumberInput, Select, TelInput, TextArea, TextInput
 
@@ -327,7 +337,13 @@ class Choose(SelectField):
     """One of an enumeration. Its members give their label by ``labels`` (member -> lazy text); data is the member."""
 
     def __init__(
-        self, label: Any = None, *, options: type[Enum], required: bool = False, only: Iterable[Enum] = (), **kwargs: Any
+        self,
+        label: Any = None,
+        *,
+        options: type[Enum],
+        required: bool = False,
+        only: Iterable[Enum] = (),
+        **kwargs: Any,
     ) -> None:
         self.options = options
         self.only = tuple(only) or tuple(options)
@@ -335,9 +351,9 @@ class Choose(SelectField):
 
     def iter_choices(self) -> Any:
         if not self.flags.required or self.data is None:
-            yield ("", "—", self.data is None, {})
+            yield Option("", "—", self.data is None, {})
         for member in self.only:
-            yield (member.value, str(member.label), self.data is member, {})  # type: ignore[attr-defined]
+            yield Option(member.value, str(member.label), self.data is member, {})  # type: ignore[attr-defined]
 
     def process_data(self, value: Any) -> None:
         self.data = self.options(value) if isinstance(value, str) else value
@@ -367,7 +383,7 @@ class ChooseMany(SelectMultipleField):
 
     def iter_choices(self) -> Any:
         for member in self.options:
-            yield (member.value, str(member.label), member in (self.data or []), {})  # type: ignore[attr-defined]
+            yield Option(member.value, str(member.label), member in (self.data or []), {})  # type: ignore[attr-defined]
 
     def process_data(self, value: Any) -> None:
         self.data = [self.options(part) for part in value or []]
@@ -462,9 +478,9 @@ class Item(_ItemChoices, SelectField):
         super().__init__(label, _presence(required), coerce=lambda v: v, choices=[], validate_choice=False, **kwargs)
 
     def iter_choices(self) -> Any:
-        yield ("", "—", self.data is None, {})
+        yield Option("", "—", self.data is None, {})
         for key, text in self._offered():
-            yield (key, text, self.data == key, {})
+            yield Option(key, text, self.data == key, {})
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if not valuelist and kept(self):
@@ -489,7 +505,7 @@ class Items(_ItemChoices, SelectMultipleField):
     def iter_choices(self) -> Any:
         chosen = set(self.data or [])
         for key, text in self._offered():
-            yield (key, text, key in chosen, {})
+            yield Option(key, text, key in chosen, {})
 
     def process_data(self, value: Any) -> None:
         self.data = list(value or [])

@@ -79,7 +79,9 @@ SUPERVISOR: Rights = _together(
     },
 )
 GUIDE: Rights = _together(READ_SLIPS, READ_DESKS, {"appointment_slip": "arrive", "my_slips": "list"})
-ONSITE: Rights = _together(READ_SLIPS, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"})
+ONSITE: Rights = _together(
+    READ_SLIPS, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
+)
 DAILY_REPORT: Rights = {"report_appointment_daily": "list run export", "report_run": "list show"}
 DICTIONARIES: Rights = {
     "dictionary": "list show add edit",
@@ -124,14 +126,21 @@ ROLES: dict[str, Role] = {
     "phone_supervisor": _role("R04", _l("Phone supervisor"), DEPARTMENT, SUPERVISOR, PHONE_DESK),
     "web_supervisor": _role("R04", _l("Web supervisor"), DEPARTMENT, SUPERVISOR, WEB_DESK),
     "channel_supervisor": _role(
-        "R04", _l("Channel supervisor"), DEPARTMENT, SUPERVISOR, PARTNER_DESK, {"channel_partner": "add edit end resume"}
+        "R04",
+        _l("Channel supervisor"),
+        DEPARTMENT,
+        SUPERVISOR,
+        PARTNER_DESK,
+        {"channel_partner": "add edit end resume"},
     ),
     "department_head": _role("R05", _l("Head of department"), DEPARTMENT, SUPERVISOR, READ_DESKS),
     "guide": _role("R06", _l("Guide"), BRANCH, GUIDE),
     "guide_supervisor": _role("R07", _l("Guide supervisor"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
     "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE),
-    "consulting_supervisor": _role("R10", _l("Consulting supervisor"), DEPARTMENT, ONSITE, {"department_followups": "list"}),
+    "consulting_supervisor": _role(
+        "R10", _l("Consulting supervisor"), DEPARTMENT, ONSITE, {"department_followups": "list"}
+    ),
     "doctor": _role("R11", _l("Doctor"), OWN),
     "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN),
     "anaesthetist": _role("R13", _l("Anaesthetist"), OWN),
@@ -156,10 +165,20 @@ ROLES: dict[str, Role] = {
     ),
     "market": _role("R31", _l("Market"), OWN),
     "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES),
-    "branch_head": _role("R33", _l("Branch head"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT, {"followup_plan": "list show", "department_followups": "list"}),
+    "branch_head": _role(
+        "R33",
+        _l("Branch head"),
+        BRANCH,
+        READ_DESKS,
+        READ_SLIPS,
+        DAILY_REPORT,
+        {"followup_plan": "list show", "department_followups": "list"},
+    ),
     "hospital_director": _role("R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT),
     "archivist": _role("R35", _l("Archivist"), BRANCH),
-    "auditor": _role("R36", _l("Auditor"), GROUP, {"act_run": "list show", "sensitive_view_log": "list", "job_run": "list show"}),
+    "auditor": _role(
+        "R36", _l("Auditor"), GROUP, {"act_run": "list show", "sensitive_view_log": "list", "job_run": "list show"}
+    ),
     "admin": _role(
         "—",
         _l("Administrator"),
@@ -167,7 +186,12 @@ ROLES: dict[str, Role] = {
         SYSTEM,
         ORGANISATION,
         SOURCES,
-        {"branch": "add edit", "role_override": "list show add edit", "act_run": "list show", "sensitive_view_log": "list"},
+        {
+            "branch": "add edit",
+            "role_override": "list show add edit",
+            "act_run": "list show",
+            "sensitive_view_log": "list",
+        },
         department=GROUP,
         employee=GROUP,
         channel_partner=GROUP,
@@ -177,6 +201,4 @@ ROLES: dict[str, Role] = {
 
 def rights_of(role: str) -> set[tuple[str, str]]:
     """Return the (table, permission) pairs of a role as declared, such as ``("param", "can_set_value")``."""
-    return {
-        (table, f"can_{name}") for table, names in ROLES[role].rights.items() for name in names.split()
-    }
+    return {(table, f"can_{name}") for table, names in ROLES[role].rights.items() for name in names.split()}

@@ -89,8 +89,8 @@ class ContactRecord(Recorded, Branched, Base):
     caller_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     call_id: Mapped[str | None] = mapped_column(String(80), info=col(_l("Call identifier")))
     ring_count: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Rings before the answer")))
-    answered_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Answered")))
-    missed_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Missed")))
+    answered_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Answered at")))
+    missed_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Missed at")))
     recording_url: Mapped[str | None] = mapped_column(String(400), info=col(_l("Recording")))
 
     chat_id: Mapped[str | None] = mapped_column(String(80), info=col(_l("Chat identifier")))
@@ -139,7 +139,7 @@ class SlipState(Labelled):
             cls.PENDING: _l("Awaited"),
             cls.ARRIVED: _l("Arrived"),
             cls.COMPLETED: _l("Completed"),
-            cls.VOIDED: _l("Void"),
+            cls.VOIDED: _l("Voided"),
             cls.REPLACED: _l("Void (redone)"),
             cls.EXPIRED: _l("Lapsed"),
         }
@@ -192,10 +192,9 @@ class AppointmentSlip(Stateful, Recorded, Branched, Base):
 
     __tablename__ = "appointment_slip"
     TITLE, TITLES = _l("Appointment slip"), _l("Appointment slips")
-    SCOPE = Scope(
-        branch="branch_id", department="department_id", own=("owner_id", "preferred_consultant_id")
-    )
+    SCOPE = Scope(branch="branch_id", department="department_id", own=("owner_id", "preferred_consultant_id"))
     LOCK_FIRST = ("customer_id",)
+    ALSO_TOLD = ("item_ids",)
     STATES = SlipState
     MOVES = {
         SlipState.PENDING: {SlipState.ARRIVED, SlipState.VOIDED, SlipState.REPLACED, SlipState.EXPIRED},
@@ -215,12 +214,8 @@ class AppointmentSlip(Stateful, Recorded, Branched, Base):
         Index("ix_appointment_slip_department_id_id", "department_id", "id"),
         Index("ix_appointment_slip_branch_appointed", "branch_id", "appointed_at"),
         Index("ix_appointment_slip_branch_ordered", "branch_id", "ordered_at"),
-        Index(
-            "ix_appointment_slip_open_latest", "latest_arrival_at", postgresql_where=text("state = 'pending'")
-        ),
-        Index(
-            "ix_appointment_slip_open_customer", "customer_id", postgresql_where=text("state = 'pending'")
-        ),
+        Index("ix_appointment_slip_open_latest", "latest_arrival_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_appointment_slip_open_customer", "customer_id", postgresql_where=text("state = 'pending'")),
     )
 
     slip_no: Mapped[str] = mapped_column(String(30), unique=True, info=col(_l("Slip number"), search=True))
@@ -230,7 +225,7 @@ class AppointmentSlip(Stateful, Recorded, Branched, Base):
     )
     channel: Mapped[Channel] = mapped_column(Choice(Channel), info=col(_l("Channel")))
     state: Mapped[SlipState] = mapped_column(Choice(SlipState), default=SlipState.PENDING, info=col(_l("State")))
-    appointed_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Appointment")))
+    appointed_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Appointed for")))
     latest_arrival_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Latest arrival")))
     intention: Mapped[Intention] = mapped_column(Choice(Intention), info=col(_l("Intention")))
     target_department_id: Mapped[int | None] = mapped_column(
@@ -251,7 +246,7 @@ class AppointmentSlip(Stateful, Recorded, Branched, Base):
     department_id: Mapped[int] = mapped_column(ForeignKey("department.id"), info=col(_l("Owner's department")))
     first_owner_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), info=col(_l("First owner")))
     placed_by_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), info=col(_l("Placed by")))
-    ordered_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Placed")))
+    ordered_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Placed at")))
     first_ordered_at: Mapped[datetime] = mapped_column(
         Instant, info=col(_l("First placed"), _l("Kept when a slip is redone."))
     )
@@ -277,9 +272,7 @@ class AppointmentSlip(Stateful, Recorded, Branched, Base):
     first_owner: Mapped[Employee] = relationship(foreign_keys=[first_owner_id], lazy="select")
     placed_by: Mapped[Employee] = relationship(foreign_keys=[placed_by_id], lazy="select")
     guide: Mapped[Employee | None] = relationship(foreign_keys=[guide_id], lazy="select")
-    preferred_consultant: Mapped[Employee | None] = relationship(
-        foreign_keys=[preferred_consultant_id], lazy="select"
-    )
+    preferred_consultant: Mapped[Employee | None] = relationship(foreign_keys=[preferred_consultant_id], lazy="select")
     preferred_doctor: Mapped[Employee | None] = relationship(foreign_keys=[preferred_doctor_id], lazy="select")
     department: Mapped[Department] = relationship(foreign_keys=[department_id], lazy="select")
     target_department: Mapped[Department | None] = relationship(foreign_keys=[target_department_id], lazy="select")
@@ -322,9 +315,7 @@ def _customers_of_my_open_slips(model: Any, employee_id: int) -> Any:
     mine = (
         select(AppointmentSlip.customer_id)
         .where(AppointmentSlip.state.in_([SlipState.PENDING, SlipState.EXPIRED, SlipState.ARRIVED]))
-        .where(
-            or_(AppointmentSlip.owner_id == employee_id, AppointmentSlip.preferred_consultant_id == employee_id)
-        )
+        .where(or_(AppointmentSlip.owner_id == employee_id, AppointmentSlip.preferred_consultant_id == employee_id))
     )
     return model.id.in_(mine)
 

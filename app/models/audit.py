@@ -108,7 +108,7 @@ class JobRun(Base):
     slot: Mapped[str] = mapped_column(String(80), info=col(_l("Slot"), search=True))
     attempts: Mapped[int] = mapped_column(default=1, server_default="1", info=col(_l("Attempts")))
     started_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Started")))
-    ended_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Ended")))
+    ended_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Ended at")))
     host: Mapped[str] = mapped_column(String(120), info=col(_l("Machine")))
     summary: Mapped[str | None] = mapped_column(info=col(_l("Result")))
     error: Mapped[str | None] = mapped_column(info=col(_l("Error")))

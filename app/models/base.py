@@ -26,6 +26,7 @@ from sqlalchemy import (
     TypeDecorator,
     event,
     func,
+    inspect,
 )
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
@@ -163,6 +164,8 @@ class Base(Model):
     SCOPE: ClassVar[Scope | None] = None
     #: Columns locked before the row itself, in the house's order: customer, then document, then account.
     LOCK_FIRST: ClassVar[tuple[str, ...]] = ()
+    #: Properties that REST tells beside the declared columns.
+    ALSO_TOLD: ClassVar[tuple[str, ...]] = ()
     #: The name of the table for people, singular and plural.
     TITLE: ClassVar[object] = ""
     TITLES: ClassVar[object] = ""
@@ -180,7 +183,7 @@ class Base(Model):
         return ""
 
     def __str__(self) -> str:
-        return f"{self.__tablename__} {self.id}"
+        return f"{self.TITLE} {self.id}"
 
 
 @dataclass(frozen=True)
@@ -226,7 +229,7 @@ class Recorded:
         return mapped_column(Integer, nullable=False, default=1, server_default="1")
 
     @declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 (SQLAlchemy calls it with the class)
         return {"version_id_col": cls.__dict__.get("row_version") or cls.row_version}
 
 
@@ -266,7 +269,12 @@ class Retirable:
 
     @declared_attr
     def retired_at(cls) -> Mapped[datetime | None]:
-        return mapped_column(Instant, info=col(_l("Retired")))
+        return mapped_column(Instant, info=col(_l("Retired since")))
+
+
+def column_names(model: Any) -> list[str]:
+    """Return the names of a table's mapped columns."""
+    return [attribute.key for attribute in inspect(model).column_attrs]
 
 
 def models() -> dict[str, type[Base]]:

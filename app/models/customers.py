@@ -41,9 +41,7 @@ class SourceChannel(Recorded, Retirable, Base):
     code: Mapped[str] = mapped_column(String(40), unique=True, info=col(_l("Code"), search=True))
     name: Mapped[str] = mapped_column(String(60), info=col(_l("Chinese name"), search=True))
     name_en: Mapped[str] = mapped_column(String(60), info=col(_l("English name"), search=True))
-    parent_id: Mapped[int | None] = mapped_column(
-        ForeignKey("source_channel.id"), index=True, info=col(_l("Part of"))
-    )
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("source_channel.id"), index=True, info=col(_l("Part of")))
     is_referral: Mapped[bool] = mapped_column(
         default=False, server_default="false", info=col(_l("By referral"), _l("An old customer recommended us."))
     )
@@ -181,7 +179,7 @@ class Customer(Stateful, Recorded, Branched, Base):
     )
 
     customer_no: Mapped[str] = mapped_column(String(30), unique=True, info=col(_l("File number"), search=True))
-    name: Mapped[str | None] = mapped_column(String(60), info=col(_l("Name"), search=True))
+    name: Mapped[str | None] = mapped_column(String(60), info=col(_l("Full name"), search=True))
     alias: Mapped[str | None] = mapped_column(
         String(60), info=col(_l("Alias"), _l("How she calls herself, while the name is not known."), search=True)
     )

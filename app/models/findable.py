@@ -31,7 +31,7 @@ def _prefixes(text: str) -> set[str]:
 
 def _readings(name: str) -> set[tuple[str, ...]]:
     """Return up to eight readings of a name, a tuple of syllables each (单 is shan as a surname, else dan)."""
-    syllables = pinyin(name, style=Style.NORMAL, heteronym=True, errors=lambda other: list(other.lower()))
+    syllables = pinyin(name, style=Style.NORMAL, heteronym=True, errors=lambda other: other.lower())
     options = [sorted(set(options))[:3] for options in syllables]
     return set(itertools.islice(itertools.product(*options), MAX_READINGS))
 

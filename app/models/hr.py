@@ -161,7 +161,7 @@ class Employee(Stateful, Recorded, Branched, Base):
     )
 
     employee_no: Mapped[str] = mapped_column(String(20), unique=True, info=col(_l("Employee number"), search=True))
-    name: Mapped[str] = mapped_column(String(60), info=col(_l("Name"), search=True))
+    name: Mapped[str] = mapped_column(String(60), info=col(_l("Full name"), search=True))
     id_no: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("ID number"), sensitive=True))
     phone: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Telephone"), sensitive=True))
     department_id: Mapped[int] = mapped_column(ForeignKey("department.id"), info=col(_l("Department")))
@@ -172,7 +172,7 @@ class Employee(Stateful, Recorded, Branched, Base):
     hired_on: Mapped[date | None] = mapped_column(info=col(_l("Hired on")))
     left_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Left")))
     partner_employee_id: Mapped[int | None] = mapped_column(
-        ForeignKey("employee.id"), info=col(_l("Partner"), _l("Covers when this person is busy or off."))
+        ForeignKey("employee.id"), info=col(_l("Covering colleague"), _l("Covers when this person is busy or off."))
     )
     successor_employee_id: Mapped[int | None] = mapped_column(
         ForeignKey("employee.id"), info=col(_l("Successor"), _l("Takes over the customers of one who leaves."))

@@ -60,7 +60,7 @@ class DictionaryItem(Stateful, Recorded, Base):
     name_en: Mapped[str] = mapped_column(String(80), info=col(_l("English name"), search=True))
     position: Mapped[int] = mapped_column(default=100, server_default="100", info=col(_l("Order")))
     state: Mapped[ItemState] = mapped_column(ChoiceType(ItemState), default=ItemState.IN_USE, info=col(_l("State")))
-    retired_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Retired")))
+    retired_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Retired since")))
 
     @classmethod
     def offered(cls) -> Any:

@@ -19,12 +19,11 @@ class NotCreated(Exception):
     """The account was not made; the message says why."""
 
 
-def create(app: Flask, username: str | None, email: str | None) -> str:
-    """Make an account with the administrator's role and return a sentence about it.
+def asked_for(username: str | None) -> tuple[str, str]:
+    """Return login name and password, asked where they were not given.
 
-    Name and password come from the arguments, YIMEI_ADMIN_USERNAME and YIMEI_ADMIN_PASSWORD, the keyboard, or (the
-    password) one line of standard input. Refuses a malformed or taken name, a short password, a missing role. Reads
-    the account back, since the framework answers a failed write with nothing but False.
+    They come from the argument, YIMEI_ADMIN_USERNAME and YIMEI_ADMIN_PASSWORD, the keyboard, or (the password) one
+    line of standard input. Refuses a malformed name and a short password.
     """
     username = (username or os.environ.get("YIMEI_ADMIN_USERNAME") or _asked("Login name: ")).strip()
     if not LOGIN_NAME.fullmatch(username):
@@ -32,6 +31,15 @@ def create(app: Flask, username: str | None, email: str | None) -> str:
     password = os.environ.get("YIMEI_ADMIN_PASSWORD") or _asked_password()
     if len(password) < SHORTEST_PASSWORD:
         raise NotCreated(f"The password has {len(password)} characters; it needs {SHORTEST_PASSWORD} or more.")
+    return username, password
+
+
+def create(app: Flask, username: str, password: str, email: str | None) -> str:
+    """Make an account with the administrator's role and return a sentence about it.
+
+    Refuses a taken name or address and a missing role. Reads the account back, since the framework answers a failed
+    write with nothing but False.
+    """
     with app.app_context(), acting_as("house:create-admin"):
         _add(app, username, email or f"{username}@localhost.localdomain", password)
     return f"The administrator {username} can log in now."

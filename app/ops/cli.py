@@ -156,13 +156,21 @@ def create_admin(arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Make an administrator."""
     from app.ops import admin
 
-    with database():
-        app = application()
-        try:
-            said = admin.create(app, arguments.username, arguments.email)
-        except admin.NotCreated as problem:
-            raise Refused(str(problem)) from problem
-        say(said)
+    try:
+        username, password = admin.asked_for(arguments.username)
+        with database():
+            say(admin.create(application(), username, password, arguments.email))
+    except admin.NotCreated as problem:
+        raise Refused(str(problem)) from problem
+    return 0
+
+
+def prepare(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Do what a house needs before it opens; the supervisor calls this in a process of its own, to stay small."""
+    from app.ops import house
+
+    with refusing_plainly():
+        house.prepare(application(), with_demo=arguments.with_demo, say=say)
     return 0
 
 
@@ -213,21 +221,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "doctor": doctor,
     "test": test,
     "check": check,
-    "prepare": lambda arguments, _rest: _prepare(arguments),
+    "prepare": prepare,
 }
-
-
-def _prepare(arguments: argparse.Namespace) -> int:
-    """What a house does before it opens, in a process of its own so that the supervisor stays small."""
-    from app.ops import house
-
-    with refusing_plainly():
-        house.prepare(application(), arguments.marker, with_demo=arguments.with_demo, say=say)
-    return 0
-
-
-if __name__ == "__main__":
-    # `python -m app.ops.cli prepare <marker> [demo]`: called by the supervisor only, with the environment settled.
-    path, *options = sys.argv[2:]
-    told = argparse.Namespace(command="prepare", home=None, marker=Path(path), with_demo="demo" in options)
-    sys.exit(main(told, []))

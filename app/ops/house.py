@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import socket
 import sys
@@ -46,7 +47,7 @@ def open_house(arguments: argparse.Namespace, *, purpose: str, fresh: bool, with
             _throw_away(home, purpose)
         with cli.database(purpose) as cluster:
             from_environment()  # refuses here, in a sentence, what would otherwise end a worker with a stack
-            _prepare_apart(home, cluster, with_demo=purpose == "demo")
+            _prepare_apart(cluster, with_demo=purpose == "demo")
             children = [_web(home, arguments)]
             if with_scheduler:
                 children.append(_scheduler(home))
@@ -64,14 +65,14 @@ def open_house(arguments: argparse.Namespace, *, purpose: str, fresh: bool, with
         return code
 
 
-def prepare(app: Flask, marker: Path, *, with_demo: bool, say: Say) -> None:
-    """Migrate, synchronise the permissions and load the demo, each only where there is something to do.
+def prepare(app: Flask, *, with_demo: bool, say: Say) -> None:
+    """Migrate where migrations are pending, write the permissions and load the demo.
 
-    ``marker`` keeps the fingerprint of the permissions last written; it lies and dies with the embedded data.
     Without the owner's address nothing is migrated; serving over a stale schema is refused instead.
     """
     from app.extensions import db
     from app.ops import schema
+    from app.panel import security
 
     if not schema.is_current(app):
         if not app.config.get("DATABASE_OWNER_URL"):
@@ -80,31 +81,22 @@ def prepare(app: Flask, marker: Path, *, with_demo: bool, say: Say) -> None:
         schema.migrate(app)
     with app.app_context():
         schema.refuse_unsafe_role(db.engine)
-    _synchronise(app, marker, say)
+    say("Writing roles and permissions ...")
+    security.sync_security(app)
     if with_demo:
         from app.demo import load
 
         load(app, say=say)
 
 
-def _synchronise(app: Flask, marker: Path, say: Say) -> None:
-    """Write the permissions unless the same were written before."""
-    from app.panel import security
+def _prepare_apart(cluster: Cluster | None, *, with_demo: bool) -> None:
+    """Run ``prepare`` in a process of its own; not at all where this very code prepared this very database before.
 
-    fingerprint = getattr(security, "security_fingerprint", None)
-    now = str(fingerprint(app)) if fingerprint is not None else ""
-    if now and marker.exists() and marker.read_text(encoding="utf-8") == now:
+    That is noted beside the embedded data, and dies with them. On a server of one's own all is always looked at.
+    """
+    if cluster is not None and _is_prepared(cluster):
         return
-    say("Writing roles and permissions ...")
-    security.sync_security(app)
-    if now and marker.parent.is_dir():
-        marker.write_text(now, encoding="utf-8")
-
-
-def _prepare_apart(home: Path, cluster: Cluster | None, *, with_demo: bool) -> None:
-    """Run ``prepare`` in a process of its own. On a server of one's own there is no marker: all is always written."""
-    marker = cluster.data.parent / "security_fingerprint" if cluster is not None else home / "absent" / "marker"
-    command = [sys.executable, "-m", "app.ops.cli", "prepare", str(marker), *(["demo"] if with_demo else [])]
+    command = [sys.executable, "-m", "app.ops", "prepare", *(["demo"] if with_demo else [])]
     child = Child("preparation", command, dict(os.environ))
     child.start()
     try:
@@ -113,16 +105,39 @@ def _prepare_apart(home: Path, cluster: Cluster | None, *, with_demo: bool) -> N
         child.stop()
     if code != 0:
         raise cli.Refused("The house was not opened; the lines above say why.")
+    if cluster is not None:
+        _note(cluster).write_text(_prepared_state(cluster), encoding="utf-8")
+
+
+def _is_prepared(cluster: Cluster) -> bool:
+    note = _note(cluster)
+    return note.exists() and note.read_text(encoding="utf-8") == _prepared_state(cluster)
+
+
+def _note(cluster: Cluster) -> Path:
+    return cluster.data.parent / "prepared"
+
+
+def _prepared_state(cluster: Cluster) -> str:
+    """Describe the code that stands and the revision that the database stands at, without loading either."""
+    code = hashlib.sha256()
+    for path in sorted([*cli.ROOT.glob("app/**/*.py"), *cli.ROOT.glob("migrations/versions/*.py")]):
+        found = path.stat()
+        code.update(f"{path.relative_to(cli.ROOT)} {found.st_mtime_ns} {found.st_size}\n".encode())
+    return f"{code.hexdigest()} {cluster.revision()}"
 
 
 def _web(home: Path, arguments: argparse.Namespace) -> Child:
-    """Describe the web server. Its own control socket, which it would put into a user's home, stays off."""
+    """Describe the web server. Its own control socket, which it would put into a user's home, stays off.
+
+    The application is loaded once, before the workers fork; making it opens no connection that they would share.
+    """
     command = [
         sys.executable, "-m", "gunicorn", "app:create_app()",
         "--bind", f"{_for_url(arguments.host)}:{arguments.port}",
         "--worker-class", "gthread", "--workers", str(WORKERS), "--threads", str(THREADS),
         "--timeout", "60", "--graceful-timeout", "5", "--keep-alive", "5",
-        "--log-level", "warning", "--no-control-socket",
+        "--log-level", "warning", "--no-control-socket", "--preload",
     ]  # fmt: skip
     if Path("/dev/shm").is_dir():
         command += ["--worker-tmp-dir", "/dev/shm"]  # its heartbeat file is not to wait for a busy disk

@@ -25,14 +25,13 @@ from types import TracebackType
 from urllib.parse import quote
 
 import psycopg
-from psycopg import sql
 
 from app.ops.accounts import OWN_PLACE, Account, account_for, shared_folder
+from app.ops.cluster_roles import ADMIN, APPLICATION, DATABASE, OWNER, see_to_roles
 from app.ops.processes import born, working_in
 from app.ops.programs import NEWEST, programs
 from config import make_home, write_secret
 
-ADMIN, OWNER, APPLICATION, DATABASE = "postgres", "yimei_owner", "yimei_app", "yimei"
 PORT = 5432  # only part of the socket's name
 LONGEST_SOCKET_FOLDER = 100 - len(f"/.s.PGSQL.{PORT}")
 START_SECONDS, STOP_SECONDS = 120, 60
@@ -155,7 +154,8 @@ class Cluster:
             if started:
                 self._clear_the_way()
                 self._pg_ctl_start()
-            self._see_to_roles()
+            with self._admin() as connection:
+                see_to_roles(connection, self._kept(), may_create_databases=self.purpose == "test")
             return started
 
     def stop(self, mode: str = "fast") -> None:
@@ -221,6 +221,15 @@ class Cluster:
         with self._admin() as connection:
             row = connection.execute("select pg_postmaster_start_time()").fetchone()
         return str(row[0]) if row else ""
+
+    def revision(self) -> str:
+        """Return the migrations that the database stands at; empty where there is none."""
+        with psycopg.connect(self.app_url.replace("+psycopg", ""), connect_timeout=5) as connection:
+            if connection.execute("select to_regclass('public.alembic_version')").fetchone() == (None,):
+                return ""
+            return " ".join(
+                str(row[0]) for row in connection.execute("select version_num from alembic_version order by 1")
+            )
 
     @property
     def purpose(self) -> str | None:
@@ -298,26 +307,6 @@ class Cluster:
             if done.returncode != 0:
                 reason = _last_lines(done.stderr)
                 raise ClusterProblem(f"{self._secrets_path} is gone and no new password could be set: {reason}")
-
-    def _see_to_roles(self) -> None:
-        """Make what is missing of the two roles and the database, and set their passwords to those that are kept."""
-        kept = self._kept()
-        extra = sql.SQL("CREATEDB") if self.purpose == "test" else sql.SQL("NOCREATEDB")
-        with self._admin() as connection:
-            standing = {row[0] for row in connection.execute("select rolname from pg_roles")}
-            for role, key in ((OWNER, "owner"), (APPLICATION, "app")):
-                verb = sql.SQL("ALTER" if role in standing else "CREATE")
-                rights = extra if role == OWNER else sql.SQL("NOCREATEDB")
-                connection.execute(
-                    sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEROLE {} PASSWORD {}").format(
-                        verb, sql.Identifier(role), rights, sql.Literal(kept[key])
-                    )
-                )
-            name, owner, application = map(sql.Identifier, (DATABASE, OWNER, APPLICATION))
-            if connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone() is None:
-                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
-            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-            connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, application))
 
     def _pg_ctl_start(self) -> None:
         base, _ = self._base()

@@ -189,4 +189,13 @@ def _scripts(app: Flask) -> ScriptDirectory:
 def _described(item: Any) -> str:
     """Describe one difference, a tuple or (for a changed column) a list of tuples."""
     parts = item if isinstance(item, list) else [item]
-    return "; ".join(" ".join(str(word) for word in part if word is not None) for part in parts)
+    return "; ".join(" ".join(_named(word) for word in part if word is not None) for part in parts)
+
+
+def _named(word: Any) -> str:
+    """Name what a difference is about: a table, a column or constraint with its table, or a plain value."""
+    table = getattr(word, "table", None)
+    name = getattr(word, "name", None)
+    if table is not None and name:
+        return f"{type(word).__name__} {name} of {table.name}"
+    return str(name or word)

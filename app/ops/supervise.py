@@ -1,4 +1,4 @@
-"""Keep the children running: start them, restart them with growing pauses, stop them in order.
+"""Keep the children running: start them, restart them with growing pauses, stop them before the database.
 
 Each child leads a session of its own, so that Ctrl-C reaches only the supervisor. If the supervisor itself is
 killed, the kernel ends them (Linux); elsewhere, and if that failed, the next start does, by the list kept here.
@@ -94,7 +94,7 @@ class Child:
 
 
 class Supervisor:
-    """Watches over children in the order given; stops them in the same order.
+    """Watches over children. The first is awaited before the others are started; all are stopped together.
 
     ``tend`` is called about every five seconds, for what is to be looked after besides (the database).
     """
@@ -107,16 +107,18 @@ class Supervisor:
         self.stopping = threading.Event()
 
     def run(self, when_ready: Callable[[], bool]) -> int:
-        """Start all, wait until ``when_ready`` says so, and watch until asked to stop; return the exit code.
+        """Start the first, wait until ``when_ready`` says so, start the others, watch; return the exit code.
 
-        A child that dies before the first readiness is a fault to show, not one to wait out.
+        If the first dies before it is ready, that is a fault to show, not one to wait out.
         """
         try:
-            for child in self.children:
-                child.start()
+            self.children[0].start()
             self._write_register()
             if not self._wait_for(when_ready):
                 return 0 if self.stopping.is_set() else 1
+            for child in self.children[1:]:
+                child.start()
+            self._write_register()
             self._watch()
             return 0
         finally:
@@ -161,6 +163,10 @@ class Supervisor:
             self._write_register()
 
     def _stop_all(self) -> None:
+        """Ask all at once, so that their patience runs side by side, and wait for each."""
+        for child in self.children:
+            if child.process is not None and child.is_alive():
+                child.process.terminate()
         for child in self.children:
             child.stop()
         self.register.unlink(missing_ok=True)

@@ -8,8 +8,8 @@ from typing import Any
 from flask import abort, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app.acts import REGISTRY, Act
 from app.actors import Actor
+from app.acts import REGISTRY, Act
 from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal
 from app.extensions import db
 from app.models.base import models
@@ -120,16 +120,16 @@ def _refusal_now(act: Act, record: Any, by: Actor) -> str:
         return ""
     if not act.starts_in(getattr(record, "state", None)):
         state = str(record.state.label)
-        return _("%(record)s is: %(state)s. “%(act)s” is no longer possible.", record=record, state=state, act=act.label)
+        return _(
+            "%(record)s is: %(state)s. “%(act)s” is no longer possible.", record=record, state=state, act=act.label
+        )
     said = act.guard(record, by) if act.guard is not None else None
     return "" if said is None else str(said)
 
 
 def _form(act: Act, record: Any, by: Actor, sent: Any) -> Any:
     begins = prefilled(act, record) if record is not None else _from_source(act, by)
-    return act.form(
-        sent, data=begins, meta={"context": form_context(db.session(), by, now=now(), record=record)}
-    )
+    return act.form(sent, data=begins, meta={"context": form_context(db.session(), by, now=now(), record=record)})
 
 
 def _from_source(act: Act, by: Actor) -> dict[str, Any]:

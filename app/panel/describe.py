@@ -9,10 +9,10 @@ from typing import Any
 from flask import url_for
 from sqlalchemy import inspect
 
-from app.acts import REGISTRY, Act
 from app.actors import Actor
+from app.acts import REGISTRY, Act
 from app.models.audit import ActRun
-from app.models.base import Base, Column, Labelled, described, models
+from app.models.base import Base, Column, Labelled, column_names, described, models
 from app.models.customers import mask
 from app.panel.pages import Cell
 from app.words import _
@@ -67,7 +67,9 @@ def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
     if isinstance(value, Base):
         url = record_url(value.__tablename__, value.id) if not plain and may_open(value.__tablename__, by) else ""
         return Cell(str(value), url=url)
-    return Cell(text_of(value, by), number=isinstance(value, int | Decimal | date), wide=bool(column and column.multiline))
+    return Cell(
+        text_of(value, by), number=isinstance(value, int | Decimal | date), wide=bool(column and column.multiline)
+    )
 
 
 def text_of(value: Any, by: Actor) -> str:
@@ -91,12 +93,13 @@ def json_of(record: Any, by: Actor) -> dict[str, Any]:
     told: dict[str, Any] = {"id": record.id}
     if hasattr(record, "row_version"):
         told["row_version"] = record.row_version
-    for name in inspect(model).columns.keys():
+    for name in column_names(model):
         column = described(getattr(model, name))
         if column is None:
             continue
         value = getattr(record, name)
         told[name] = mask(None, value) if column.sensitive and isinstance(value, str) else json_value(value)
+    told.update({name: json_value(getattr(record, name)) for name in model.ALSO_TOLD})
     told["text"] = str(record)
     told["acts"] = [act.name for act in acts_now(record, by)]
     return told
@@ -141,14 +144,20 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
         if field is not None:
             told.append((str(field.args[0] if field.args else name), _input_text(field, value, by, names)))
         elif model is not None and (column := column_of(model, name)) is not None:
-            told.append((str(column.label), text_of(_instant(value), by)))
+            told.append((str(column.label), _stored_text(model, name, value, by)))
     return told
+
+
+def _stored_text(model: Any, name: str, value: Any, by: Actor) -> str:
+    """Return what a plain row's history stored of a column; a choice by its label."""
+    options = getattr(inspect(model).columns[name].type, "options", None)
+    return str(options(value).label) if options is not None and value else text_of(_instant(value), by)
 
 
 def _input_text(field: Any, value: Any, by: Actor, names: dict[tuple[str, int], str]) -> str:
     options = field.kwargs.get("options")
     if options is not None:
-        return str(options(value).label)
+        return ", ".join(str(options(one).label) for one in (value if isinstance(value, list) else [value]))
     table = picked_table(field)
     if table:
         keys = value if isinstance(value, list) else [value]

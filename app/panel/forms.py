@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Date, Integer, Numeric, String, Text, inspect
 from werkzeug.datastructures import MultiDict
-from wtforms import Form
+from wtforms import FieldList, Form, SelectMultipleField
 
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput
@@ -83,8 +83,17 @@ def inputs_from_json(body: Any, form: type[Form]) -> MultiDict[str, Any]:
         raise InvalidInput({name: [_("There is no such input.")] for name in unknown})
     told: MultiDict[str, Any] = MultiDict()
     for name, value in body.items():
+        many = issubclass(getattr(form, name).field_class, SelectMultipleField | FieldList)
+        if isinstance(value, dict) or (isinstance(value, list) and not (many and _is_flat(value))):
+            raise InvalidInput({name: [_("This must be one value.")]})
         _put(told, name, value)
     return told
+
+
+def _is_flat(values: list[Any]) -> bool:
+    """Say whether a list holds plain values, or lines of plain values, and no deeper nesting."""
+    parts = [inner for value in values for inner in (value.values() if isinstance(value, dict) else [value])]
+    return not any(isinstance(part, dict | list) for part in parts)
 
 
 def _put(told: MultiDict[str, Any], name: str, value: Any) -> None:
@@ -97,8 +106,6 @@ def _put(told: MultiDict[str, Any], name: str, value: Any) -> None:
                     _put(told, f"{name}-{index}-{inner}", deep)
             else:
                 _put(told, name, part)
-    elif isinstance(value, dict):
-        raise InvalidInput({name: [_("This must not be an object.")]})
     else:
         told.add(name, value if isinstance(value, str) else json.dumps(value))
 

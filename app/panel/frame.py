@@ -81,6 +81,7 @@ def _is_here(item: Any) -> bool:
 
 # --- icons -------------------------------------------------------------------------------------------------------
 
+
 @lru_cache(maxsize=1)
 def _symbols() -> dict[str, tuple[str, str]]:
     """Return the icons of Bootstrap-Flask's own sprite: name -> (view box, shapes)."""

@@ -14,8 +14,8 @@ from flask import abort, current_app, jsonify, redirect, render_template, reques
 from flask_appbuilder import ModelView, expose
 from werkzeug.wrappers import Response
 
-from app.acts import REGISTRY, Act
 from app.actors import Actor
+from app.acts import REGISTRY, Act
 from app.errors import InvalidInput, OutOfScope, Refusal
 from app.extensions import db
 from app.fields import HouseForm
@@ -102,9 +102,9 @@ class HouseView(ModelView):
 
     def _init_properties(self) -> None:
         """The framework would guess columns and load relations here; ours are declared."""
-        self._related_views = []
-        self.label_columns = {}
-        self.search_columns = []
+        self._related_views: list[Any] = []
+        self.label_columns: dict[str, str] = {}
+        self.search_columns: list[str] = []
         self.add_columns = self.edit_columns = list(self.form_columns)
         self.show_columns = [name for _title, names in self.show_sections for name in names]
 
@@ -216,7 +216,7 @@ class HouseView(ModelView):
         has_next = shown == asked.size and (more or (asked.page + 1) * asked.size < total)
         return Pager(
             text,
-            asked.page,
+            asked.page + 1,
             asked.size,
             url_with({"page": asked.page - 1}) if asked.page else "",
             url_with({"page": asked.page + 1}) if has_next else "",
@@ -224,14 +224,9 @@ class HouseView(ModelView):
         )
 
     def _head_buttons(self, by: Actor) -> Any:
-        wanted = [*self.head_acts]
-        return [
-            acting.button(act)
-            for act in REGISTRY
-            if act.creates
-            and by.may(act.table, act.permission)
-            and (act.key in wanted if wanted else act.main and act.table == self.datamodel.table)
-        ]
+        named = [REGISTRY.find(*key.split(".")) for key in self.head_acts]
+        own = [act for act in REGISTRY.of(self.datamodel.table) if act.main and act.creates]
+        return [acting.button(act) for act in named or own if act is not None and by.may(act.table, act.permission)]
 
     def row_of(self, record: Any, by: Actor, columns: Sequence[str] = ()) -> Row:
         """Return a record as a row; its first cell leads to the record."""
@@ -414,9 +409,7 @@ class HouseView(ModelView):
             conditions.append(offered)
         statement = self.datamodel.statement(by, conditions)
         eager = [loader(self.model, path) for path in self.eager]
-        records = db.session().scalars(
-            statement.options(*eager).order_by(self.model.id.desc()).limit(OPTIONS + 1)
-        )
+        records = db.session().scalars(statement.options(*eager).order_by(self.model.id.desc()).limit(OPTIONS + 1))
         found = list(records.unique())
         results = [{"id": record.id, "text": option_text(record)} for record in found[:OPTIONS]]
         return jsonify(results=results, more=len(found) > OPTIONS)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.fields import clean_text
-from app.models.base import Base, described, models
+from app.models.base import Base, column_names, described, models
 from app.models.customers import Customer
 from app.models.hr import Employee
 from app.panel.describe import label_of
@@ -109,7 +109,7 @@ def search_conditions(model: type[Base], words: str, through: str = "") -> list[
 def searched_columns(model: type[Base]) -> list[str]:
     """Return the names of the columns with a search role."""
     found = []
-    for name in inspect(model).columns.keys():
+    for name in column_names(model):
         column = described(getattr(model, name))
         if column is not None and column.search:
             found.append(name)
@@ -235,5 +235,5 @@ def url_with(changes: Mapping[str, Any]) -> str:
     """Return this page's address with some query parameters changed, or taken away (None)."""
     kept = {name: value for name, value in request.args.items() if name not in changes}
     kept.update({name: value for name, value in changes.items() if value is not None})
-    return url_for(request.endpoint or "", **(request.view_args or {}), **kept)
-
+    values: dict[str, Any] = {**(request.view_args or {}), **kept}
+    return url_for(request.endpoint or "", **values)

@@ -82,7 +82,8 @@ class FilterControl:
 
 @dataclass(frozen=True)
 class Pager:
-    """Where we are in a list. ``total_text`` is a sentence such as "1,024 rows" or "more than 1,000 rows"."""
+    """Where we are in a list. ``total_text`` is a sentence such as "1,024 rows" or "more than 1,000 rows";
+    ``page`` counts from one."""
 
     total_text: str
     page: int

@@ -28,7 +28,9 @@ def current_actor() -> Actor | None:
     if "actor" not in g:
         user = user_of_request()
         g.actor = (
-            None if user is None else actor_for_user(db.session(), user.id, f"{user.first_name} {user.last_name}".strip())
+            None
+            if user is None
+            else actor_for_user(db.session(), user.id, f"{user.first_name} {user.last_name}".strip())
         )
     found: Actor | None = g.actor
     return found

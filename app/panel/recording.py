@@ -8,13 +8,13 @@ from flask import Response, abort, request, url_for
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from app.acts import REGISTRY
 from app.actors import Actor
+from app.acts import REGISTRY
 from app.extensions import db
 from app.models.audit import ActRun
 from app.models.base import models
 from app.panel import acting
-from app.panel.describe import input_texts, label_of, local_time, may_open, picked_table, record_url
+from app.panel.describe import NONE, input_texts, label_of, local_time, may_open, picked_table, record_url
 from app.panel.pages import (
     Cell,
     ColumnHead,
@@ -53,15 +53,27 @@ def record_page(view: HouseView, record: Any, by: Actor) -> RecordPage:
             for paper in papers_of(table)
             if by.may(table, paper.permission)
         ],
-        sections=[
-            Section(str(title), [Fact(label_of(view.model, name, view.labels), view.cell(record, name, by)) for name in names])
-            for title, names in view.show_sections
-        ],
+        sections=_sections(view, record, by),
         tabs=[*view.extra_tabs(record, by), *_related_tabs(view, record, by)],
         history=history_of(db.session(), record, by),
         edit_url=url_for(".edit", pk=record.id) if view.form_columns and by.may(table, "can_edit") else "",
         banners=view.banners(record, by),
     )
+
+
+def _sections(view: HouseView, record: Any, by: Actor) -> list[Section]:
+    """Return the sections that have something to say; the first one always stands."""
+    sections = [
+        Section(
+            str(title), [Fact(label_of(view.model, name, view.labels), view.cell(record, name, by)) for name in names]
+        )
+        for title, names in view.show_sections
+    ]
+    return [
+        section
+        for index, section in enumerate(sections)
+        if index == 0 or any(fact.cell.text != NONE for fact in section.facts)
+    ]
 
 
 def _subtitle(record: Any) -> str:
@@ -122,12 +134,18 @@ def history_of(session: Session, record: Any, by: Actor) -> list[HistoryLine]:
     return [_line(entry, record, by, names) for entry in entries]
 
 
-def _line(entry: ActRun, record: Any, by: Actor, names: dict[tuple[str, int], str]) -> HistoryLine:
+def act_words(entry: ActRun) -> str:
+    """Return what an entry's act is called."""
     act = REGISTRY.find(entry.table_name, entry.act)
     plain = {"add": _("Added"), "edit": _("Changed"), "print": _("Printed")}
-    label = str(act.label) if act is not None else plain.get(entry.act, entry.act)
+    return str(act.label) if act is not None else plain.get(entry.act, entry.act)
+
+
+def _line(entry: ActRun, record: Any, by: Actor, names: dict[tuple[str, int], str]) -> HistoryLine:
     who = entry.employee.name if entry.employee is not None else _("the system")
-    return HistoryLine(label, who, local_time(entry.occurred_at, by), input_texts(entry, by, names), _other(entry, record, by))
+    return HistoryLine(
+        act_words(entry), who, local_time(entry.occurred_at, by), input_texts(entry, by, names), _other(entry, record, by)
+    )
 
 
 def _other(entry: ActRun, record: Any, by: Actor) -> Link | None:

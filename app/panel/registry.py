@@ -61,5 +61,3 @@ def bypassing_views(appbuilder: AppBuilder) -> list[str]:
         if is_stock or (interface is not None and not isinstance(interface, HouseInterface)):
             found.append(type(view).__name__)
     return found
-
-

@@ -54,11 +54,9 @@ def file_answer(facts: ReportFacts, file_format: str, name: str) -> Response:
     if file_format not in FORMATS:
         abort(400)
     mimetype, make_bytes = FORMATS[file_format]
-    body: bytes = make_bytes(facts, locale_in_force())  # type: ignore[operator]
+    body: bytes = make_bytes(facts, locale_in_force())
     filename = f"{name}.{file_format}"
-    return Response(
-        body, content_type=mimetype, headers={"Content-Disposition": f'attachment; filename="{filename}"'}
-    )
+    return Response(body, content_type=mimetype, headers={"Content-Disposition": f'attachment; filename="{filename}"'})
 
 
 class ReportView(BaseView):
@@ -88,7 +86,9 @@ class ReportView(BaseView):
         by = self._require("can_list")
         form, facts = self._asked(by)
         code = 200 if not form.errors else 422
-        return render_template("panel/report.html", page=self._page(by, form, facts, None), appbuilder=self.appbuilder), code
+        return render_template(
+            "panel/report.html", page=self._page(by, form, facts, None), appbuilder=self.appbuilder
+        ), code
 
     def _asked(self, by: Actor) -> tuple[Any, ReportFacts | None]:
         given = request.args.copy()
@@ -124,7 +124,9 @@ class ReportView(BaseView):
             MultiDict({"day": run.business_on.isoformat(), "branch_id": str(run.branch_id)}),
             meta={"context": form_context(db.session(), by, now=now())},
         )
-        return render_template("panel/report.html", page=self._page(by, form, facts_of(run), run), appbuilder=self.appbuilder)
+        return render_template(
+            "panel/report.html", page=self._page(by, form, facts_of(run), run), appbuilder=self.appbuilder
+        )
 
     @expose("/export/<string:file_format>")
     def export(self, file_format: str) -> Response:
@@ -157,15 +159,22 @@ class ReportView(BaseView):
             crumbs=[Link(_("Reports"), "")],
             form=form,
             action=url_for(".list"),
-            figures=[] if facts is None else [
-                Cell(shown(figure.value, locale, facts.zone, figure.kind), sub=figure.label.in_(locale)) for figure in facts.figures
+            figures=[]
+            if facts is None
+            else [
+                Cell(shown(figure.value, locale, facts.zone, figure.kind), sub=figure.label.in_(locale))
+                for figure in facts.figures
             ],
             chart_uri="" if facts is None or facts.chart is None else data_uri(chart_svg(facts.chart, locale)),
             chart_alt="" if facts is None or facts.chart is None else alt_text(facts.chart, locale),
-            tables=[] if facts is None else [(table.title.in_(locale), _table(table, facts.zone)) for table in facts.tables],
+            tables=[]
+            if facts is None
+            else [(table.title.in_(locale), _table(table, facts.zone)) for table in facts.tables],
             exports=self._exports(by, form, run) if facts is not None else [],
             runs=self._runs(by),
-            stored=_("Kept as it was on %(when)s, made by %(who)s.", when=local_time(run.made_at, by), who=_who(run)) if run else "",
+            stored=_("Kept as it was on %(when)s, made by %(who)s.", when=local_time(run.made_at, by), who=_who(run))
+            if run
+            else "",
         )
 
     def _exports(self, by: Actor, form: Any, run: ReportRun | None) -> Any:
@@ -190,8 +199,12 @@ class ReportView(BaseView):
             Row(
                 run.id,
                 url_for(".stored", pk=run.id),
-                [Cell(run.business_on.isoformat(), url_for(".stored", pk=run.id)), Cell(local_time(run.made_at, by)), Cell(_who(run))],
-                title=str(run),
+                [
+                    Cell(run.business_on.isoformat(), url_for(".stored", pk=run.id)),
+                    Cell(local_time(run.made_at, by)),
+                    Cell(_who(run)),
+                ],
+                title=f"{self.report.label} {run.business_on.isoformat()}",
             )
             for run in newest_runs(db.session(), self.report, by.branch_id)
         ]
@@ -237,7 +250,7 @@ class ReportApi(BaseApi):
     class_permission_name = "report"
 
     def __init__(self) -> None:
-        self.base_permissions = []
+        self.base_permissions: list[str] = []
         super().__init__()
 
     @expose_api("/<string:name>", methods=["GET"])
@@ -256,5 +269,3 @@ class ReportApi(BaseApi):
         if file_format == "json":
             return jsonify(to_json(facts))
         return file_answer(facts, file_format, f"{name}-{asked.day.isoformat()}")
-
-

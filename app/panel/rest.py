@@ -16,7 +16,7 @@ from app.acts import REGISTRY, Act
 from app.errors import InvalidInput
 from app.extensions import db
 from app.fields import clean_text
-from app.models.base import Base, described
+from app.models.base import Base, column_names, described
 from app.panel import recording
 from app.panel.catalogue import catalogue
 from app.panel.describe import json_of
@@ -49,12 +49,12 @@ class HouseApi(BaseApi):
     allow_browser_login = False
 
     def __init__(self) -> None:
-        self.base_permissions = []
+        self.base_permissions: list[str] = []
         super().__init__()
 
     @expose("/", methods=["GET"])
     def get_list(self) -> Response:
-        """List records: ``q`` in Rison as in Flask-AppBuilder (filters, order_column, order_direction, page, page_size)."""
+        """List records; ``q`` in Rison: filters, search, order_column, order_direction, page, page_size."""
         by = self._require("can_list")
         asked = _rison(request.args.get("q", ""))
         session = db.session()
@@ -207,7 +207,7 @@ def _rison(text: str) -> dict[str, Any]:
         return {}
     try:
         asked = prison.loads(text)
-    except Exception:
+    except (prison.decoder.ParserException, ValueError, RecursionError, IndexError, KeyError, TypeError):
         abort(400)
     allowed = {"filters", "order_column", "order_direction", "page", "page_size", "search"}
     if not isinstance(asked, dict) or not set(asked) <= allowed:
@@ -224,7 +224,7 @@ def _whole(value: Any) -> int:
 def _columns(model: type[Base]) -> set[str]:
     """Return the columns that may be filtered and ordered by: declared, not sensitive."""
     found = {"id"}
-    for name in inspect(model).columns.keys():
+    for name in column_names(model):
         column = described(getattr(model, name))
         if column is not None and not column.sensitive:
             found.add(name)
@@ -312,7 +312,7 @@ class CatalogueApi(BaseApi):
     class_permission_name = "acts"
 
     def __init__(self) -> None:
-        self.base_permissions = []
+        self.base_permissions: list[str] = []
         super().__init__()
 
     @expose("/", methods=["GET"])
@@ -322,4 +322,3 @@ class CatalogueApi(BaseApi):
         me()
         acts = catalogue()
         return jsonify(count=len(acts), result=acts)
-

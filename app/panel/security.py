@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
-from flask import Flask, current_app, g, redirect, request
+from flask import Flask, current_app, g, jsonify, redirect, request
 from flask_appbuilder.baseviews import expose
 from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_appbuilder.security.views import AuthDBView, ResetMyPasswordView
@@ -23,7 +24,9 @@ from app.models.settings import Effect, RoleOverride
 from app.panel.person import act_as, current_actor
 from app.reports.base import PAPERS, REPORTS
 from app.roles import ROLES, rights_of
+from app.services.reference import ensure_reference_data
 from app.unit import acting_as
+from app.words import _
 
 #: Pages of the framework that everybody who is logged in may use.
 FOR_EVERYBODY = frozenset({"HouseResetMyPasswordView", "HomeView", "LocaleView", "HouseAuthView"})
@@ -69,6 +72,26 @@ class HouseSecurityManager(SecurityManager):
 
     def is_item_public(self, permission_name: str, view_name: str) -> bool:
         return False
+
+    def create_jwt_manager(self, app: Flask) -> Any:
+        """Answer a missing, spent or forged token in the contract's shape."""
+        manager = super().create_jwt_manager(app)
+
+        def refuse(*_told: Any) -> Any:
+            response = jsonify(message=_("Please log in: a valid token is missing."))
+            response.status_code = 401
+            return response
+
+        for loader in (
+            manager.unauthorized_loader,
+            manager.invalid_token_loader,
+            manager.expired_token_loader,
+            manager.revoked_token_loader,
+            manager.user_lookup_error_loader,
+            manager.needs_fresh_token_loader,
+        ):
+            loader(refuse)
+        return manager
 
     def load_user_jwt(self, _jwt_header: Any, jwt_data: Any) -> Any:
         user = super().load_user_jwt(_jwt_header, jwt_data)
@@ -140,12 +163,14 @@ def wanted_rights(app: Flask, session: Session) -> dict[str, set[Pair]]:
 
 
 def sync_security(app: Flask) -> None:
-    """Write the rights of ``app/roles.py`` and the overrides into Flask-AppBuilder's tables; safe to repeat.
+    """Write the rights of ``app/roles.py`` and the overrides into Flask-AppBuilder's tables, and what of the
+    reference data is absent; safe to repeat.
 
     Roles that an administrator made under names of her own are left alone.
     """
     with app.app_context(), acting_as("house:sync-security"):
         session = db.session()
+        ensure_reference_data(session, datetime.now(UTC))
         wanted = wanted_rights(app, session)
         pairs = _ensure_pairs(session, known_rights(app).union(*wanted.values()))
         roles = _ensure_names(session, METADATA.tables["ab_role"], {*wanted, "Public"})
@@ -166,9 +191,7 @@ def _ensure_names(session: Session, table: Table, names: Iterable[str]) -> dict[
     standing = {name: key for key, name in session.execute(select(table.c.id, table.c.name))}
     absent = sorted(set(names) - set(standing))
     if absent:
-        added = session.execute(
-            insert(table).returning(table.c.id, table.c.name), [{"name": name} for name in absent]
-        )
+        added = session.execute(insert(table).returning(table.c.id, table.c.name), [{"name": name} for name in absent])
         standing.update({name: key for key, name in added})
     return standing
 
@@ -198,4 +221,3 @@ def security_fingerprint(app: Flask) -> str:
         "known": sorted(known_rights(app)),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-

@@ -101,7 +101,10 @@ def _words(code: int) -> tuple[str, str]:
         413: (_("Too large"), _("What you sent is too large.")),
         422: (_("Please check"), _("Some inputs are missing or wrong.")),
         429: (_("Too many requests"), _("Please wait a minute and try again.")),
-        500: (_("Something broke"), _("The fault is ours. Nothing was saved; please try again, and tell us the number below.")),
+        500: (
+            _("Something broke"),
+            _("The fault is ours. Nothing was saved; please try again, and tell us the number below."),
+        ),
         503: (_("Not available"), _("The system is being started or maintained. Please try again in a minute.")),
     }
     return told.get(code, told[400] if code < 500 else told[500])
@@ -146,6 +149,6 @@ def _http_error(wrong: HTTPException) -> Any:
 
 def _broken(wrong: Exception) -> Any:
     """A fault of ours: logged with the request's number, answered without a word of it."""
-    log.exception("request %s failed", g.get("request_id", ""), exc_info=wrong)
+    log.error("request %s failed", g.get("request_id", ""), exc_info=wrong)
     db.session.rollback()
     return _answer(500)

@@ -31,10 +31,10 @@ LABELS: dict[str, object] = {
     "placed": _l("Placed"),
     "redone": _l("Redone"),
     "supplemented": _l("Supplementary"),
-    "voided": _l("Void"),
+    "voided": _l("Voided"),
     "expired": _l("Lapsed"),
     "arrived": _l("Arrivals"),
-    "due": _l("Due"),
+    "due": _l("Due to come"),
     "due_arrived": _l("Of these arrived"),
     "rate": _l("Arrival rate"),
 }

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 from wtforms.widgets import PasswordInput
 
-from app.acts import act
 from app.actors import Actor
+from app.acts import act
 from app.errors import InvalidInput, Refusal
 from app.fields import ChooseMany, HouseForm, Words
 from app.models.base import METADATA
@@ -35,7 +35,7 @@ class _RoleName(StrEnum):
         return ROLES[self.value].label
 
 
-RoleName = _RoleName("RoleName", {name: name for name in ROLES})  # type: ignore[call-arg]
+RoleName: type[StrEnum] = _RoleName("RoleName", {name: name for name in ROLES})  # type: ignore[call-arg, assignment]
 
 
 class _Password(Words):

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.acts import REGISTRY, Outcome, act
 from app.actors import Actor, Reach, house
+from app.acts import REGISTRY, Outcome, act
 from app.errors import IllegalMove, InvalidInput, Refusal
 from app.fields import Choose, HouseForm, Instant, Item, Items, PhoneNumber, Pick, Reason, Whole, Words
 from app.models.appointments import (
@@ -27,7 +27,7 @@ from app.models.appointments import (
 )
 from app.models.customers import ContactKind, Customer, FileState, contact_hash
 from app.models.hr import Branch, Employee, EmployeeState
-from app.services.customers import refuse_referrer_of_partner, whose_number
+from app.services.customers import log_look_up, refuse_referrer_of_partner, whose_number
 from app.services.followup import SLIP_REMINDER, plan_after_lapse, plan_reminder, plan_return_call, withdraw_plans
 from app.services.notices import tell
 from app.services.runner import run
@@ -51,8 +51,24 @@ FUTURE_MINUTES = 5
 # --- contacts: 2.1.1 --------------------------------------------------------------------------------------------
 
 
+class _Ringing(HouseForm):
+    """Who called, and how long it rang."""
+
+    caller_no = PhoneNumber(_l("Caller's number"), required=True, render_kw={"data-lookup": "/customer/whose"})
+    ring_count = Whole(_l("Rings before the answer"), least=0, most=99)
+    missed = Choose(_l("Answered or missed"), options=Answered)
+
+
+class _Sender(HouseForm):
+    """Which partner sends whom."""
+
+    channel_partner_id = Pick(_l("Channel partner"), table="channel_partner", required=True)
+    caller_no = PhoneNumber(_l("Telephone"))
+
+
 class _ContactForm(HouseForm):
-    """What every contact has: when, what about, what was said, what came of it."""
+    """What every contact has: when, what about, what was said, what came of it. Fields stand in the order of
+    their making, so what a desk asks first is declared in a class above this one."""
 
     customer_id = Pick(_l("Customer"), table="customer", description=_l("Empty: matched by number, if it is known."))
     contacted_at = Instant(_l("When"), description=_l("Empty: now."))
@@ -61,12 +77,8 @@ class _ContactForm(HouseForm):
     outcome = Words(_l("Result"), most=MAX_NOTE, multiline=True)
 
 
-class Call(_ContactForm):
+class Call(_Ringing, _ContactForm):
     """来电登记, 2.1.1.1."""
-
-    caller_no = PhoneNumber(_l("Caller's number"), required=True)
-    ring_count = Whole(_l("Rings before the answer"), least=0, most=99)
-    missed = Choose(_l("Answered or missed"), options=Answered)
 
 
 class Chat(_ContactForm):
@@ -79,15 +91,19 @@ class Chat(_ContactForm):
     lead_quality_id = Item(_l("Quality of the lead"), dictionary="lead_quality")
 
 
-class Lead(_ContactForm):
+class Lead(_Sender, _ContactForm):
     """渠道登记, 2.1.1.3."""
-
-    channel_partner_id = Pick(_l("Channel partner"), table="channel_partner", required=True)
-    caller_no = PhoneNumber(_l("Telephone"))
 
 
 def _record(
-    session: Session, channel: Channel, doc_type: str, *, contacted_at: datetime | None, by: Actor, at: datetime, **given: Any
+    session: Session,
+    channel: Channel,
+    doc_type: str,
+    *,
+    contacted_at: datetime | None,
+    by: Actor,
+    at: datetime,
+    **given: Any,
 ) -> ContactRecord:
     if contacted_at is not None and contacted_at > at + timedelta(minutes=FUTURE_MINUTES):
         raise InvalidInput({"contacted_at": [_("This time lies in the future.")]})
@@ -113,6 +129,7 @@ def _match(session: Session, record: ContactRecord, by: Actor) -> str | None:
     known = whose_number(session, ContactKind.PHONE, record.caller_no)
     if known is None:
         return None
+    log_look_up(session, known, by)
     if record.customer_id is None and find(session, "customer", known.customer_id, by) is not None:
         record.customer_id = known.customer_id
     return known.sentence(by)
@@ -260,10 +277,18 @@ def register_lead(
 # --- slips: 2.1.2 -----------------------------------------------------------------------------------------------
 
 
+class _ForCustomer(HouseForm):
+    """For whom a slip is placed."""
+
+    customer_id = Pick(_l("Customer"), table="customer", required=True)
+    contact_record_id = Pick(_l("Contact record"), table="contact_record")
+    channel = Choose(_l("Channel"), options=Channel, description=_l("Empty: as in the contact record."))
+
+
 class _SlipForm(HouseForm):
     """What a slip says; must be filled: appointment, latest arrival, intention. White paper 2.1.2."""
 
-    appointed_at = Instant(_l("Appointment"), required=True)
+    appointed_at = Instant(_l("Appointed for"), required=True)
     latest_arrival_at = Instant(_l("Latest arrival"), required=True)
     intention = Choose(_l("Intention"), options=Intention, required=True)
     item_ids = Items(_l("Items"), dictionary="appointment_item")
@@ -277,16 +302,13 @@ class _SlipForm(HouseForm):
 
     def check(self) -> None:
         """R-2.1.2-1, beside its field."""
-        if self.latest_arrival_at.data < self.appointed_at.data:
+        start, latest = self.appointed_at.data, self.latest_arrival_at.data
+        if start is not None and latest is not None and latest < start:
             self.refuse("latest_arrival_at", _("The latest arrival cannot lie before the appointment."))
 
 
-class Placing(_SlipForm):
+class Placing(_ForCustomer, _SlipForm):
     """下预约单."""
-
-    customer_id = Pick(_l("Customer"), table="customer", required=True)
-    contact_record_id = Pick(_l("Contact record"), table="contact_record")
-    channel = Choose(_l("Channel"), options=Channel, description=_l("Empty: as in the contact record."))
 
 
 class Redoing(_SlipForm):
@@ -295,7 +317,9 @@ class Redoing(_SlipForm):
     owner_id = Pick(_l("Hand over to"), table="employee", description=_l("Empty: stays with its owner."))
 
 
-def _check_times(session: Session, appointed_at: datetime, latest_arrival_at: datetime, by: Actor, at: datetime) -> None:
+def _check_times(
+    session: Session, appointed_at: datetime, latest_arrival_at: datetime, by: Actor, at: datetime
+) -> None:
     if latest_arrival_at < appointed_at:
         raise InvalidInput({"latest_arrival_at": [_("The latest arrival cannot lie before the appointment.")]})
     past = value_of(session, PAST_MINUTES, branch_id=by.branch_id, at=at)
@@ -312,7 +336,9 @@ def _lock_customer(session: Session, customer_id: int) -> Customer:
         select(Customer).where(Customer.id == customer_id).with_for_update().execution_options(populate_existing=True)
     ).one()
     if customer.state not in (FileState.TEMPORARY, FileState.FORMAL):
-        raise InvalidInput({"customer_id": [_("This customer's file is closed: %(state)s.", state=customer.state.label)]})
+        raise InvalidInput(
+            {"customer_id": [_("This customer's file is closed: %(state)s.", state=customer.state.label)]}
+        )
     return customer
 
 
@@ -585,7 +611,7 @@ def void(session: Session, slip: AppointmentSlip, *, reason: str, by: Actor, at:
 @act(
     AppointmentSlip,
     "arrive",
-    _l("Arrived"),
+    _l("Mark as arrived"),
     moves={SlipState.PENDING: SlipState.ARRIVED, SlipState.EXPIRED: SlipState.ARRIVED},
     icon="box-arrow-in-right",
     tone="accent",

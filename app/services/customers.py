@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session, selectinload
 
-from app.acts import Outcome, act
 from app.actors import Actor
+from app.acts import Outcome, act
 from app.errors import InvalidInput, Refusal
 from app.fields import Choose, HouseForm, Item, PhoneNumber, Pick, Reason, Whole, Words, normal_phone
 from app.models.audit import SensitiveViewLog
@@ -35,6 +35,9 @@ from app.models.hr import Branch, Department, Employee
 from app.services.scope import find, in_scope
 from app.services.settings import NUMBER_UNIQUE, next_number, value_of
 from app.words import _, _l
+
+#: The reason kept with a look-up by number; a marker, not a sentence.
+LOOK_UP = "whose_number"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class Ownership:
 def whose_number(session: Session, kind: ContactKind, value: str) -> Ownership | None:
     """Return to whom a number or account belongs, in whatever branch. R-2.1.1-2.
 
-    The one look-up that crosses scopes: it gives owner, since when and by what rule, never the customer's name.
+    The one look-up that crosses scopes: it gives owner, since when and by what rule, never the customer's name;
+    who was answered is kept by ``log_look_up``.
     """
     row = session.execute(
         select(Customer, Employee.name, Department.name, Branch.name)
@@ -85,6 +89,25 @@ def whose_number(session: Session, kind: ContactKind, value: str) -> Ownership |
     )
 
 
+def log_look_up(session: Session, known: Ownership, by: Actor) -> None:
+    """Keep that somebody learned whose customer a number is."""
+    _log_view(session, "customer", known.customer_id, "developer", LOOK_UP, by)
+
+
+def _log_view(session: Session, table: str, record_id: int, field: str, reason: str, by: Actor) -> None:
+    session.add(
+        SensitiveViewLog(
+            actor=by.name,
+            employee_id=by.employee_id,
+            branch_id=by.branch_id,
+            table_name=table,
+            record_id=record_id,
+            field=field,
+            reason=reason,
+        )
+    )
+
+
 def refuse_known_number(
     session: Session, field: str, kind: ContactKind, value: str, *, by: Actor, at: datetime, but: int | None = None
 ) -> None:
@@ -98,15 +121,19 @@ def refuse_known_number(
         return
     known = whose_number(session, kind, value)
     if known is not None and known.customer_id != but:
-        raise Refusal(known.sentence(by), field=field)
+        raise Refusal(known.sentence(by), field=field, aftermath=lambda session: log_look_up(session, known, by))
 
 
 class TemporaryFile(HouseForm):
     """Name or alias, and one way to reach her. White paper 2.1.1.1 step 2."""
 
-    name = Words(_l("Name"), most=60)
+    name = Words(_l("Full name"), most=60)
     alias = Words(_l("Alias"), most=60, description=_l("How she calls herself, while the name is not known."))
-    phone = PhoneNumber(_l("Telephone"), description=_l("Empty: the number of the contact record."))
+    phone = PhoneNumber(
+        _l("Telephone"),
+        description=_l("Empty: the number of the contact record."),
+        render_kw={"data-lookup": "/customer/whose"},
+    )
     wechat = Words(_l("WeChat"), most=60, sensitive=True)
     qq = Words(_l("QQ"), most=20, sensitive=True)
     sex = Choose(_l("Sex"), options=Sex)
@@ -228,7 +255,14 @@ class NewContact(HouseForm):
 
 @act(Customer, "add_contact", _l("Add a contact"), form=NewContact, icon="telephone-plus")
 def add_contact(
-    session: Session, customer: Customer, *, kind: ContactKind, value: str, relation: str | None, by: Actor, at: datetime
+    session: Session,
+    customer: Customer,
+    *,
+    kind: ContactKind,
+    value: str,
+    relation: str | None,
+    by: Actor,
+    at: datetime,
 ) -> None:
     """Add a telephone number or account; refuses one that another customer has. R-2.1.1-2."""
     if kind is ContactKind.PHONE:
@@ -250,26 +284,29 @@ def add_contact(
 )
 def reveal(session: Session, contact: CustomerContact, *, reason: str, by: Actor, at: datetime) -> Outcome:
     """Show one masked contact in full, for a reason that is logged. R-2.1.1-4."""
-    session.add(
-        SensitiveViewLog(
-            actor=by.name,
-            employee_id=by.employee_id,
-            branch_id=by.branch_id,
-            table_name="customer_contact",
-            record_id=contact.id,
-            field="value",
-            reason=reason,
-        )
-    )
+    _log_view(session, "customer_contact", contact.id, "value", reason, by)
     return Outcome(shown=contact.value, notice=mask(contact.kind, contact.value))
 
 
-@act(ChannelPartner, "end", _l("End the contract"), form=Reason, moves={PartnerState.ACTIVE: PartnerState.ENDED}, icon="slash-circle")
+@act(
+    ChannelPartner,
+    "end",
+    _l("End the contract"),
+    form=Reason,
+    moves={PartnerState.ACTIVE: PartnerState.ENDED},
+    icon="slash-circle",
+)
 def end_partner(session: Session, partner: ChannelPartner, *, reason: str, by: Actor, at: datetime) -> None:
     """Take no more customers from a partner; what came before stays."""
 
 
-@act(ChannelPartner, "resume", _l("Resume"), moves={PartnerState.ENDED: PartnerState.ACTIVE}, icon="arrow-counterclockwise")
+@act(
+    ChannelPartner,
+    "resume",
+    _l("Resume"),
+    moves={PartnerState.ENDED: PartnerState.ACTIVE},
+    icon="arrow-counterclockwise",
+)
 def resume_partner(session: Session, partner: ChannelPartner, *, by: Actor, at: datetime) -> None:
     """Take a partner's customers again."""
 

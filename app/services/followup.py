@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.acts import act
 from app.actors import Actor
+from app.acts import act
 from app.fields import HouseForm, Words
 from app.models.appointments import AppointmentSlip, ContactRecord
 from app.models.followup import FollowupPlan, PlanState
@@ -95,7 +95,7 @@ class Feedback(HouseForm):
 @act(
     FollowupPlan,
     "execute",
-    _l("Done"),
+    _l("Carry out"),
     form=Feedback,
     moves={PlanState.APPROVED: PlanState.EXECUTED},
     icon="telephone-outbound",

@@ -40,9 +40,7 @@ def reaches_of(roles: frozenset[str]) -> Mapping[str, Reach]:
     """Return how far several roles together see each table: the widest counts."""
     held = [ROLES[name] for name in roles if name in ROLES]
     tables = {"*"}.union(*(role.reaches for role in held)) if held else {"*"}
-    return {
-        table: max((role.reaches.get(table, role.reach) for role in held), default=Reach.NONE) for table in tables
-    }
+    return {table: max((role.reaches.get(table, role.reach) for role in held), default=Reach.NONE) for table in tables}
 
 
 def departments_below(session: Session, department_id: int | None) -> frozenset[int]:
@@ -67,7 +65,12 @@ def actor_for_user(session: Session, user_id: int, display_name: str = "") -> Ac
     by_department = row is not None and Reach.DEPARTMENT in reaches.values()
     given: dict[str, Any] = {}
     if row is not None:
-        given = {"employee_id": row.id, "branch_id": row.branch_id, "department_id": row.department_id, "zone": row.zone}
+        given = {
+            "employee_id": row.id,
+            "branch_id": row.branch_id,
+            "department_id": row.department_id,
+            "zone": row.zone,
+        }
     return Actor(
         name=f"user:{user_id}",
         user_id=user_id,

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.acts import act
 from app.actors import Actor
+from app.acts import act
 from app.models.audit import Notice
 from app.words import _, _l
 
@@ -20,7 +20,6 @@ KINDS: dict[str, object] = {
     "slip_arrived": _l("%(customer)s has arrived (slip %(slip)s)."),
     "slip_voided": _l("%(by)s voided your slip %(slip)s of %(customer)s: %(reason)s"),
     "slip_expired": _l("The slip %(slip)s of %(customer)s has lapsed."),
-    "report_ready": _l("The report %(report)s of %(day)s is ready."),
 }
 
 
@@ -42,9 +41,7 @@ def sentence(notice: Notice) -> str:
 
 def unread_count(session: Session, employee_id: int) -> int:
     """Return how many notices of an employee are unread."""
-    return session.scalar(
-        select(func.count()).where(Notice.employee_id == employee_id, Notice.read_at.is_(None))
-    ) or 0
+    return session.scalar(select(func.count()).where(Notice.employee_id == employee_id, Notice.read_at.is_(None))) or 0
 
 
 def _unread(notice: Notice, by: Actor) -> object | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
-from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal, Stale
+from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import Base, Branched, described
@@ -47,7 +48,7 @@ def save(
     at: datetime,
     record_id: int | None = None,
     row_version: int | None = None,
-    key: str,
+    key: str | None = None,
 ) -> Any:
     """Add a row, or change one in scope; write its history. Returns the record.
 
@@ -56,13 +57,15 @@ def save(
     if not by.may(model.__tablename__, "can_add" if record_id is None else "can_edit"):
         raise NotPermitted
     session.info["user_id"] = by.user_id
+    key = key or uuid.uuid4().hex
+    told = _hash(model, record_id, values)
     try:
         with unit_of_work(session):
             earlier = session.scalars(
                 select(ActRun).where(ActRun.actor == by.name, ActRun.request_key == key)
             ).one_or_none()
-            if earlier is not None and earlier.record_id is not None:
-                return session.get(model, earlier.record_id)
+            if earlier is not None:
+                return _replay(session, model, earlier, told)
             record = _new(model, by) if record_id is None else _locked(session, model, record_id, by, row_version)
             changed = {name: value for name, value in values.items() if getattr(record, name) != value}
             for name, value in changed.items():
@@ -72,12 +75,24 @@ def save(
                 for check in _CHECKS.get(model.__tablename__, ()):
                     check(session, record, by)
             session.flush()
-            _write_history(session, model, record, changed, by=by, at=at, key=key, added=record_id is None)
+            _write_history(session, model, record, changed, by=by, at=at, key=key, told=told, added=record_id is None)
             return record
     except IntegrityError as wrong:
         raise Refusal(sentence_for(wrong)) from wrong
     except DataError as wrong:
         raise Refusal(_("A value does not fit. Please check what you typed.")) from wrong
+
+
+def _hash(model: type[Base], record_id: int | None, values: Mapping[str, Any]) -> str:
+    given = sorted((name, str(stored(value))) for name, value in values.items())
+    return ring().digest("inputs", repr([model.__tablename__, record_id, given]))
+
+
+def _replay(session: Session, model: type[Base], earlier: ActRun, told: str) -> Any:
+    """Return what the same request made before; the same key must stand for the same inputs."""
+    if earlier.inputs_hash != told:
+        raise KeyReused(_("This request key was used before for something else. Please start again."))
+    return session.get(model, earlier.record_id)
 
 
 def _new(model: type[Base], by: Actor) -> Any:
@@ -110,6 +125,7 @@ def _write_history(
     by: Actor,
     at: datetime,
     key: str,
+    told: str,
     added: bool,
 ) -> None:
     inputs = {}
@@ -124,7 +140,7 @@ def _write_history(
             record_id=record.id,
             act="add" if added else "edit",
             inputs=inputs,
-            inputs_hash=ring().digest("inputs", key),
+            inputs_hash=told,
             employee_id=by.employee_id,
             branch_id=getattr(record, "branch_id", by.branch_id) or by.branch_id,
             occurred_at=at,
@@ -171,4 +187,3 @@ def _employee(session: Session, employee: Employee, by: Actor) -> None:
     for field in ("partner_employee_id", "successor_employee_id"):
         if getattr(employee, field) is not None and getattr(employee, field) == employee.id:
             raise InvalidInput({field: [_("Please choose somebody else.")]})
-

@@ -21,8 +21,8 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from wtforms import Form
 
-from app.acts import Act, Outcome
 from app.actors import Actor
+from app.acts import Act, Outcome
 from app.errors import IllegalMove, InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
 from app.fields import FormContext
 from app.keyring import ring
@@ -100,6 +100,11 @@ def run(
     for attempt in range(1, RETRIES + 1):
         try:
             return _run_once(session, call)
+        except Refusal as said:
+            if said.aftermath is not None and not nested:
+                with unit_of_work(session):
+                    said.aftermath(session)
+            raise
         except OperationalError as wrong:
             if nested or attempt == RETRIES or getattr(wrong.orig, "sqlstate", "") not in ("40P01", "40001"):
                 raise
@@ -176,9 +181,7 @@ def _claim_key(session: Session, call: _Call, told: str) -> int | None:
 
 
 def _replay(session: Session, call: _Call, told: str) -> Answer:
-    earlier = session.scalars(
-        select(ActRun).where(ActRun.actor == call.by.name, ActRun.request_key == call.key)
-    ).one()
+    earlier = session.scalars(select(ActRun).where(ActRun.actor == call.by.name, ActRun.request_key == call.key)).one()
     if earlier.inputs_hash != told:
         raise KeyReused(_("This request key was used before for something else. Please start again."))
     record = _known(session, earlier.table_name, earlier.record_id)
@@ -249,7 +252,12 @@ def _refuse_if_state_forbids(session: Session, call: _Call, record: Any) -> None
     now = str(record.state.label)
     if last is None:
         raise IllegalMove(
-            _("%(record)s is: %(state)s. “%(act)s” is no longer possible.", record=record, state=now, act=call.act.label)
+            _(
+                "%(record)s is: %(state)s. “%(act)s” is no longer possible.",
+                record=record,
+                state=now,
+                act=call.act.label,
+            )
         )
     raise IllegalMove(
         _(

@@ -12,8 +12,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.acts import act
 from app.actors import Actor
+from app.acts import act
 from app.errors import InvalidInput, Refusal
 from app.fields import HouseForm, Instant, Pick, Words
 from app.models.hr import Branch
@@ -252,7 +252,13 @@ def retire(session: Session, item: DictionaryItem, *, by: Actor, at: datetime) -
     item.retired_at = at
 
 
-@act(DictionaryItem, "restore", _l("Use again"), moves={ItemState.RETIRED: ItemState.IN_USE}, icon="arrow-counterclockwise")
+@act(
+    DictionaryItem,
+    "restore",
+    _l("Use again"),
+    moves={ItemState.RETIRED: ItemState.IN_USE},
+    icon="arrow-counterclockwise",
+)
 def restore(session: Session, item: DictionaryItem, *, by: Actor, at: datetime) -> None:
     """Offer a retired item again."""
     item.retired_at = None

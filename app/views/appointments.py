@@ -47,7 +47,7 @@ class ContactRecordView(HouseView):
     crumbs = CRUMBS
     list_columns = ("record_no", "contacted_at", "channel", "business_category", "customer", "consultant")
     show_sections = (
-        (_l("Contact"), ("channel", "contacted_at", "business_category", "consultant", "content", "outcome")),
+        (_l("Contact record"), ("channel", "contacted_at", "business_category", "consultant", "content", "outcome")),
         (_l("Call"), ("caller_masked", "ring_count", "answered_at", "missed_at")),
         (_l("Chat"), ("chat_id", "landing_page", "keyword", "lead_quality", "chat_text")),
         (_l("Customer"), ("customer", "channel_partner")),
@@ -83,7 +83,15 @@ class _Desk(HouseView):
     canonical = False
     crumbs = CRUMBS
     channel: Channel
-    list_columns = ("record_no", "contacted_at", "caller_masked", "business_category", "customer", "outcome", "consultant")
+    list_columns = (
+        "record_no",
+        "contacted_at",
+        "caller_masked",
+        "business_category",
+        "customer",
+        "outcome",
+        "consultant",
+    )
     labels = {"caller_masked": _l("Caller's number")}
     order_columns = ("contacted_at",)
     filters = ("business_category_id", "contacted_at")
@@ -91,7 +99,11 @@ class _Desk(HouseView):
     search_through = "customer"
     default_order = "contacted_at"
     quick = (
-        Tab("today", _l("Mine today"), lambda by, now: (ContactRecord.consultant_id == by.employee_id) & _on(ContactRecord.contacted_at)(by, now)),
+        Tab(
+            "today",
+            _l("Mine today"),
+            lambda by, now: (ContactRecord.consultant_id == by.employee_id) & _on(ContactRecord.contacted_at)(by, now),
+        ),
         Tab("mine", _l("All mine"), lambda by, now: ContactRecord.consultant_id == by.employee_id),
         Tab("all", _l("All that I may see")),
     )
@@ -125,7 +137,15 @@ class PartnerDeskView(_Desk):
     page = "partner_desk"
     title = _l("Partner appointments")
     channel = Channel.PARTNER
-    list_columns = ("record_no", "contacted_at", "channel_partner", "business_category", "customer", "outcome", "consultant")
+    list_columns = (
+        "record_no",
+        "contacted_at",
+        "channel_partner",
+        "business_category",
+        "customer",
+        "outcome",
+        "consultant",
+    )
     eager = ("business_category", "customer", "consultant", "channel_partner")
     head_acts = ("contact_record.register_lead", "customer.register_temporary", "appointment_slip.place")
 
@@ -186,7 +206,16 @@ class AppointmentSlipView(_SlipList):
         (_l("Customer"), ("customer", "phone_masked", "contact_record")),
         (
             _l("Attribution"),
-            ("owner", "department", "placed_by", "ordered_at", "first_owner", "first_ordered_at", "supersedes", "replaced_by"),
+            (
+                "owner",
+                "department",
+                "placed_by",
+                "ordered_at",
+                "first_owner",
+                "first_ordered_at",
+                "supersedes",
+                "replaced_by",
+            ),
         ),
         (_l("What became of it"), ("arrived_at", "guide", "completed_at", "expired_at", "closed_at", "void_reason")),
     )
@@ -224,7 +253,9 @@ class MySlipsView(_SlipList):
     title = _l("My appointment slips")
 
     def conditions(self, by: Actor) -> list[Any]:
-        return [(AppointmentSlip.owner_id == by.employee_id) | (AppointmentSlip.preferred_consultant_id == by.employee_id)]
+        return [
+            (AppointmentSlip.owner_id == by.employee_id) | (AppointmentSlip.preferred_consultant_id == by.employee_id)
+        ]
 
 
 class DepartmentSlipsView(_SlipList):
@@ -241,8 +272,13 @@ class RedoSlipsView(_SlipList):
     canonical = False
     page = "redo_slips"
     title = _l("Redo appointment slips")
-    intro = _l("Slips that have not arrived. Redoing one voids it and places a new one; the time of the first placing is kept.")
-    quick = (Tab("all", _l("All that can be redone")), Tab("lapsed", _l("Lapsed"), lambda by, now: AppointmentSlip.state == SlipState.EXPIRED))
+    intro = _l(
+        "Slips that have not arrived. Redoing one voids it and places a new one; the time of the first placing is kept."
+    )
+    quick = (
+        Tab("all", _l("All that can be redone")),
+        Tab("lapsed", _l("Lapsed"), lambda by, now: AppointmentSlip.state == SlipState.EXPIRED),
+    )
     filters = ("state", "channel", "intention", "appointed_at")
 
     def conditions(self, by: Actor) -> list[Any]:

@@ -6,19 +6,34 @@ from typing import Any
 
 from app.actors import Actor
 from app.models.audit import ActRun, DemoState, JobHeartbeat, JobRun, Notice, SensitiveViewLog
+from app.models.base import models
+from app.panel.describe import label_of
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
+from app.panel.recording import act_words
 from app.panel.registry import Registrar
 from app.services.notices import sentence
 from app.words import _l
+
+
+def _table_words(entry: Any) -> str:
+    model = models().get(entry.table_name)
+    return str(model.TITLE) if model is not None else entry.table_name
+
+
+def _field_words(entry: Any) -> str:
+    model = models().get(entry.table_name)
+    return label_of(model, entry.field) if model is not None else entry.field
 
 
 class ActRunView(HouseView):
     """Every act that ran, in one list."""
 
     datamodel = HouseInterface(ActRun)
-    list_columns = ("occurred_at", "table_name", "act", "employee", "actor")
-    show_sections = ((_l("History entry"), ("occurred_at", "table_name", "act", "employee", "actor")),)
+    list_columns = ("occurred_at", "table_words", "act_words", "employee", "actor")
+    labels = {"table_words": _l("Table"), "act_words": _l("Act")}
+    computed = {"table_words": _table_words, "act_words": act_words}
+    show_sections = ((_l("History entry"), ("occurred_at", "table_words", "act_words", "employee", "actor")),)
     filters = ("occurred_at",)
     eager = ("employee",)
 
@@ -27,8 +42,15 @@ class SensitiveViewLogView(HouseView):
     """Who looked at which masked value, and why. R-2.1.1-4."""
 
     datamodel = HouseInterface(SensitiveViewLog)
-    list_columns = ("at", "employee", "table_name", "record_id", "field", "reason")
-    show_sections = ((_l("Look at a masked value"), ("at", "employee", "actor", "table_name", "record_id", "field", "reason")),)
+    list_columns = ("at", "employee", "table_words", "record_id", "field_words", "reason")
+    labels = {"table_words": _l("Table"), "field_words": _l("Field")}
+    computed = {"table_words": _table_words, "field_words": _field_words}
+    show_sections = (
+        (
+            _l("Look at a masked value"),
+            ("at", "employee", "actor", "table_words", "record_id", "field_words", "reason"),
+        ),
+    )
     filters = ("at",)
     eager = ("employee",)
 
@@ -52,7 +74,9 @@ class JobRunView(HouseView):
 
     datamodel = HouseInterface(JobRun)
     list_columns = ("job", "slot", "started_at", "ended_at", "attempts", "summary", "error")
-    show_sections = ((_l("Job run"), ("job", "slot", "attempts", "started_at", "ended_at", "host", "summary", "error")),)
+    show_sections = (
+        (_l("Job run"), ("job", "slot", "attempts", "started_at", "ended_at", "host", "summary", "error")),
+    )
     order_columns = ("started_at",)
 
 

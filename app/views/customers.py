@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from flask import abort, jsonify, request
+from flask_appbuilder import expose
+from werkzeug.wrappers import Response
 
-from app.models.customers import ChannelPartner, Customer, CustomerContact, SourceChannel
+from app.extensions import db
+from app.fields import normal_phone
+from app.models.customers import ChannelPartner, ContactKind, Customer, CustomerContact, SourceChannel
+from app.panel.describe import record_url
 from app.panel.house_view import HouseView, Related, Tab
 from app.panel.interface import HouseInterface
+from app.panel.person import me
 from app.panel.registry import Registrar
+from app.services.customers import log_look_up, whose_number
+from app.services.scope import find
+from app.unit import unit_of_work
 from app.views.appointments import SLIP_EAGER
-from app.words import _l
+from app.words import _, _l
 
 
 class CustomerView(HouseView):
     """One person, one file."""
 
     datamodel = HouseInterface(Customer)
-    list_columns = ("customer_no", "display_name", "phone_masked", "state", "sex", "source_channel", "developer", "developed_at")
-    labels = {"phone_masked": _l("Telephone"), "display_name": _l("Name")}
+    list_columns = (
+        "customer_no",
+        "display_name",
+        "phone_masked",
+        "state",
+        "sex",
+        "source_channel",
+        "developer",
+        "developed_at",
+    )
+    labels = {"phone_masked": _l("Telephone"), "display_name": _l("Full name")}
     show_sections = (
-        (_l("Person"), ("customer_no", "name", "alias", "sex", "birth_on", "birth_year", "occupation", "id_no", "area", "address")),
+        (
+            _l("Person"),
+            ("customer_no", "name", "alias", "sex", "birth_on", "birth_year", "occupation", "id_no", "area", "address"),
+        ),
         (_l("Source"), ("source_channel", "channel_partner", "referrer")),
         (_l("Attribution"), ("developer", "developed_at", "developer_rule", "owner_consultant")),
         (_l("Service"), ("first_visit_at", "last_visit_at", "followup_note")),
@@ -71,6 +93,24 @@ class CustomerView(HouseView):
         ),
     )
 
+    @expose("/whose", methods=["POST"])
+    def whose(self) -> Response:
+        """Answer whose customer a number is, while it is being typed: owner, since when, by what rule. R-2.1.1-2."""
+        by = me()
+        if not by.may("customer", "can_register_temporary"):
+            abort(403)
+        number = normal_phone(request.form.get("value", "")[:40])
+        session = db.session()
+        known = whose_number(session, ContactKind.PHONE, number) if number else None
+        if known is None:
+            return jsonify(known=False, sentence=_("This number is not known yet.") if number else "", url="")
+        with unit_of_work(session):
+            log_look_up(session, known, by)
+        mine = find(session, "customer", known.customer_id, by) is not None
+        return jsonify(
+            known=True, sentence=known.sentence(by), url=record_url("customer", known.customer_id) if mine else ""
+        )
+
     def _record_rights(self) -> list[str]:
         """Customers are opened by their act, which matches the number first; the form only edits."""
         return ["can_show", "can_edit"]
@@ -92,7 +132,9 @@ class SourceChannelView(HouseView):
 
     datamodel = HouseInterface(SourceChannel)
     list_columns = ("code", "name", "name_en", "parent", "is_referral", "is_market", "retired_at")
-    show_sections = ((_l("Source channel"), ("code", "name", "name_en", "parent", "is_referral", "is_market", "retired_at")),)
+    show_sections = (
+        (_l("Source channel"), ("code", "name", "name_en", "parent", "is_referral", "is_market", "retired_at")),
+    )
     form_columns = ("code", "name", "name_en", "parent_id", "is_referral", "is_market", "retired_at")
     order_columns = ("code", "name")
     default_order = "code"
@@ -127,5 +169,3 @@ def register(menu: Registrar) -> None:
     menu.page(ChannelPartnerView, group="customers", label=_l("Channel partners"), icon="shop")
     menu.page(SourceChannelView, group="customers", label=_l("Source channels"), icon="signpost-split")
     menu.page(CustomerContactView)
-
-

@@ -25,7 +25,10 @@ class FollowupPlanView(HouseView):
     crumbs = (_l("Service workstation"), _l("Follow-up"))
     list_columns = ("category", "planned_on", "state", "customer", "appointment_slip", "executor")
     show_sections = (
-        (_l("Plan"), ("category", "planned_on", "executor", "purpose", "customer", "appointment_slip", "contact_record")),
+        (
+            _l("Plan"),
+            ("category", "planned_on", "executor", "purpose", "customer", "appointment_slip", "contact_record"),
+        ),
         (_l("What became of it"), ("executed_at", "feedback")),
     )
     subs = {"customer": "customer.phone_masked"}

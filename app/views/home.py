@@ -12,8 +12,8 @@ from flask_babel import refresh
 from sqlalchemy import func, or_, select
 from werkzeug.wrappers import Response
 
-from app.acts import REGISTRY
 from app.actors import Actor
+from app.acts import REGISTRY
 from app.extensions import db
 from app.models.appointments import AppointmentSlip, ContactRecord, SlipState
 from app.models.followup import FollowupPlan, PlanState
@@ -181,4 +181,3 @@ def _due_plans(by: Actor) -> Card:
     columns = ("category", "customer", "planned_on")
     url = url_for("my_followups.list") if by.may("my_followups", "can_list") else ""
     return Card(_("Calls due"), url=url, rows=[view.row_of(record, by, columns) for record in records])
-

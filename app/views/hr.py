@@ -20,9 +20,7 @@ class BranchView(HouseView):
     order_columns = ("code", "name")
     default_order = "code"
     descending = False
-    related = (
-        Related("department", "branch_id", _l("Departments"), ("code", "name", "kind", "head"), ("head",)),
-    )
+    related = (Related("department", "branch_id", _l("Departments"), ("code", "name", "kind", "head"), ("head",)),)
 
 
 class DepartmentView(HouseView):
@@ -31,7 +29,10 @@ class DepartmentView(HouseView):
     datamodel = HouseInterface(Department)
     list_columns = ("code", "name", "kind", "parent", "head", "branch", "settles")
     show_sections = (
-        (_l("Department"), ("code", "name", "kind", "branch", "parent", "head", "settles", "valid_from", "valid_to", "retired_at")),
+        (
+            _l("Department"),
+            ("code", "name", "kind", "branch", "parent", "head", "settles", "valid_from", "valid_to", "retired_at"),
+        ),
     )
     form_columns = ("code", "name", "kind", "parent_id", "head_id", "settles", "valid_from", "valid_to", "retired_at")
     order_columns = ("code", "name")
@@ -41,7 +42,13 @@ class DepartmentView(HouseView):
     eager = ("parent", "head", "branch")
     related = (
         Related("department", "parent_id", _l("Parts"), ("code", "name", "head"), ("head",)),
-        Related("employee", "department_id", _l("Employees"), ("employee_no", "name", "position", "state"), ("position", "department")),
+        Related(
+            "employee",
+            "department_id",
+            _l("Employees"),
+            ("employee_no", "name", "position", "state"),
+            ("position", "department"),
+        ),
     )
 
 
@@ -56,7 +63,9 @@ class PositionView(HouseView):
     default_order = "code"
     descending = False
     related = (
-        Related("employee", "position_id", _l("Employees"), ("employee_no", "name", "department", "state"), ("department",)),
+        Related(
+            "employee", "position_id", _l("Employees"), ("employee_no", "name", "department", "state"), ("department",)
+        ),
     )
 
 
@@ -66,7 +75,10 @@ class EmployeeView(HouseView):
     datamodel = HouseInterface(Employee)
     list_columns = ("employee_no", "name", "department", "position", "state", "partner", "successor")
     show_sections = (
-        (_l("Employee"), ("employee_no", "name", "branch", "department", "position", "hired_on", "left_at", "phone", "id_no")),
+        (
+            _l("Employee"),
+            ("employee_no", "name", "branch", "department", "position", "hired_on", "left_at", "phone", "id_no"),
+        ),
         (_l("Cover"), ("partner", "successor")),
     )
     form_columns = (

@@ -37,7 +37,7 @@ class ParamView(HouseView):
         "range_text": _l("Range"),
         "help_text": _l("Help"),
         "default_text": _l("Default"),
-        "source_text": _l("Source"),
+        "source_text": _l("Based on"),
     }
     computed = {
         "setting_label": lambda param: SETTINGS[param.key].label if param.key in SETTINGS else "—",
@@ -70,7 +70,13 @@ class DictionaryView(HouseView):
     default_order = "code"
     descending = False
     related = (
-        Related("dictionary_item", "dictionary_id", _l("Items"), ("code", "name", "name_en", "state"), ("dictionary",)),
+        Related(
+            "dictionary_item",
+            "dictionary_id",
+            _l("Dictionary items"),
+            ("code", "name", "name_en", "state"),
+            ("dictionary",),
+        ),
     )
 
 
@@ -79,7 +85,7 @@ class DictionaryItemView(HouseView):
 
     datamodel = HouseInterface(DictionaryItem)
     list_columns = ("dictionary", "position", "code", "name", "name_en", "state")
-    show_sections = ((_l("Item"), ("dictionary", "code", "name", "name_en", "position", "retired_at")),)
+    show_sections = ((_l("Dictionary item"), ("dictionary", "code", "name", "name_en", "position", "retired_at")),)
     form_columns = ("dictionary_id", "code", "name", "name_en", "position")
     add_only = ("dictionary_id", "code")
     order_columns = ("position", "code", "name")
@@ -132,5 +138,3 @@ def register(menu: Registrar) -> None:
     menu.page(NumberRuleView, group="system", label=_l("Number rules"), icon="123")
     menu.page(RoleOverrideView, group="system", label=_l("Changes to roles"), icon="shield-check")
     menu.page(NumberCounterView)
-
-

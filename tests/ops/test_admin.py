@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from app.ops import admin
 from tests.databases import Addresses, fresh_database
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,13 +56,20 @@ def test_an_administrator_is_made_and_stands_in_the_database(database: Addresses
         ("X", "a long enough password", "is no login name"),
         ("a b c", "a long enough password", "is no login name"),
         ("<script>", "a long enough password", "is no login name"),
+        (None, "a long enough password", "No login name"),
     ],
 )
-def test_what_makes_no_account_is_refused(database: Addresses, name: str, password: str, sentence: str) -> None:
-    done = create_admin(database, name, password)
-    assert done.returncode == 1
-    assert sentence in done.stdout
-    assert administrators(database, name) == []
+def test_what_makes_no_account_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str | None, password: str, sentence: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
+    with pytest.raises(admin.NotCreated, match=sentence):
+        admin.asked_for(name)
+
+
+def test_a_name_and_a_password_are_read_as_a_script_gives_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("a long enough password\n"))
+    assert admin.asked_for(" second.admin ") == ("second.admin", "a long enough password")
 
 
 def test_a_taken_name_is_refused(database: Addresses) -> None:

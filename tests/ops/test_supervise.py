@@ -61,7 +61,8 @@ def test_all_children_run_until_it_is_asked_to_stop(tmp_path: Path) -> None:
     children = [Child(name, SLEEP, ENVIRONMENT) for name in ("first", "second")]
     supervisor = Supervisor(tmp_path, children, say=lambda _: None)
     thread, codes = run_aside(supervisor)
-    assert all(child.is_alive() for child in children)
+    assert wait_until(lambda: all(child.is_alive() for child in children))
+    assert wait_until(lambda: supervisor.register.read_text().count("pid") == len(children))
     listed = json.loads(supervisor.register.read_text())
     assert [entry["pid"] for entry in listed] == [pid_of(child) for child in children]
     supervisor.stopping.set()

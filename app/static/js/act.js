@@ -5,6 +5,7 @@ import { enhance } from "./enhance.js";
 import { allComplete, setBusy } from "./fields.js";
 import { make, word } from "./words.js";
 
+const PATIENCE = 60_000;
 const kept = new Map();
 let opener = null;
 let address = "";
@@ -17,8 +18,12 @@ document.body.append(dialog);
 const ask = (url, options = {}) => fetch(url, {
   ...options,
   credentials: "same-origin",
+  signal: AbortSignal.timeout(PATIENCE),
   headers: { "X-Dialog": "1", Accept: "text/html, application/json" },
 });
+
+// What is on its way cannot be taken back: the dialog stays until the answer is here.
+const isSending = () => dialog.querySelector("form[data-busy]") !== null;
 
 const isFragment = (text) => !/^\s*(<!doctype|<html)/i.test(text);
 
@@ -162,8 +167,9 @@ document.addEventListener("click", (event) => {
 dialog.addEventListener("click", (event) => {
   if (!event.target.closest("[data-close]")) return;
   event.preventDefault();
-  dialog.close();
+  if (!isSending()) dialog.close();
 });
+dialog.addEventListener("cancel", (event) => { if (isSending()) event.preventDefault(); });
 dialog.addEventListener("submit", (event) => {
   event.preventDefault();
   send(event.target, event.submitter);

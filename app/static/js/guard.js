@@ -3,9 +3,15 @@ import { allComplete, setBusy } from "./fields.js";
 
 let dirty = null;
 
+/** The control that waits for input: with a keyboard at hand, typing may start at once. */
+function firstEmpty(form) {
+  return [...form.querySelectorAll("input:not([type=hidden]), select, textarea")].find((control) => !control.value);
+}
+
 for (const form of document.querySelectorAll("main form[data-once]")) {
   if (form.hasAttribute("data-guard")) {
     if (form.querySelector("[data-summary]")) dirty = form;
+    else if (matchMedia("(pointer: fine)").matches) firstEmpty(form)?.focus();
     form.addEventListener("input", () => { dirty = form; });
   }
   form.addEventListener("submit", (event) => {

@@ -4,10 +4,14 @@ import { make } from "./words.js";
 async function look(control, hint, turn) {
   const value = control.value.trim();
   if (!value) { hint.replaceChildren(); return; }
-  const url = new URL(control.dataset.lookup, location.href);
-  url.searchParams.set("value", value);
+  const body = new FormData();
+  body.set("value", value);
+  body.set("csrf_token", control.form?.elements.csrf_token?.value ?? "");
   try {
-    const answer = await fetch(url, { credentials: "same-origin", headers: { Accept: "application/json" } });
+    // A POST: a telephone number does not belong into an address, and the server keeps who asked.
+    const answer = await fetch(control.dataset.lookup, {
+      method: "POST", body, credentials: "same-origin", headers: { Accept: "application/json" },
+    });
     if (!answer.ok || turn !== control.dataset.turn) return;
     const said = await answer.json();
     hint.classList.toggle("known", Boolean(said.known));

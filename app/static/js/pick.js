@@ -55,24 +55,29 @@ class Pick {
     addEventListener("resize", () => this.place());
   }
 
+  isSearching() { return this.waiting || this.input.getAttribute("aria-busy") === "true"; }
+
   typed() {
     const text = this.input.value.trim();
     this.chosen = { id: "", text };
     this.value.value = text ? "?" + text : "";
     this.showClear();
     clearTimeout(this.timer);
+    this.waiting = true;
+    this.entered = false;
     this.timer = setTimeout(() => this.search(text), WAIT);
   }
 
   async search(text) {
     const turn = ++this.turn;
+    this.waiting = false;
     const url = new URL(this.url, location.href);
     url.searchParams.set("q", text);
     this.input.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(url, { credentials: "same-origin", headers: { Accept: "application/json" } });
       const found = answer.ok ? await answer.json() : { results: [], failed: true };
-      if (turn === this.turn) this.show(found);
+      if (turn === this.turn && !this.waiting) this.show(found);
     } catch {
       if (turn === this.turn) this.show({ results: [], failed: true });
     } finally {
@@ -86,6 +91,10 @@ class Pick {
     const lines = this.options.map((option, index) => make("li", {
       role: "option", id: `${this.input.id}-${index}`, "data-index": index, "aria-selected": "false",
     }, option.text));
+    // A scanner sends Enter before the answer is here: one match is what was meant.
+    const meant = this.entered && this.options.length === 1;
+    this.entered = false;
+    if (meant) { this.choose(this.options[0]); return; }
     const remark = found.failed ? word("offline") : !lines.length ? word("none") : found.more ? word("more") : "";
     if (remark) lines.push(make("li", { class: "say-more", role: "presentation" }, remark));
     this.list.replaceChildren(...lines);
@@ -99,9 +108,10 @@ class Pick {
       event.preventDefault();
       if (!this.isOpen()) this.search(this.chosen.id ? "" : this.input.value.trim());
       else this.move(Math.max(0, Math.min(this.options.length - 1, this.at + (event.key === "ArrowDown" ? 1 : -1))));
-    } else if (event.key === "Enter" && this.isOpen()) {
+    } else if (event.key === "Enter" && (this.isOpen() || this.value.value.startsWith("?"))) {
       event.preventDefault();
-      if (this.options[this.at]) this.choose(this.options[this.at]);
+      if (this.isSearching()) this.entered = true;
+      else if (this.options[this.at]) this.choose(this.options[this.at]);
     } else if (event.key === "Escape" && this.isOpen()) {
       event.preventDefault();
       event.stopPropagation();
@@ -134,6 +144,7 @@ class Pick {
 
   leave() {
     clearTimeout(this.timer);
+    this.waiting = false;
     this.turn++;
     this.input.removeAttribute("aria-busy");
     this.close();

@@ -1,0 +1,150 @@
+"""The scheduler's process: APScheduler looks for due slots; the database lets each run exactly once.
+
+A slot's effect and the row that says it is done commit together, under an advisory lock: a scheduler killed in
+the middle leaves neither, and another takes the slot up at its next look. Any number of schedulers may run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+from typing import Any
+
+from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from flask import Flask
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+import app.jobs  # noqa: F401  (declares every job)
+from app.extensions import db
+from app.jobs.declared import JOBS, Job, Slot
+from app.models.audit import JobHeartbeat, JobRun
+from app.unit import acting_as, unit_of_work
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 5
+FIRST_PAUSE = timedelta(minutes=1)
+BEAT_EVERY = timedelta(seconds=10)
+MAX_ERROR = 2000
+HOST = socket.gethostname()[:100]
+
+
+def serve(flask_app: Flask, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    """Run the scheduler until SIGTERM or SIGINT."""
+    scheduler = BlockingScheduler(timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1})
+    for job in JOBS.values():
+        scheduler.add_job(
+            look,
+            IntervalTrigger(seconds=max(1, int(job.look_every.total_seconds()))),
+            args=[flask_app, job, now],
+            id=job.name,
+            next_run_time=datetime.now(UTC),
+            misfire_grace_time=None,
+        )
+    scheduler.add_job(
+        beat,
+        IntervalTrigger(seconds=int(BEAT_EVERY.total_seconds())),
+        args=[flask_app, now],
+        id="heartbeat",
+        next_run_time=datetime.now(UTC),
+    )
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        scheduler.shutdown(wait=False)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    scheduler.start()
+
+
+def beat(flask_app: Flask, now: Callable[[], datetime]) -> None:
+    """Leave a sign of life, which the doctor looks for."""
+    with flask_app.app_context(), acting_as("house:scheduler"):
+        session = db.session()
+        values = {"host": HOST, "pid": os.getpid(), "beat_at": now()}
+        session.execute(
+            insert(JobHeartbeat)
+            .values(**values)
+            .on_conflict_do_update(index_elements=["host", "pid"], set_={"beat_at": values["beat_at"]})
+        )
+        session.commit()
+
+
+def look(flask_app: Flask, job: Job, now: Callable[[], datetime]) -> list[str]:
+    """Run every due slot of a job that nobody has done; return the keys of those done here."""
+    with flask_app.app_context(), acting_as(f"house:job:{job.name}"):
+        session = db.session()
+        due = job.slots(session, now())
+        settled = _settled(session, job, due, now())
+        session.rollback()
+        done = []
+        for slot in due:
+            if slot.key not in settled and run_slot(session, job, slot, now()):
+                done.append(slot.key)
+        return done
+
+
+def _settled(session: Session, job: Job, due: list[Slot], at: datetime) -> set[str]:
+    """Return the slots that are done, given up, or failed so lately that they wait."""
+    rows = session.scalars(select(JobRun).where(JobRun.job == job.name, JobRun.slot.in_([slot.key for slot in due])))
+    return {
+        run.slot
+        for run in rows
+        if run.ended_at is not None
+        or run.attempts >= MOST_ATTEMPTS
+        or run.started_at + FIRST_PAUSE * 2 ** (run.attempts - 1) > at
+    }
+
+
+def run_slot(session: Session, job: Job, slot: Slot, at: datetime) -> bool:
+    """Run one slot unless somebody has or is; returns whether it was done here. A failure is kept and retried."""
+    try:
+        with unit_of_work(session):
+            if not _alone(session, job, slot) or _is_done(session, job, slot):
+                return False
+            summary = job.work(session, slot, at)
+            _note(session, job, slot, at, ended_at=datetime.now(UTC), summary=summary, error=None)
+        return True
+    except Exception as wrong:
+        log.exception("job %s slot %s failed", job.name, slot.key)
+        with unit_of_work(session):
+            if not _is_done(session, job, slot):
+                _note(session, job, slot, at, ended_at=None, summary=None, error=_told(wrong))
+        return False
+
+
+def _told(wrong: Exception) -> str:
+    """Return what the page of runs may show: the kind of fault and its first line, no parameters."""
+    return f"{type(wrong).__name__}: {str(wrong).splitlines()[0] if str(wrong) else ''}"[:MAX_ERROR]
+
+
+def _alone(session: Session, job: Job, slot: Slot) -> bool:
+    """Take the slot's lock for this transaction, or learn that another scheduler is at it."""
+    got: bool = session.execute(
+        text("select pg_try_advisory_xact_lock(hashtextextended(:slot, 7))"), {"slot": f"{job.name} {slot.key}"}
+    ).scalar_one()
+    return got
+
+
+def _is_done(session: Session, job: Job, slot: Slot) -> bool:
+    ended = select(JobRun.ended_at).where(JobRun.job == job.name, JobRun.slot == slot.key)
+    return session.scalar(ended) is not None
+
+
+def _note(session: Session, job: Job, slot: Slot, at: datetime, **told: Any) -> None:
+    values = {"job": job.name, "slot": slot.key, "started_at": at, "host": f"{HOST}:{os.getpid()}", **told}
+    statement = insert(JobRun).values(**values)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["job", "slot"],
+            set_={**told, "started_at": at, "host": values["host"], "attempts": JobRun.attempts + 1},
+        )
+    )
