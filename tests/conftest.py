@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
@@ -49,6 +49,9 @@ def app(database: tuple[str, str]) -> Iterator[Flask]:
 
     made = create_app(SQLALCHEMY_DATABASE_URI=database[0], DATABASE_OWNER_URL=database[1])
     load(made, say=lambda _line: None, share=0)
+    # The session fixture keeps an application context open, which requests of a test client then share: each begins
+    # with an empty ``g``, as it would on a server.
+    made.before_request_funcs.setdefault(None, []).insert(0, lambda: g.__dict__.clear())
     yield made
     with made.app_context():
         db.engine.dispose()

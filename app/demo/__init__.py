@@ -45,8 +45,8 @@ class DemoRefused(SettingsRefused):
 def load(app: Flask, say: Callable[[str], None] = print, *, share: float = 1.0, now: datetime | None = None) -> None:
     """Load the demo into a migrated database, unless it is there: loading twice changes nothing, tomorrow too.
 
-    ``share`` scales the amounts of a first load, 0 founds the organisation alone; ``now`` is the clock of a first load. A load that was broken off is
-    continued when it is started again with the same share. Refuses in production.
+    ``share`` scales the amounts of a first load (0: the branches and their people only); ``now`` is its clock. A load
+    that was broken off is continued when it is started again with the same share. Refuses in production.
     """
     if app.config["YIMEI_MODE"] == "production":
         raise DemoRefused("Demo data is not loaded in production: its accounts have a published password.")
@@ -55,7 +55,7 @@ def load(app: Flask, say: Callable[[str], None] = print, *, share: float = 1.0, 
     with app.app_context(), acting_as("house:demo"), db.engine.connect() as guard:
         guard.execute(text("select pg_advisory_lock(:key)"), {"key": LOCK})
         try:
-            with Session(db.engine, expire_on_commit=False) as session:
+            with Session(db.engine, expire_on_commit=False, autoflush=False) as session:
                 _load(session, say, share, now or datetime.now(UTC))
         finally:
             guard.rollback()

@@ -68,12 +68,12 @@ class Booking:
 
     def _wishes(self) -> dict[str, Any]:
         """Return what a slip says beside its times."""
-        random, topic = self.random, self.visitor.topic
+        random, topic, wish = self.random, self.visitor.topic, self.visitor.wish
         intention = random.choices(list(Intention), [45, 32, 17, 6])[0]
         return {
             "intention": intention,
-            "need_text": texts.need_text(random, topic),
-            "quoted_text": texts.quoted_text(random, topic) if random.random() < 0.85 else None,
+            "need_text": texts.need_text(random, wish),
+            "quoted_text": texts.quoted_text(random, wish) if random.random() < 0.85 else None,
             "companion_count": random.choices((0, 1, 2, 3), (55, 32, 10, 3))[0],
             "remark": random.choice(texts.REMARKS) if random.random() < 0.15 else None,
             "preferred_consultant_id": self._preferred(),

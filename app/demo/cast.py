@@ -9,7 +9,7 @@ from faker import Faker
 
 from app.demo import texts
 from app.demo.organisation import House, Partner
-from app.demo.texts import TOPICS, Topic
+from app.demo.texts import TOPICS, Topic, Wish
 from app.models.appointments import Channel
 from app.models.customers import Sex
 
@@ -89,6 +89,7 @@ class Visitor:
     channel: Channel
     consultant: str
     topic: Topic
+    wish: Wish
     day: int
     minute: float
     name: str | None
@@ -140,9 +141,6 @@ class Casting:
     numbers: Numbers
     found: int = 0
 
-    def topic(self) -> Topic:
-        return self.random.choices(TOPICS, [topic.weight for topic in TOPICS])[0]
-
     def channel(self) -> Channel:
         return self.random.choices(list(DESKS), list(DESKS.values()))[0]
 
@@ -155,13 +153,15 @@ class Casting:
         random, channel = self.random, self.channel()
         self.found += 1
         partner = random.choice(self.house.partners) if channel is Channel.PARTNER else None
+        topic = random.choices(TOPICS, [topic.weight for topic in TOPICS])[0]
         name, alias, sex = self._name()
         phone, wechat, qq = self._contacts(channel)
         return Visitor(
             key=f"{self.house.branch.code}:{self.found}",
             channel=channel,
             consultant=self.consultant(channel),
-            topic=self.topic(),
+            topic=topic,
+            wish=texts.wish_about(random, topic),
             day=day,
             minute=minute,
             name=name,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
+from typing import Any
 
 from app.demo import texts
 from app.demo.booking import Booking
@@ -114,7 +115,7 @@ class Script:
 
     def _first_contact(self, visitor: Visitor) -> None:
         """She calls, chats or is named by a partner, and gets a temporary file."""
-        said = texts.call_text(self.random, visitor.topic)
+        said = texts.call_text(visitor.wish)
         outcome = self.random.choice(texts.AGREED if visitor.booked else texts.UNDECIDED)
         if visitor.recorded:
             self.contact(
@@ -157,7 +158,7 @@ class Script:
         day: int,
         minute: float,
         category: str,
-        content: str,
+        content: str | None,
         outcome: str,
         *,
         key: str,
@@ -169,11 +170,11 @@ class Script:
         at = self.calendar.done_at(day, minute)
         actor = self.house.actors[login or visitor.consultant]
         by_phone = visitor.channel is Channel.PHONE or missed
-        extra = self._chat(visitor, content) if visitor.channel is Channel.WEB_CHAT and not by_phone else {}
+        extra = self._chat(visitor, content or "") if visitor.channel is Channel.WEB_CHAT and not by_phone else {}
         rings = self.random.randint(5, 12) if missed else self.random.randint(1, 5)
 
         def register(stage: Stage) -> None:
-            values = {
+            values: dict[str, Any] = {
                 "business_category_id": stage.item("business_category", category),
                 "customer_id": None if is_first or by_phone else visitor.customer_id,
                 "content": content,
@@ -237,7 +238,7 @@ class Script:
         category = self.random.choice(("price_enquiry", "item_enquiry", "aftercare", "membership", "complaint"))
         content = None if missed else self.random.choice(texts.AGAIN_ASKS)
         outcome = self.random.choice(texts.MISSED_OUTCOMES if missed else texts.AGAIN_OUTCOMES)
-        self.contact(visitor, day, minute, category, content or "", outcome, key=key, login=login, missed=missed)
+        self.contact(visitor, day, minute, category, content, outcome, key=key, login=login, missed=missed)
 
     def _chat(self, visitor: Visitor, said: str) -> dict[str, str]:
         random = self.random
@@ -245,7 +246,7 @@ class Script:
             "chat_id": f"SWT{random.randrange(10**9, 10**10)}",
             "landing_page": random.choice(texts.LANDING_PAGES),
             "keyword": random.choice(texts.SEARCH_WORDS),
-            "chat_text": texts.chat_text(random, visitor.topic, said),
+            "chat_text": texts.chat_text(said, visitor.wish),
             "quality": random.choice(("strong", "fair", "fair", "weak")),
         }
 
@@ -266,7 +267,9 @@ class Script:
         records: list[int] = []
 
         def register(stage: Stage) -> None:
-            values = {"business_category_id": stage.item("business_category", "other" if missed else category)}
+            values: dict[str, Any] = {
+                "business_category_id": stage.item("business_category", "other" if missed else category)
+            }
             if chats:
                 quality = stage.item("lead_quality", "no_contact")
                 values |= {"content": content, "outcome": outcome, "chat_id": chat_id, "lead_quality_id": quality}
@@ -286,8 +289,10 @@ class Script:
     def _evenings(self) -> None:
         """The daily report of the last days, and notices read at the end of yesterday."""
         for day in range(-REPORT_DAYS, 0):
-            at = self.calendar.exactly(day, EVENING)
-            self.tell(at, lambda stage, at=at: stage.daily_reports(self.house.branch, at.date(), at))
+            self._daily_reports(self.calendar.exactly(day, EVENING))
         everybody = [actor.employee_id for actor in self.house.actors.values() if actor.employee_id is not None]
         at = self.calendar.exactly(-1, EVENING + 1)
         self.tell(at, lambda stage: stage.read_notices(everybody, at))
+
+    def _daily_reports(self, at: datetime) -> None:
+        self.tell(at, lambda stage: stage.daily_reports(self.house.branch, at.date(), at))

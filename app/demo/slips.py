@@ -49,6 +49,8 @@ class Chain:
 
 def shared_out(total: int, weights: Sequence[int]) -> list[int]:
     """Return whole parts of a total in these proportions, none of them empty while there is enough."""
+    if total < len(weights):
+        return [1] * total + [0] * (len(weights) - total)
     whole = sum(weights)
     parts = [max(1, total * weight // whole) for weight in weights]
     parts[0] += total - sum(parts)
@@ -57,7 +59,7 @@ def shared_out(total: int, weights: Sequence[int]) -> list[int]:
 
 def plan_chains(random: Random, calendar: Calendar, rows: int) -> list[Chain]:
     """Return chains that together have exactly this many slips, the one placed first in front."""
-    redone = max(1, round(rows * REDONE_SHARE))
+    redone = max(1, round(rows * REDONE_SHARE)) if rows > 2 else 0
     twice = redone // 10
     count = rows - redone
     endings = [
@@ -69,25 +71,27 @@ def plan_chains(random: Random, calendar: Calendar, rows: int) -> list[Chain]:
     redos = [2] * twice + [1] * (redone - 2 * twice)
     redos += [0] * (count - len(redos))
     random.shuffle(redos)
-    chains = [
-        Chain(number, _legs(random, calendar, ending, times, number), ending)
-        for number, (ending, times) in enumerate(zip(endings, redos, strict=True))
-    ]
+    chains: list[Chain] = []
+    here = 0
+    for number, (ending, times) in enumerate(zip(endings, redos, strict=True)):
+        here += ending is SlipState.ARRIVED
+        earliest = EARLIEST + (LEAD + REDOING * times if times else 1)
+        appointed = _day(random, calendar, ending, earliest, is_today=here % 2 == 0)
+        chains.append(Chain(number, _legs(random, ending, appointed, times), ending))
     chains.sort(key=lambda chain: (chain.legs[0].placed, chain.number))
     return chains
 
 
-def _legs(random: Random, calendar: Calendar, ending: SlipState, redos: int, number: int) -> list[Leg]:
+def _legs(random: Random, ending: SlipState, appointed: int, redos: int) -> list[Leg]:
     """Return a chain's legs, planned backwards from the day for which the last one is."""
     lead = random.choice((1, 1, 2, 2, 3, 3, 4, 5, LEAD))
-    appointed = _day(random, calendar, ending, EARLIEST + (LEAD + REDOING * redos if redos else 1), number)
-    placed = min(appointed - lead, 0 if random.random() < 0.3 else -1)
-    if ending is SlipState.VOIDED:
-        placed = min(placed, -2)
-    legs = [Leg(max(placed, EARLIEST), appointed)]
+    if ending is SlipState.PENDING and appointed > 0:
+        placed = 0 if random.random() < 0.06 else -lead
+    else:
+        placed = max(min(appointed - lead, -2 if ending is SlipState.VOIDED else -1), EARLIEST)
     late = ending is SlipState.COMPLETED and appointed <= -2 and random.random() < 0.05
     void_late = ending is SlipState.VOIDED and appointed <= -2 and random.random() < 0.3
-    legs[0].lapses = ending is SlipState.EXPIRED or late or void_late
+    legs = [Leg(placed, appointed, lapses=ending is SlipState.EXPIRED or late or void_late)]
     for _time in range(redos):
         redone_on = legs[0].placed
         if random.random() < 0.3:
@@ -98,13 +102,13 @@ def _legs(random: Random, calendar: Calendar, ending: SlipState, redos: int, num
     return legs
 
 
-def _day(random: Random, calendar: Calendar, ending: SlipState, earliest: int, number: int) -> int:
+def _day(random: Random, calendar: Calendar, ending: SlipState, earliest: int, *, is_today: bool) -> int:
     """Return the day for which a chain's last slip is, more often a weekend."""
     if ending is SlipState.ARRIVED:
-        return -(number % 2)
+        return 0 if is_today else -1
     if ending is SlipState.PENDING:
         return min(random.randint(0, LATEST), random.randint(0, LATEST))
-    latest = 5 if ending is SlipState.VOIDED else -1
+    latest = 3 if ending is SlipState.VOIDED else -1
     day = random.randint(earliest, latest)
     if not calendar.weekend(day) and random.random() < 0.35:
         day = random.randint(earliest, latest)

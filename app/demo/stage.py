@@ -45,12 +45,11 @@ class Stage:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        items = session.execute(select(Dictionary.code, DictionaryItem).join(Dictionary)).all()
-        self._items = {(dictionary, item.code): item.id for dictionary, item in items}
-        sources = session.scalars(select(SourceChannel)).all()
-        self._sources = {source.code: source.id for source in sources}
+        items = session.execute(select(Dictionary.code, DictionaryItem.code, DictionaryItem.id).join(Dictionary))
+        self._items = {(dictionary, code): key for dictionary, code, key in items}
         # Held so that the session's identity map finds them without a statement.
-        self._kept: Sequence[Any] = (items, sources, session.scalars(select(NumberRule)).all())
+        self._kept = session.scalars(select(SourceChannel)).all()
+        self._sources = {source.code: source.id for source in self._kept}
 
     def item(self, dictionary: str, code: str) -> int:
         return self._items[dictionary, code]
@@ -118,7 +117,8 @@ def remember_reference_data(session: Session) -> None:
         mapper = asked.bind_mapper
         if not asked.is_select or mapper is None or mapper.class_ not in REMEMBERED:
             return None
-        told = asked.statement._generate_cache_key()
+        statement: Any = asked.statement
+        told = statement._generate_cache_key()
         if told is None:
             return None
         values = tuple(bound.value for bound in told.bindparams if not isinstance(bound.value, datetime))

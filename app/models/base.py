@@ -238,7 +238,9 @@ class Branched:
 
     @declared_attr
     def branch_id(cls) -> Mapped[int]:
-        return mapped_column(ForeignKey("branch.id"), index=True, nullable=False, info=col(_l("Branch")))
+        return mapped_column(
+            ForeignKey("branch.id"), index=True, nullable=False, info=col(_l("Branch"), _l("Empty: your own."))
+        )
 
 
 class Stateful:

@@ -22,7 +22,7 @@ from app.models.base import (
     col,
     one_of,
 )
-from app.words import _l
+from app.words import _l, locale_in_force
 
 
 class Branch(Recorded, Base):
@@ -127,7 +127,7 @@ class Position(Recorded, Retirable, Base):
         return cls.retired_at.is_(None)
 
     def __str__(self) -> str:
-        return self.name
+        return (self.name_en or self.name) if locale_in_force() == "en" else self.name
 
 
 class EmployeeState(Labelled):

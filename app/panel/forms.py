@@ -37,6 +37,7 @@ def _field(model: type[Base], name: str) -> Any:
         raise LookupError(f"{model.__tablename__}.{name} declares no label")
     common: dict[str, Any] = {"description": declared.hint}
     required = not column.nullable and column.default is None and column.server_default is None
+    required = required and name != "branch_id"  # one's own, unless one says another and sees the group
     kind = column.type
     if isinstance(kind, Boolean):
         return Flag(declared.label, **common)

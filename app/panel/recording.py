@@ -144,7 +144,11 @@ def act_words(entry: ActRun) -> str:
 def _line(entry: ActRun, record: Any, by: Actor, names: dict[tuple[str, int], str]) -> HistoryLine:
     who = entry.employee.name if entry.employee is not None else _("the system")
     return HistoryLine(
-        act_words(entry), who, local_time(entry.occurred_at, by), input_texts(entry, by, names), _other(entry, record, by)
+        act_words(entry),
+        who,
+        local_time(entry.occurred_at, by),
+        input_texts(entry, by, names),
+        _other(entry, record, by),
     )
 
 

@@ -36,6 +36,7 @@ from app.services.scope import find, in_scope
 from app.services.settings import NUMBER_UNIQUE, next_number, value_of
 from app.words import _, _l
 
+MOST_WORDS = 5
 #: The reason kept with a look-up by number; a marker, not a sentence.
 LOOK_UP = "whose_number"
 
@@ -313,8 +314,8 @@ def resume_partner(session: Session, partner: ChannelPartner, *, by: Actor, at: 
 
 def search_clause(words: str) -> Any:
     """Return the condition that a customer answers every word typed: number, name, telephone, pinyin."""
-    clauses = [Customer.search_terms.overlap(sorted(query_terms(word))) for word in words.split()[:5] if word]
-    return clauses
+    parts = [words] if normal_phone(words) else words.split()[:MOST_WORDS]
+    return [Customer.search_terms.overlap(sorted(terms)) for part in parts if (terms := query_terms(part))]
 
 
 def search(session: Session, words: str, by: Actor, *, most: int = 20) -> list[Customer]:

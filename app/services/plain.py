@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from app.actors import Actor
+from app.actors import Actor, Reach
 from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
 from app.keyring import ring
 from app.models.audit import ActRun
@@ -66,10 +66,11 @@ def save(
             ).one_or_none()
             if earlier is not None:
                 return _replay(session, model, earlier, told)
-            record = _new(model, by) if record_id is None else _locked(session, model, record_id, by, row_version)
+            record = _new(model) if record_id is None else _locked(session, model, record_id, by, row_version)
             changed = {name: value for name, value in values.items() if getattr(record, name) != value}
             for name, value in changed.items():
                 setattr(record, name, value)
+            _check_branch(record, by)
             session.add(record)
             with session.no_autoflush:
                 for check in _CHECKS.get(model.__tablename__, ()):
@@ -95,11 +96,21 @@ def _replay(session: Session, model: type[Base], earlier: ActRun, told: str) -> 
     return session.get(model, earlier.record_id)
 
 
-def _new(model: type[Base], by: Actor) -> Any:
+def _new(model: type[Base]) -> Any:
     record: Any = model()
-    if issubclass(model, Branched):
-        record.branch_id = by.branch_id
     return record
+
+
+def _check_branch(record: Any, by: Actor) -> None:
+    """A row belongs to one's own branch; only who sees the group may say another."""
+    if not isinstance(record, Branched):
+        return
+    branch_id: int | None = record.branch_id or by.branch_id
+    if branch_id is None:
+        raise InvalidInput({"branch_id": [_("Please choose a branch.")]})
+    record.branch_id = branch_id
+    if branch_id != by.branch_id and by.reach(type(record).__tablename__) is not Reach.GROUP:  # type: ignore[attr-defined]
+        raise InvalidInput({"branch_id": [_("Not a valid choice.")]})
 
 
 def _locked(session: Session, model: type[Base], record_id: int, by: Actor, row_version: int | None) -> Any:
@@ -183,7 +194,8 @@ def _department(session: Session, department: Department, by: Actor) -> None:
 def _employee(session: Session, employee: Employee, by: Actor) -> None:
     """An employee's department lies in her branch; partner and successor are others."""
     department = session.get_one(Department, employee.department_id)
-    employee.branch_id = department.branch_id
+    if employee.branch_id != department.branch_id:
+        raise InvalidInput({"department_id": [_("This department belongs to another branch.")]})
     for field in ("partner_employee_id", "successor_employee_id"):
         if getattr(employee, field) is not None and getattr(employee, field) == employee.id:
             raise InvalidInput({field: [_("Please choose somebody else.")]})

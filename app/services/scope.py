@@ -16,7 +16,8 @@ from app.models.hr import Employee
 def scope_clause(model: type[Base], by: Actor) -> ColumnElement[bool] | None:
     """Return the condition under which this actor sees rows of a table; None means all of them.
 
-    Fails closed: an actor without an employee file, or a reach that no column can express, sees nothing.
+    Fails closed: an actor without an employee file, or a reach that no column can express, sees nothing. Only the
+    reach over the whole group needs no file: the first administrator has none while she founds the organisation.
     """
     scope = model.SCOPE
     if scope is None:
@@ -34,10 +35,10 @@ def _by_columns(model: type[Base], by: Actor) -> ColumnElement[bool] | None:
     scope = model.SCOPE
     assert scope is not None
     reach = by.reach(model.__tablename__)
-    if reach is Reach.NONE or by.employee_id is None:
-        return false()
     if reach is Reach.GROUP and (scope.branch or scope.department):
         return None
+    if reach is Reach.NONE or by.employee_id is None:
+        return false()
     if reach >= Reach.BRANCH and scope.branch:
         return getattr(model, scope.branch) == by.branch_id
     ways: list[ColumnElement[bool]] = [getattr(model, name) == by.employee_id for name in scope.own]

@@ -27,6 +27,7 @@ class DepartmentView(HouseView):
     """部门, REF-1."""
 
     datamodel = HouseInterface(Department)
+    add_only = ("branch_id",)
     list_columns = ("code", "name", "kind", "parent", "head", "branch", "settles")
     show_sections = (
         (
@@ -34,7 +35,18 @@ class DepartmentView(HouseView):
             ("code", "name", "kind", "branch", "parent", "head", "settles", "valid_from", "valid_to", "retired_at"),
         ),
     )
-    form_columns = ("code", "name", "kind", "parent_id", "head_id", "settles", "valid_from", "valid_to", "retired_at")
+    form_columns = (
+        "branch_id",
+        "code",
+        "name",
+        "kind",
+        "parent_id",
+        "head_id",
+        "settles",
+        "valid_from",
+        "valid_to",
+        "retired_at",
+    )
     order_columns = ("code", "name")
     default_order = "code"
     descending = False
@@ -82,6 +94,7 @@ class EmployeeView(HouseView):
         (_l("Cover"), ("partner", "successor")),
     )
     form_columns = (
+        "branch_id",
         "employee_no",
         "name",
         "department_id",

@@ -1,0 +1,261 @@
+"""The demo: exact amounts, every state, a login per role and branch, loaded once. Issue 2, section 5."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from werkzeug.security import check_password_hash
+
+from app.demo import PASSWORD, DemoRefused, load, refuse_demo_accounts
+from app.demo.organisation import SECONDS
+from app.fields import normal_phone
+from app.models.appointments import SlipState
+from app.roles import ROLES
+from tests.demo.conftest import NOON, SMALL
+
+
+def silent(_line: str) -> None:
+    """Say nothing."""
+
+
+@pytest.mark.slow
+class TestTheWholeDemo:
+    def test_the_amounts_are_exact(self, demo_app, census):
+        found = census(demo_app)
+        assert (found["customer"], found["contact_record"], found["appointment_slip"]) == (2000, 3000, 1500)
+        assert found["branch"] == 2
+
+    def test_every_state_of_a_slip_is_there(self, demo_app, rows):
+        found = dict(rows(demo_app, "select state, count(*) from appointment_slip group by state"))
+        assert set(found) == {state.value for state in SlipState}
+        assert min(found.values()) >= 10
+
+    def test_about_seven_of_ten_belong_to_the_first_branch(self, demo_app, rows):
+        for table in ("customer", "contact_record", "appointment_slip"):
+            shares = dict(
+                rows(
+                    demo_app,
+                    f"select b.code, count(*) from {table} t join branch b on b.id = t.branch_id group by b.code",
+                )
+            )
+            assert shares["01"] / sum(shares.values()) == pytest.approx(0.7, abs=0.01)
+
+    def test_every_slip_was_placed_in_the_last_sixty_days(self, demo_app, rows):
+        ((days,),) = rows(
+            demo_app,
+            "select max((d.anchor_on - (s.ordered_at at time zone 'Asia/Shanghai')::date))"
+            " from appointment_slip s, demo_state d",
+        )
+        assert 50 <= days <= 60
+
+    def test_pending_slips_lie_ahead_today_included(self, demo_app, rows):
+        days = {
+            day
+            for (day,) in rows(
+                demo_app,
+                "select (s.appointed_at at time zone 'Asia/Shanghai')::date - d.anchor_on"
+                " from appointment_slip s, demo_state d where s.state = 'pending'",
+            )
+        }
+        assert min(days) == 0
+        assert 7 <= max(days) <= 14
+
+    def test_some_redone_slips_went_to_a_colleague(self, demo_app, rows):
+        ((handed,),) = rows(
+            demo_app,
+            "select count(*) from appointment_slip n join appointment_slip o on o.id = n.supersedes_id"
+            " where n.owner_id <> o.owner_id and o.state = 'replaced'",
+        )
+        assert handed >= 10
+
+    def test_every_slip_has_the_history_of_how_it_came_about(self, demo_app, rows):
+        ((without,),) = rows(
+            demo_app,
+            "select count(*) from appointment_slip s where not exists (select from act_run r where"
+            " (r.table_name = 'appointment_slip' and r.record_id = s.id and r.act = 'place')"
+            " or (r.result_table = 'appointment_slip' and r.result_id = s.id and r.act = 'redo'))",
+        )
+        assert without == 0
+
+    def test_nothing_was_done_later_than_now_and_the_audit_time_is_the_databases(self, demo_app, rows):
+        ((later, injected),) = rows(
+            demo_app,
+            "select count(*) filter (where occurred_at > now()), count(*) filter (where at - occurred_at > '1 day')"
+            " from act_run",
+        )
+        assert later == 0
+        assert injected > 5000
+
+    def test_some_contacts_are_about_nobody_and_some_were_missed(self, demo_app, rows):
+        found = dict(
+            rows(
+                demo_app,
+                "select i.code, count(*) from contact_record c join dictionary_item i on i.id = c.business_category_id"
+                " where c.customer_id is null group by i.code",
+            )
+        )
+        assert {"wrong_number", "silent", "job_application", "advertising"} <= set(found)
+        ((missed,),) = rows(demo_app, "select count(*) from contact_record where missed_at is not null")
+        ((plans,),) = rows(demo_app, "select count(*) from followup_plan where rule = 'missed_call'")
+        assert missed == plans > 50
+
+    def test_lapsed_slips_lapsed_after_their_grace_and_left_a_plan(self, demo_app, rows):
+        ((lapsed, early, unplanned),) = rows(
+            demo_app,
+            "select count(*), count(*) filter (where expired_at < latest_arrival_at + interval '60 minutes'),"
+            " count(*) filter (where not exists (select from followup_plan p"
+            "   where p.rule = 'slip_lapsed' and p.appointment_slip_id = s.id))"
+            " from appointment_slip s where expired_at is not null",
+        )
+        assert lapsed > 150
+        assert early == unplanned == 0
+
+    def test_plans_are_executed_withdrawn_and_open(self, demo_app, rows):
+        found = {state for (state,) in rows(demo_app, "select distinct state from followup_plan")}
+        assert found == {"approved", "executed", "withdrawn"}
+
+    def test_every_telephone_is_a_valid_mobile_and_nobody_shares_one(self, demo_app, rows):
+        from app.extensions import db
+        from app.models.customers import ContactKind, CustomerContact
+
+        with demo_app.app_context():
+            numbers = [
+                contact.value for contact in db.session().query(CustomerContact) if contact.kind is ContactKind.PHONE
+            ]
+        assert len(numbers) > 1500
+        assert len(numbers) == len(set(numbers))
+        assert all(re.fullmatch(r"1[3-9]\d{9}", number) and normal_phone(number) == number for number in numbers)
+
+    def test_the_daily_report_lies_there_for_the_last_fourteen_days_of_each_branch(self, demo_app, rows):
+        found = rows(
+            demo_app,
+            "select r.branch_id, count(*), min(d.anchor_on - r.business_on), max(d.anchor_on - r.business_on)"
+            " from report_run r, demo_state d where r.report = 'appointment_daily' group by r.branch_id",
+        )
+        assert [(count, least, most) for _branch, count, least, most in found] == [(14, 1, 14)] * 2
+
+    def test_the_stored_reports_count_what_happened(self, demo_app, rows):
+        """RPT-02: the slips placed on a day, by the stored figures and by the table."""
+        for branch, day, figures in rows(demo_app, "select branch_id, business_on, facts->'figures' from report_run"):
+            ((placed,),) = rows(
+                demo_app,
+                "select count(*) from appointment_slip where branch_id = :branch and supersedes_id is null"
+                " and (ordered_at at time zone 'Asia/Shanghai')::date = :day",
+                branch=branch,
+                day=day,
+            )
+            assert {figure["name"]: figure["value"] for figure in figures}["placed"] == placed
+
+    def test_loading_again_changes_nothing_tomorrow_too(self, demo_app, census):
+        before = census(demo_app)
+        load(demo_app, say=silent)
+        load(demo_app, say=silent, now=datetime.now(UTC) + timedelta(days=1))
+        assert census(demo_app) == before
+
+
+def test_every_role_has_a_login_in_both_branches(small_app, rows):
+    found = rows(
+        small_app,
+        "select u.username, r.name, b.code, u.password from ab_user u join ab_user_role ur on ur.user_id = u.id"
+        " join ab_role r on r.id = ur.role_id join employee e on e.user_id = u.id join branch b on b.id = e.branch_id",
+    )
+    seconds = {(f"{role}_2", role) for role in SECONDS}
+    wanted = {(role, role) for role in ROLES} | seconds
+    assert {(username, role) for username, role, branch, _ in found if branch == "01"} == wanted
+    second = {(username.removeprefix("b2_"), role) for username, role, branch, _ in found if branch == "02"}
+    assert second == wanted
+    assert all(username.startswith("b2_") for username, _, branch, _ in found if branch == "02")
+    hashes = {password for *_rest, password in found}
+    assert all(check_password_hash(password, PASSWORD) for password in hashes)
+
+
+def test_a_supervisor_works_in_the_department_of_her_consultants(small_app, rows):
+    departments = dict(
+        rows(small_app, "select u.username, e.department_id from employee e join ab_user u on u.id = e.user_id").copy()
+    )
+    for role, supervisor in SECONDS.items():
+        for prefix in ("", "b2_"):
+            together = {departments[f"{prefix}{login}"] for login in (role, f"{role}_2", supervisor)}
+            assert len(together) == 1
+
+
+def test_a_small_demo_has_its_share_and_every_state(small_app, census, rows):
+    found = census(small_app)
+    assert (found["customer"], found["contact_record"], found["appointment_slip"]) == (40, 60, 30)
+    states = {state for (state,) in rows(small_app, "select distinct state from appointment_slip")}
+    assert states == {state.value for state in SlipState}
+
+
+def test_no_share_founds_the_branches_and_their_people_only(empty_app, census):
+    load(empty_app, say=silent, share=0)
+    found = census(empty_app)
+    assert found["customer"] == found["contact_record"] == found["appointment_slip"] == 0
+    assert found["employee"] == 2 * (len(ROLES) + len(SECONDS))
+
+
+class Killed(BaseException):
+    """What ends a load in the middle of everything."""
+
+
+STORY = "select slip_no, state, need_text, appointed_at, ordered_at from appointment_slip order by id"
+
+
+def test_a_load_that_was_killed_is_continued_and_tells_the_same_story(empty_app, small_app, monkeypatch, census, rows):
+    from app.demo import stage
+
+    played = []
+    usual = stage.Stage.act
+
+    def act(self, name, **told):
+        played.append(name)
+        if len(played) == 150:
+            raise Killed
+        return usual(self, name, **told)
+
+    monkeypatch.setattr(stage.Stage, "act", act)
+    with pytest.raises(Killed):
+        load(empty_app, say=silent, share=SMALL, now=NOON)
+    broken_off = census(empty_app)
+    assert 0 < broken_off["customer"] < 40
+    monkeypatch.setattr(stage.Stage, "act", usual)
+    load(empty_app, say=silent, share=SMALL, now=NOON)
+    assert census(empty_app) == census(small_app)
+    assert rows(empty_app, STORY) == rows(small_app, STORY)
+
+
+def test_a_load_that_was_killed_is_continued_the_next_day_for_the_first_day(
+    empty_app, small_app, monkeypatch, census, rows
+):
+    from app.demo import stage
+
+    usual = stage.Stage.daily_reports
+
+    def break_off(self, branch, day, at):
+        raise Killed
+
+    monkeypatch.setattr(stage.Stage, "daily_reports", break_off)
+    with pytest.raises(Killed):
+        load(empty_app, say=silent, share=SMALL, now=NOON)
+    monkeypatch.setattr(stage.Stage, "daily_reports", usual)
+    load(empty_app, say=silent, share=SMALL, now=NOON + timedelta(days=1))
+    assert rows(empty_app, "select anchor_on from demo_state") == [(NOON.date(),)]
+    found, wanted = census(empty_app), census(small_app)
+    for table in ("customer", "contact_record", "appointment_slip", "employee", "report_run"):
+        assert found[table] == wanted[table]
+
+
+def test_production_takes_no_demo(empty_app, monkeypatch, census):
+    monkeypatch.setitem(empty_app.config, "YIMEI_MODE", "production")
+    with pytest.raises(DemoRefused, match="production"):
+        load(empty_app, say=silent)
+    assert census(empty_app)["demo_state"] == 0
+    refuse_demo_accounts(empty_app)  # a production database without a demo is served
+
+
+def test_a_database_with_demo_accounts_is_not_served_in_production(small_app, monkeypatch):
+    refuse_demo_accounts(small_app)  # elsewhere it is
+    monkeypatch.setitem(small_app.config, "YIMEI_MODE", "production")
+    with pytest.raises(DemoRefused, match="published password"):
+        refuse_demo_accounts(small_app)

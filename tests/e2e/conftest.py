@@ -1,0 +1,145 @@
+"""A running system with a small demo in it, and a headless Chromium before it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from werkzeug.serving import make_server
+
+from tests.conftest import PASSWORD
+from tests.databases import fresh_database
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "var" / "screenshots"
+
+
+@dataclass(frozen=True)
+class Live:
+    """A server that listens: its address and its application."""
+
+    address: str
+    app: Flask
+
+
+@pytest.fixture(scope="session")
+def live() -> Iterator[Live]:
+    """The whole application behind a threaded server, with a small demo."""
+    from app import create_app
+    from app.demo import load
+    from app.extensions import db
+
+    with fresh_database("live", copy=True) as (app_url, owner_url):
+        made = create_app(SQLALCHEMY_DATABASE_URI=app_url, DATABASE_OWNER_URL=owner_url)
+        load(made, say=lambda _line: None, share=0.03)
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
+        server = make_server("127.0.0.1", 0, made, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield Live(f"http://127.0.0.1:{server.server_port}", made)
+        finally:
+            server.shutdown()
+            thread.join(10)
+            server.server_close()
+            with made.app_context():
+                db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Visit:
+    """A person at her screen. ``faults`` collects script errors and requests that leave the host."""
+
+    page: Page
+    address: str
+    faults: list[str]
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.address + path)
+
+    def press(self, act: str) -> None:
+        """Press the button of an act and wait for its dialog."""
+        self.page.locator(f'main a[data-act][href*="/act/{act}"]').first.click()
+        self.page.locator("dialog[open] form").wait_for()
+
+    def fill(self, **values: str) -> None:
+        for name, value in values.items():
+            self.page.locator(f'dialog[open] [name="{name}"]').fill(value)
+
+    def send(self) -> None:
+        """Send the open dialog and wait for the page that follows."""
+        with self.page.expect_navigation():
+            self.page.locator('dialog[open] button[type="submit"]').click()
+
+    def picture(self, name: str) -> None:
+        """Keep a screenshot to be looked at; no page may scroll sideways."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        width = self.page.viewport_size["width"]  # type: ignore[index]
+        self.page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True)
+        wide = self.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{name} scrolls sideways at {width}: {wide}"
+
+
+@pytest.fixture
+def visit(live: Live, browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Log a person in: ``visit("guide", width=390, locale="en")``. No script may fail, nothing may leave the host."""
+    opened: list[tuple[Any, Visit]] = []
+
+    def enter(username: str, *, width: int = 1280, locale: str = "zh") -> Visit:
+        context = browser.new_context(viewport={"width": width, "height": 860}, timezone_id="Asia/Shanghai")
+        page = context.new_page()
+        person = Visit(page, live.address, [])
+        _listen(person)
+        person.open("/login/")
+        page.fill("[name=username]", username)
+        page.fill("[name=password]", PASSWORD)
+        with page.expect_navigation():
+            page.press("[name=password]", "Enter")
+        if locale != "zh":
+            person.open(f"/language/{locale}")
+        opened.append((context, person))
+        return person
+
+    yield enter
+    for context, person in opened:
+        context.close()
+        assert person.faults == []
+
+
+def _listen(person: Visit) -> None:
+    def console(message: ConsoleMessage) -> None:
+        # Chromium reports every 4xx answer here; refusals are part of the flow.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            person.faults.append(message.text)
+
+    def request(sent: Request) -> None:
+        if not sent.url.startswith((person.address, "data:", "blob:", "about:")):
+            person.faults.append(sent.url)
+
+    person.page.on("console", console)
+    person.page.on("request", request)
+    person.page.on("pageerror", lambda wrong: person.faults.append(str(wrong)))
