@@ -78,6 +78,8 @@ SUPERVISOR: Rights = _together(
         "sensitive_view_log": "list",
     },
 )
+#: What is kept per branch and not per department: stored reports, and who looked at what.
+BRANCH_BOOKS: Mapping[str, Reach] = {"report_run": BRANCH, "sensitive_view_log": BRANCH}
 GUIDE: Rights = _together(READ_SLIPS, READ_DESKS, {"appointment_slip": "arrive", "my_slips": "list"})
 ONSITE: Rights = _together(
     READ_SLIPS, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
@@ -123,8 +125,8 @@ ROLES: dict[str, Role] = {
     "phone_consultant": _role("R01", _l("Phone consultant"), OWN, CONSULTANT, PHONE_DESK),
     "web_consultant": _role("R02", _l("Web consultant"), OWN, CONSULTANT, WEB_DESK),
     "channel_specialist": _role("R03", _l("Channel specialist"), OWN, CONSULTANT, PARTNER_DESK),
-    "phone_supervisor": _role("R04", _l("Phone supervisor"), DEPARTMENT, SUPERVISOR, PHONE_DESK),
-    "web_supervisor": _role("R04", _l("Web supervisor"), DEPARTMENT, SUPERVISOR, WEB_DESK),
+    "phone_supervisor": _role("R04", _l("Phone supervisor"), DEPARTMENT, SUPERVISOR, PHONE_DESK, **BRANCH_BOOKS),
+    "web_supervisor": _role("R04", _l("Web supervisor"), DEPARTMENT, SUPERVISOR, WEB_DESK, **BRANCH_BOOKS),
     "channel_supervisor": _role(
         "R04",
         _l("Channel supervisor"),
@@ -132,8 +134,9 @@ ROLES: dict[str, Role] = {
         SUPERVISOR,
         PARTNER_DESK,
         {"channel_partner": "add edit end resume"},
+        **BRANCH_BOOKS,
     ),
-    "department_head": _role("R05", _l("Head of department"), DEPARTMENT, SUPERVISOR, READ_DESKS),
+    "department_head": _role("R05", _l("Head of department"), DEPARTMENT, SUPERVISOR, READ_DESKS, **BRANCH_BOOKS),
     "guide": _role("R06", _l("Guide"), BRANCH, GUIDE),
     "guide_supervisor": _role("R07", _l("Guide supervisor"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
     "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),

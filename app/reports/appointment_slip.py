@@ -12,7 +12,12 @@ from app.reports.appointment_slip_paper import SlipFacts, Superseded, slip_pdf
 from app.reports.base import Paper, paper
 from app.words import _l
 
-CROSSED = {SlipState.VOIDED, SlipState.REPLACED, SlipState.EXPIRED}
+#: The word across a slip that no longer counts; a redone slip is a void one (R-2.1.3-4).
+CROSSED = {
+    SlipState.VOIDED: SlipState.VOIDED,
+    SlipState.REPLACED: SlipState.VOIDED,
+    SlipState.EXPIRED: SlipState.EXPIRED,
+}
 
 
 def gather(_session: Session, slip: AppointmentSlip, by: Actor, at: datetime) -> SlipFacts:
@@ -50,7 +55,7 @@ def gather(_session: Session, slip: AppointmentSlip, by: Actor, at: datetime) ->
         remark=slip.remark or "",
         printed_at=at,
         printed_by=by.display_name,
-        mark=str(slip.state.label) if slip.state in CROSSED else "",
+        mark=str(CROSSED[slip.state].label) if slip.state in CROSSED else "",
     )
 
 

@@ -563,7 +563,7 @@ def redo(
     withdraw_plans(session, slip)
     _plan_reminder(session, new, by, at)
     _tell_of_hand_over(session, slip, new, by)
-    return Outcome(result=new, notice=_("The new slip is %(slip)s.", slip=new.slip_no))
+    return Outcome(result=new)
 
 
 def _tell_of_hand_over(session: Session, slip: AppointmentSlip, new: AppointmentSlip, by: Actor) -> None:

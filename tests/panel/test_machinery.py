@@ -69,6 +69,22 @@ def test_each_role_has_in_the_database_what_the_table_says(app, session, role):
     assert held == rights_of(role)
 
 
+@pytest.mark.parametrize("role", list(ROLES))
+def test_who_may_list_a_table_can_see_some_row_of_it(app, role):
+    """A right to a list whose scope lets nothing through would be an empty page for ever."""
+    from sqlalchemy import false
+
+    from app.actors import Actor
+    from app.services.hr import reaches_of
+    from app.services.scope import scope_clause
+
+    actor = Actor("user:1", 1, 1, 1, 1, frozenset({1}), reaches=reaches_of(frozenset({role})))
+    for table, model in models().items():
+        if (table, "can_list") in rights_of(role):
+            clause = scope_clause(model, actor)
+            assert clause is None or not clause.compare(false()), table
+
+
 def test_every_act_has_a_right_that_somebody_holds(app):
     known = known_rights(app)
     for act in REGISTRY:
