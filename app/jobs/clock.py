@@ -1,7 +1,8 @@
 """The scheduler's process: APScheduler looks for due slots; the database lets each run exactly once.
 
 A slot's effect and the row that says it is done commit together, under an advisory lock: a scheduler killed in
-the middle leaves neither, and another takes the slot up at its next look. Any number of schedulers may run.
+the middle leaves neither, and another takes the slot up at its next look. Any number of schedulers may run; should
+two ever be in one slot, the unique row lets only one of them commit.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -33,13 +34,16 @@ log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(minutes=1)
 BEAT_EVERY = timedelta(seconds=10)
+FORGET_SILENT = timedelta(days=7)  # every restart leaves a heartbeat behind
 MAX_ERROR = 2000
 HOST = socket.gethostname()[:100]
 
 
 def serve(flask_app: Flask, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
     """Run the scheduler until SIGTERM or SIGINT."""
-    scheduler = BlockingScheduler(timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1})
+    # No grace for misfires: a look that comes late on a busy machine is still wanted, and so is a late beat.
+    defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    scheduler = BlockingScheduler(timezone=UTC, job_defaults=defaults)
     for job in JOBS.values():
         scheduler.add_job(
             look,
@@ -47,12 +51,11 @@ def serve(flask_app: Flask, *, now: Callable[[], datetime] = lambda: datetime.no
             args=[flask_app, job, now],
             id=job.name,
             next_run_time=datetime.now(UTC),
-            misfire_grace_time=None,
         )
     scheduler.add_job(
         beat,
         IntervalTrigger(seconds=int(BEAT_EVERY.total_seconds())),
-        args=[flask_app, now],
+        args=[flask_app, now, now()],
         id="heartbeat",
         next_run_time=datetime.now(UTC),
     )
@@ -65,17 +68,18 @@ def serve(flask_app: Flask, *, now: Callable[[], datetime] = lambda: datetime.no
     scheduler.start()
 
 
-def beat(flask_app: Flask, now: Callable[[], datetime]) -> None:
-    """Leave a sign of life, which the doctor looks for."""
+def beat(flask_app: Flask, now: Callable[[], datetime], began: datetime) -> None:
+    """Leave a sign of life, which the doctor looks for; forget schedulers that have long been silent."""
     with flask_app.app_context(), acting_as("house:scheduler"):
-        session = db.session()
-        values = {"host": HOST, "pid": os.getpid(), "beat_at": now()}
-        session.execute(
-            insert(JobHeartbeat)
-            .values(**values)
-            .on_conflict_do_update(index_elements=["host", "pid"], set_={"beat_at": values["beat_at"]})
-        )
-        session.commit()
+        at = now()
+        times = {"started_at": began, "beat_at": at}
+        with unit_of_work(db.session()) as session:
+            session.execute(
+                insert(JobHeartbeat)
+                .values(host=HOST, pid=os.getpid(), **times)
+                .on_conflict_do_update(index_elements=["host", "pid"], set_=times)
+            )
+            session.execute(delete(JobHeartbeat).where(JobHeartbeat.beat_at < at - FORGET_SILENT))
 
 
 def look(flask_app: Flask, job: Job, now: Callable[[], datetime]) -> list[str]:
@@ -93,8 +97,12 @@ def look(flask_app: Flask, job: Job, now: Callable[[], datetime]) -> list[str]:
 
 
 def _settled(session: Session, job: Job, due: list[Slot], at: datetime) -> set[str]:
-    """Return the slots that are done, given up, or failed so lately that they wait."""
-    rows = session.scalars(select(JobRun).where(JobRun.job == job.name, JobRun.slot.in_([slot.key for slot in due])))
+    """Return the slots that are done, given up, or failed so lately that they wait: 1, 2, 4, 8 minutes."""
+    rows = session.execute(
+        select(JobRun.slot, JobRun.ended_at, JobRun.attempts, JobRun.started_at).where(
+            JobRun.job == job.name, JobRun.slot.in_([slot.key for slot in due])
+        )
+    )
     return {
         run.slot
         for run in rows
@@ -104,20 +112,27 @@ def _settled(session: Session, job: Job, due: list[Slot], at: datetime) -> set[s
     }
 
 
+class _DoneElsewhere(Exception):
+    """Another scheduler has committed this slot; what was done here is undone."""
+
+
 def run_slot(session: Session, job: Job, slot: Slot, at: datetime) -> bool:
     """Run one slot unless somebody has or is; returns whether it was done here. A failure is kept and retried."""
     try:
         with unit_of_work(session):
-            if not _alone(session, job, slot) or _is_done(session, job, slot):
+            # Asked again under the lock: between the look and now another scheduler may have run the slot, or failed.
+            if not _alone(session, job, slot) or _settled(session, job, [slot], at):
                 return False
             summary = job.work(session, slot, at)
-            _note(session, job, slot, at, ended_at=datetime.now(UTC), summary=summary, error=None)
+            if not _note(session, job, slot, at, ended_at=datetime.now(UTC), summary=summary, error=None):
+                raise _DoneElsewhere
         return True
+    except _DoneElsewhere:
+        return False
     except Exception as wrong:
         log.exception("job %s slot %s failed", job.name, slot.key)
         with unit_of_work(session):
-            if not _is_done(session, job, slot):
-                _note(session, job, slot, at, ended_at=None, summary=None, error=_told(wrong))
+            _note(session, job, slot, at, ended_at=None, summary=None, error=_told(wrong))
         return False
 
 
@@ -134,17 +149,15 @@ def _alone(session: Session, job: Job, slot: Slot) -> bool:
     return got
 
 
-def _is_done(session: Session, job: Job, slot: Slot) -> bool:
-    ended = select(JobRun.ended_at).where(JobRun.job == job.name, JobRun.slot == slot.key)
-    return session.scalar(ended) is not None
-
-
-def _note(session: Session, job: Job, slot: Slot, at: datetime, **told: Any) -> None:
+def _note(session: Session, job: Job, slot: Slot, at: datetime, **told: Any) -> bool:
+    """Write how a slot went; returns False, and writes nothing, if it is done already."""
     values = {"job": job.name, "slot": slot.key, "started_at": at, "host": f"{HOST}:{os.getpid()}", **told}
     statement = insert(JobRun).values(**values)
-    session.execute(
+    noted = session.execute(
         statement.on_conflict_do_update(
             index_elements=["job", "slot"],
             set_={**told, "started_at": at, "host": values["host"], "attempts": JobRun.attempts + 1},
-        )
+            where=JobRun.ended_at.is_(None),
+        ).returning(JobRun.id)
     )
+    return noted.first() is not None

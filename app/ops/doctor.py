@@ -22,7 +22,7 @@ from config import SettingsRefused, from_environment, home_of
 OLDEST_SERVER = 15
 LEAST_FREE_GB, LITTLE_FREE_GB = 1, 5
 LARGEST_CLOCK_ERROR, WORST_CLOCK_ERROR = 2, 60  # seconds
-HEARTBEAT_LATE = 180  # seconds; the scheduler beats about every half minute
+HEARTBEAT_LATE = 180  # seconds; the scheduler beats every ten
 DURABLE = ("fsync", "full_page_writes", "synchronous_commit", "data_checksums")
 
 

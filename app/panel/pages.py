@@ -219,7 +219,10 @@ class HomePage:
 
 @dataclass(frozen=True)
 class ReportPage:
-    """A report on screen: its parameters, its figures, chart and tables, its files, its past runs."""
+    """A report on screen: its parameters, its figures, chart and tables, its files, its past runs.
+
+    ``keep_url`` takes a POST of ``keep_inputs`` that makes the report now and keeps it.
+    """
 
     title: str
     crumbs: list[Link]
@@ -233,6 +236,8 @@ class ReportPage:
     runs: list[Row]
     stored: str = ""
     hidden: list[tuple[str, str]] = field(default_factory=list)
+    keep_url: str = ""
+    keep_inputs: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

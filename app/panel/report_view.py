@@ -170,6 +170,10 @@ class ReportView(BaseView):
             tables=[]
             if facts is None
             else [(table.title.in_(locale), _table(table, facts.zone)) for table in facts.tables],
+            keep_url=url_for(".run")
+            if facts is not None and run is None and by.may(self.report.right, "can_run")
+            else "",
+            keep_inputs=_given(form),
             exports=self._exports(by, form, run) if facts is not None else [],
             runs=self._runs(by),
             stored=_("Kept as it was on %(when)s, made by %(who)s.", when=local_time(run.made_at, by), who=_who(run))
@@ -180,7 +184,7 @@ class ReportView(BaseView):
     def _exports(self, by: Actor, form: Any, run: ReportRun | None) -> Any:
         if not by.may(self.report.right, "can_export"):
             return []
-        kept = {name: field._value() for name, field in form._fields.items() if field.data is not None}
+        kept = dict(_given(form))
         return [
             Link(
                 name.upper(),
@@ -208,6 +212,11 @@ class ReportView(BaseView):
             )
             for run in newest_runs(db.session(), self.report, by.branch_id)
         ]
+
+
+def _given(form: Any) -> list[tuple[str, str]]:
+    """Return the parameters that are set, as a query or a form sends them."""
+    return [(name, field._value()) for name, field in form._fields.items() if field.data is not None]
 
 
 def _who(run: ReportRun) -> str:

@@ -79,7 +79,7 @@ class AppointmentDaily(Report):
         end = datetime.combine(asked.day + timedelta(days=1), time.min, zone)
         rows = _rows(session, asked.branch_id, start, end, by)
         channels = _grouped(rows, lambda row: row.channel)
-        people = _grouped(rows, lambda row: (row.department, row.owner))
+        people = _grouped(rows, lambda row: (row.department_id, row.owner_id, row.department, row.owner))
         total = _sum([counts for _key, counts in rows_counts(rows)])
         return ReportFacts(
             report=self.name,
@@ -118,13 +118,15 @@ def _rows(session: Session, branch_id: int, start: datetime, end: datetime, by: 
     statement = (
         select(
             slip.channel.label("channel"),
+            Department.id.label("department_id"),
             Department.name.label("department"),
+            Employee.id.label("owner_id"),  # two people may bear one name
             Employee.name.label("owner"),
             *(func.count(case((condition, 1))).label(name) for name, condition in measures.items()),
         )
         .join(Employee, Employee.id == slip.owner_id)
         .join(Department, Department.id == slip.department_id)
-        .where(slip.branch_id == branch_id, or_(*within.values()))
+        .where(slip.branch_id == branch_id, or_(*measures.values()))
         .group_by(slip.channel, Department.id, Department.name, Employee.id, Employee.name)
         .order_by(Department.id, Employee.id, slip.channel)
     )
@@ -174,7 +176,7 @@ def _people_table(people: dict[Any, Counts], total: Counts) -> Table:
             Column("owner", _both(_l("Owner")), "text"),
             *_measure_columns(),
         ),
-        rows=tuple((department, owner, *counts.cells()) for (department, owner), counts in people.items()),
+        rows=tuple((department, owner, *counts.cells()) for (_, _, department, owner), counts in people.items()),
         totals=(_both(_l("Total")), "", *total.cells()),
     )
 

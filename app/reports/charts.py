@@ -71,7 +71,7 @@ def _manner(facts: ChartFacts) -> dict[str, Any]:
         "explicit_size": True,
         "show_legend": len(facts.series) > 1,
         "legend_at_bottom": True,
-        "legend_at_bottom_columns": min(4, max(1, len(facts.series))),
+        "legend_at_bottom_columns": min(6, max(1, len(facts.series))),
         "legend_box_size": 12,
         "print_values": True,
         "print_zeroes": False,
