@@ -38,6 +38,7 @@ COMMANDS = {
     "scheduler": "run the scheduler alone",
     "migrate": "bring the database's schema up to date",
     "make-migration": "write a migration from what changed in the models",
+    "docs": "write the documents that are made from the declarations",
     "sync-security": "write the roles and permissions into the database",
     "create-admin": "make an administrator's account",
     "doctor": "look whether all is well and say what to do",

@@ -55,14 +55,11 @@ class Reading(HTMLParser):
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
         for name, value in given.items():
-            if name in PERCEIVED or name.startswith("data-t-") or (name == "value" and self._is_button(tag, given)):
+            is_caption = name == "value" and tag == "input" and given.get("type") in ("submit", "button", "reset")
+            if name in PERCEIVED or name.startswith("data-t-") or is_caption:
                 self._add(value, tag)
         if given.get("src", "").startswith("data:image/svg+xml;base64,"):
             self.handle_picture(given["src"].partition(",")[2])
-
-    @staticmethod
-    def _is_button(tag: str, given: dict[str, str]) -> bool:
-        return tag == "button" or (tag == "input" and given.get("type") in ("submit", "button", "reset"))
 
     def handle_picture(self, encoded: str) -> None:
         for words in re.findall(r"<text[^>]*>([^<]+)<", base64.b64decode(encoded).decode()):

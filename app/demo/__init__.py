@@ -54,11 +54,12 @@ def load(app: Flask, say: Callable[[str], None] = print, *, share: float = 1.0, 
 
     with app.app_context(), acting_as("house:demo"), db.engine.connect() as guard:
         guard.execute(text("select pg_advisory_lock(:key)"), {"key": LOCK})
+        guard.commit()  # the lock is the connection's and outlives the transaction
         try:
+            hashing = app.config.get("FAB_PASSWORD_HASH_METHOD", "scrypt")
             with Session(db.engine, expire_on_commit=False, autoflush=False) as session:
-                _load(session, say, share, now or datetime.now(UTC))
+                _load(session, say, share, now or datetime.now(UTC), hashing)
         finally:
-            guard.rollback()
             guard.execute(text("select pg_advisory_unlock(:key)"), {"key": LOCK})
             guard.commit()
 
@@ -77,7 +78,7 @@ def refuse_demo_accounts(app: Flask) -> None:
             )
 
 
-def _load(session: Session, say: Callable[[str], None], share: float, now: datetime) -> None:
+def _load(session: Session, say: Callable[[str], None], share: float, now: datetime, hashing: str) -> None:
     zone = ZoneInfo(ZONE)
     with unit_of_work(session):
         state = session.scalars(select(DemoState)).one_or_none()
@@ -90,8 +91,8 @@ def _load(session: Session, say: Callable[[str], None], share: float, now: datet
     ensure_reference_data(session, now)
     calendar = Calendar(state.anchor_on, now, zone)
     at = calendar.exactly(-120, 9 * 60)
+    password_hash = hashed_password(hashing)
     with unit_of_work(session):
-        password_hash = hashed_password()
         houses = [found_house(session, number, state.anchor_on, at, password_hash) for number in range(len(BRANCHES))]
     remember_reference_data(session)
     fake = Faker("zh_CN")

@@ -243,9 +243,9 @@ def found_house(session: Session, number: int, anchor: date, at: datetime, passw
     )
 
 
-def hashed_password() -> str:
+def hashed_password(method: str) -> str:
     """Return the hash of the demo's password; made once, it is the same for every account."""
-    return generate_password_hash(PASSWORD)
+    return generate_password_hash(PASSWORD, method)
 
 
 @dataclass(frozen=True)

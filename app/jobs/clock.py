@@ -137,8 +137,9 @@ def run_slot(session: Session, job: Job, slot: Slot, at: datetime) -> bool:
 
 
 def _told(wrong: Exception) -> str:
-    """Return what the page of runs may show: the kind of fault and its first line, no parameters."""
-    return f"{type(wrong).__name__}: {str(wrong).splitlines()[0] if str(wrong) else ''}"[:MAX_ERROR]
+    """Return what the page of runs may show: the kind of fault and its first line, no parameters, no row."""
+    said = str(getattr(wrong, "orig", None) or wrong)  # the database's own words, if it was the database
+    return f"{type(wrong).__name__}: {said.splitlines()[0] if said else ''}"[:MAX_ERROR]
 
 
 def _alone(session: Session, job: Job, slot: Slot) -> bool:

@@ -142,6 +142,17 @@ def make_migration(arguments: argparse.Namespace, _rest: list[str]) -> int:
     return 0
 
 
+def docs(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Write the documents that are made from the declarations; no database is asked."""
+    from app import create_app
+    from app.ops import documents
+
+    os.environ.update(YIMEI_MODE="test", DATABASE_URL=os.environ.get("DATABASE_URL", "") or "postgresql://nobody@/nothing")
+    for path in documents.write(create_app()):
+        say(f"Wrote {path.relative_to(ROOT)}.")
+    return 0
+
+
 def sync_security(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Write roles and permissions."""
     with database():
@@ -216,6 +227,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "scheduler": scheduler,
     "migrate": migrate,
     "make-migration": make_migration,
+    "docs": docs,
     "sync-security": sync_security,
     "create-admin": create_admin,
     "doctor": doctor,

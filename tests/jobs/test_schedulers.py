@@ -1,0 +1,171 @@
+"""The real thing: several schedulers, each a process, and one of them killed in the middle of a job.
+
+Every slot from the first to the last ran exactly once. The last test takes the guards away and sees doubles, so that
+the first two are known to be able to fail.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from queue import Empty, Queue
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from app.ops import doctor
+from app.ops.doctor import Verdict
+from tests.databases import ROOT, fresh_database
+from tests.jobs.ticking_scheduler import CATCH_UP, JOB, PERIOD
+
+pytestmark = pytest.mark.slow
+
+BEFORE_KILL, AFTER_KILL = 5, 8  # seconds
+START_UP = 60
+
+
+class Scheduler:
+    """A scheduler's process, and the slots that it told to have begun."""
+
+    def __init__(self, database: tuple[str, str], *words: str) -> None:
+        environment = os.environ | {"DATABASE_URL": database[0], "DATABASE_OWNER_URL": database[1]}
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tests.jobs.ticking_scheduler", *words],
+            env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        self.pid = self.process.pid
+        self.begun: Queue[str] = Queue()
+        self.said: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(line)
+            if line.startswith("began "):
+                self.begun.put(line.split()[1])
+
+    def next_begun(self) -> str:
+        """Wait until it begins a slot, from now on."""
+        while not self.begun.empty():
+            self.begun.get()
+        try:
+            return self.begun.get(timeout=START_UP)
+        except Empty:
+            raise AssertionError("".join(self.said)) from None
+
+    def kill(self) -> None:
+        self.process.kill()
+        self._end()
+
+    def stop(self) -> int:
+        """Ask it to stop, as the supervisor does; what it is at is finished."""
+        self.process.terminate()
+        return self._end()
+
+    def _end(self) -> int:
+        code = self.process.wait(timeout=START_UP)
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+class Clockwork:
+    """A database of its own with the table of ticks, and the schedulers that run on it."""
+
+    def __init__(self, database: tuple[str, str]) -> None:
+        self.database = database
+        self.running: list[Scheduler] = []
+        self.engine = create_engine(database[1])
+        with self.engine.begin() as connection:
+            connection.execute(text("create table test_tick (id bigserial, slot text, pid int)"))
+
+    def start(self, *words: str) -> Scheduler:
+        scheduler = Scheduler(self.database, *words)
+        self.running.append(scheduler)
+        return scheduler
+
+    def kill(self, scheduler: Scheduler) -> None:
+        scheduler.kill()
+        self.running.remove(scheduler)
+
+    def stop(self) -> list[int]:
+        codes = [scheduler.stop() for scheduler in self.running]
+        self.running.clear()
+        return codes
+
+    def rows(self, sql: str) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(text(sql)))
+
+    def ticks(self) -> list[tuple[str, int]]:
+        return [(row.slot, row.pid) for row in self.rows("select slot, pid from test_tick order by id")]
+
+
+@pytest.fixture
+def clockwork() -> Iterator[Clockwork]:
+    with fresh_database("clockwork", copy=True) as database:
+        made = Clockwork(database)
+        try:
+            yield made
+        finally:
+            for scheduler in made.running:
+                scheduler.kill()
+            made.engine.dispose()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_every_slot_runs_exactly_once_though_a_scheduler_is_killed_in_the_middle_of_a_job(clockwork, count):
+    schedulers = [clockwork.start() for _ in range(count)]
+    for scheduler in schedulers:
+        scheduler.next_begun()  # all of them are at work
+    time.sleep(BEFORE_KILL)
+
+    victim = schedulers[0]
+    broken_off = victim.next_begun()
+    clockwork.kill(victim)
+    again = clockwork.start()
+    again.next_begun()
+    time.sleep(AFTER_KILL)
+
+    with clockwork.engine.connect() as connection:
+        assert doctor.heartbeat(connection).verdict is Verdict.OK
+    ages = "select pid, extract(epoch from clock_timestamp() - beat_at) as age from job_heartbeat"
+    fresh = {row.pid for row in clockwork.rows(ages) if row.age < 15}
+    assert {scheduler.pid for scheduler in clockwork.running} <= fresh, "a sign of life from each that lives"
+
+    assert clockwork.stop() == [0] * count, [scheduler.said for scheduler in schedulers]
+    ran = clockwork.ticks()
+    slots = sorted(datetime.fromisoformat(slot) for slot, _pid in ran)
+    assert [slot for slot, times in Counter(slots).items() if times != 1] == [], "no slot twice"
+    missed = [each for each, following in zip(slots, slots[1:], strict=False) if following - each != PERIOD]
+    assert missed == [], "none missed between the first and the last"
+    assert len(slots) >= CATCH_UP / PERIOD + BEFORE_KILL + AFTER_KILL
+
+    assert (broken_off, victim.pid) not in ran, "what the killed one was at left no effect"
+    assert broken_off in dict(ran), "and another did it"
+    assert len({pid for _slot, pid in ran}) == count + 1, "the work was shared"
+    told = clockwork.rows(f"select slot, attempts, error, ended_at from job_run where job = '{JOB}'")
+    assert {row.slot for row in told} == {slot for slot, _pid in ran}
+    assert {(row.attempts, row.error) for row in told} == {(1, None)}
+    assert all(row.ended_at for row in told)
+
+
+def test_without_lock_and_row_slots_do_run_twice(clockwork):
+    """The control: the same schedulers, careless."""
+    schedulers = [clockwork.start("careless") for _ in range(2)]
+    for scheduler in schedulers:
+        scheduler.next_begun()
+    time.sleep(4)
+    clockwork.stop()
+    times = Counter(slot for slot, _pid in clockwork.ticks())
+    assert max(times.values()) > 1
