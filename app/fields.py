@@ -178,6 +178,8 @@ def normal_phone(raw: str) -> str | None:
 class PhoneNumber(Words):
     """A telephone number in its bare form. Sensitive: the history keeps it masked."""
 
+    SENSITIVE = True
+
     def __init__(self, label: Any = None, **kwargs: Any) -> None:
         kwargs.setdefault("widget", TelInput())
         super().__init__(label, most=40, sensitive=True, **kwargs)

@@ -38,6 +38,10 @@ PERCEIVED = {"title", "aria-label", "placeholder", "alt", "aria-description"}
 OF_DATA = {"td", "dd", "h1", "title", "ol", "option", "textarea"}
 
 
+def posts(form: dict[str, str]) -> bool:
+    return form.get("method", "").lower() == "post"
+
+
 class Reading(HTMLParser):
     """Collects (text, tags around it) of a page: text nodes and the attributes that people see or hear."""
 
@@ -46,6 +50,7 @@ class Reading(HTMLParser):
         self.around: list[tuple[str, dict[str, str]]] = []
         self.read: list[tuple[str, tuple[str, ...]]] = []
         self.links: list[str] = []
+        self.demanding: set[str] = set()  # where forms are posted that have something required in them
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -54,6 +59,8 @@ class Reading(HTMLParser):
             self.around.append((tag, given))
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
+        if "required" in given:
+            self.demanding |= {form.get("action", "") for name, form in self.around if name == "form" and posts(form)}
         for name, value in given.items():
             is_caption = name == "value" and tag == "input" and given.get("type") in ("submit", "button", "reset")
             if name in PERCEIVED or name.startswith("data-t-") or is_caption:
@@ -158,20 +165,20 @@ def walk(client: FlaskClient, start: list[str]) -> Iterator[tuple[str, str]]:
         assert answer.status_code < 500, f"{url}: {answer.status_code}"
         yield url, answer.text
         page = Reading(answer.text)
-        yield from sent_empty(client, url, answer.text)
+        if kinds[kind] == 1:
+            yield from sent_empty(client, url, page)
         for link in page.links:
             if link.startswith("/") and link not in seen:
                 seen.add(link)
                 waiting.append(link)
 
 
-def sent_empty(client: FlaskClient, url: str, html: str) -> Iterator[tuple[str, str]]:
-    """Send a form that demands something with nothing in it, and read what it says."""
-    main = html.partition("<main")[2]
-    if "<form" in main and 'method="post"' in main and re.search(r"<(input|select|textarea)[^>]* required", main):
-        answer = client.post(url, data={"csrf_token": client.token})  # type: ignore[attr-defined]
-        assert answer.status_code in (200, 302, 409, 422), f"{url}: {answer.status_code}"
-        yield f"POST {url}", answer.text
+def sent_empty(client: FlaskClient, url: str, page: Reading) -> Iterator[tuple[str, str]]:
+    """Send the forms that demand something with nothing in them, and read what they say."""
+    for action in sorted(page.demanding):
+        answer = client.post(action or url, data={"csrf_token": client.token})  # type: ignore[attr-defined]
+        assert answer.status_code in (200, 302, 409, 422), f"{action or url}: {answer.status_code}"
+        yield f"POST {action or url}", answer.text
 
 
 def refusals(client: FlaskClient) -> Iterator[tuple[str, str]]:
@@ -288,6 +295,7 @@ def wrong_words(
     """Walk every page and return a line for each word of the other language, with where it was first found."""
     pages = [*walk(client, ["/", "/notice/list/", "/resetmypassword/form"]), *refusals(client)]
     assert len(pages) > PAGES_AT_LEAST
+    assert any(url.startswith("POST /") for url, _html in pages), "at least the password form was sent empty"
     wrong: dict[tuple[str, str], str] = {}
     for url, html in pages:
         allowed = data if url.removeprefix("POST ").startswith(KEEPING_NAMES) else data - not_here

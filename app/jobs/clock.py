@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -37,10 +38,11 @@ BEAT_EVERY = timedelta(seconds=10)
 FORGET_SILENT = timedelta(days=7)  # every restart leaves a heartbeat behind
 MAX_ERROR = 2000
 HOST = socket.gethostname()[:100]
+STOPPING = threading.Event()
 
 
 def serve(flask_app: Flask, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-    """Run the scheduler until SIGTERM or SIGINT."""
+    """Run the scheduler until SIGTERM or SIGINT; a slot that is being run then is finished."""
     # No grace for misfires: a look that comes late on a busy machine is still wanted, and so is a late beat.
     defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     scheduler = BlockingScheduler(timezone=UTC, job_defaults=defaults)
@@ -61,6 +63,7 @@ def serve(flask_app: Flask, *, now: Callable[[], datetime] = lambda: datetime.no
     )
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
+        STOPPING.set()
         scheduler.shutdown(wait=False)
 
     signal.signal(signal.SIGTERM, stop)
@@ -91,6 +94,8 @@ def look(flask_app: Flask, job: Job, now: Callable[[], datetime]) -> list[str]:
         session.rollback()
         done = []
         for slot in due:
+            if STOPPING.is_set():
+                break
             if slot.key not in settled and run_slot(session, job, slot, now()):
                 done.append(slot.key)
         return done

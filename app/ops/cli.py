@@ -147,7 +147,9 @@ def docs(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     from app import create_app
     from app.ops import documents
 
-    os.environ.update(YIMEI_MODE="test", DATABASE_URL=os.environ.get("DATABASE_URL", "") or "postgresql://nobody@/nothing")
+    os.environ.update(
+        YIMEI_MODE="test", DATABASE_URL=os.environ.get("DATABASE_URL", "") or "postgresql://nobody@/nothing"
+    )
     for path in documents.write(create_app()):
         say(f"Wrote {path.relative_to(ROOT)}.")
     return 0

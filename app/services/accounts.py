@@ -41,13 +41,14 @@ RoleName: type[StrEnum] = _RoleName("RoleName", {name: name for name in ROLES}) 
 class _Password(Words):
     """A password: never shown again, never kept in the history."""
 
+    SECRET = True
+
     def __init__(self, label: Any = None, **kwargs: Any) -> None:
         super().__init__(
             label,
             required=True,
             least=SHORTEST_PASSWORD,
             most=128,
-            sensitive=True,
             widget=PasswordInput(),
             description=_l("At least ten characters, with letters and digits."),
             **kwargs,

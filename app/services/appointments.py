@@ -285,6 +285,12 @@ class _ForCustomer(HouseForm):
     channel = Choose(_l("Channel"), options=Channel, description=_l("Empty: as in the contact record."))
 
 
+class _HandingOver(HouseForm):
+    """Whose the slip becomes."""
+
+    owner_id = Pick(_l("Hand over to"), table="employee", description=_l("Empty: stays with its owner."))
+
+
 class _SlipForm(HouseForm):
     """What a slip says; must be filled: appointment, latest arrival, intention. White paper 2.1.2."""
 
@@ -311,10 +317,8 @@ class Placing(_ForCustomer, _SlipForm):
     """下预约单."""
 
 
-class Redoing(_SlipForm):
+class Redoing(_HandingOver, _SlipForm):
     """重下预约单: what changes, and to whom it goes."""
-
-    owner_id = Pick(_l("Hand over to"), table="employee", description=_l("Empty: stays with its owner."))
 
 
 def _check_times(

@@ -307,21 +307,26 @@ def _write_history(
 def _history_inputs(call: _Call, form: Form | None) -> dict[str, Any]:
     """Return the inputs as the history keeps them: typed, sensitive ones masked, empty ones left out."""
     given = dict(form.data) if form is not None else dict(call.values or {})
-    sensitive = {name for name, field in _fields(call.act).items() if field.kwargs.get("sensitive") or _masks(field)}
+    fields = _fields(call.act)
     kept: dict[str, Any] = {}
     for name, value in given.items():
         if value in (None, "", [], False):
             continue
-        kept[name] = mask(None, str(value)) if name in sensitive else stored(value)
+        kept[name] = _kept_as(fields[name], value) if name in fields else stored(value)
     return kept
+
+
+def _kept_as(field: Any, value: Any) -> Any:
+    """Return an input as the history keeps it: secrets not at all, sensitive ones masked, the rest as it is."""
+    if getattr(field.field_class, "SECRET", False):
+        return "***"
+    if field.kwargs.get("sensitive") or getattr(field.field_class, "SENSITIVE", False):
+        return mask(None, str(value))
+    return stored(value)
 
 
 def _fields(act: Act) -> dict[str, Any]:
     return {name: getattr(act.form, name) for name in dir(act.form) if hasattr(getattr(act.form, name), "field_class")}
-
-
-def _masks(unbound: Any) -> bool:
-    return unbound.field_class.__name__ == "PhoneNumber"
 
 
 def stored(value: Any) -> Any:

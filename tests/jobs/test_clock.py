@@ -123,6 +123,18 @@ def test_one_slot_that_fails_does_not_hold_up_the_others(app, session):
     assert effects(session) == ["b", "c"]
 
 
+def test_a_scheduler_that_is_asked_to_stop_finishes_its_slot_and_begins_no_other(app, session, monkeypatch):
+    monkeypatch.setattr(clock, "STOPPING", threading.Event())
+
+    def work(session, slot, at):
+        clock.STOPPING.set()
+        leave_effect(session, slot, at)
+        return ""
+
+    assert look(app, job_of(work, Slot("a", NOON), Slot("b", NOON)), lambda: NOON) == ["a"]
+    assert effects(session) == ["a"]
+
+
 # --- failures ----------------------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ from tests.jobs.ticking_scheduler import CATCH_UP, JOB, PERIOD
 
 pytestmark = pytest.mark.slow
 
-BEFORE_KILL, AFTER_KILL = 5, 8  # seconds
+BEFORE_KILL, AFTER_KILL = 3, 6  # seconds
 START_UP = 60
 
 
@@ -165,7 +165,7 @@ def test_without_lock_and_row_slots_do_run_twice(clockwork):
     schedulers = [clockwork.start("careless") for _ in range(2)]
     for scheduler in schedulers:
         scheduler.next_begun()
-    time.sleep(4)
+    time.sleep(3)
     clockwork.stop()
     times = Counter(slot for slot, _pid in clockwork.ticks())
     assert max(times.values()) > 1

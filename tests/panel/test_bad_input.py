@@ -114,11 +114,19 @@ def test_a_telephone_number_that_is_none_is_refused(rest, session, item, caller)
     assert counts(session) == before
 
 
-@pytest.mark.parametrize(("written", "bare"), [
-    ("13912344821", "139****4821"), ("139 1234 4821", "139****4821"), ("+86 139-1234-4821", "139****4821"),
-    ("１３９１２３４４８２１", "139****4821"), ("021-6000 0000", "021****0000"), ("400-800-1234", "400****1234"),
-    ("+852 9123 4567", "+85****4567"), ("0086 13912344821", "139****4821"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("written", "bare"),
+    [
+        ("13912344821", "139****4821"),
+        ("139 1234 4821", "139****4821"),
+        ("+86 139-1234-4821", "139****4821"),
+        ("１３９１２３４４８２１", "139****4821"),
+        ("021-6000 0000", "021****0000"),
+        ("400-800-1234", "400****1234"),
+        ("+852 9123 4567", "+85****4567"),
+        ("0086 13912344821", "139****4821"),
+    ],
+)
 def test_a_telephone_number_is_read_however_it_is_written(rest, item, written, bare):
     body = {"caller_no": written, "business_category_id": item("business_category").id}
     answer = rest("phone_consultant")("POST", "contact_record/register_call", body)
@@ -204,9 +212,13 @@ def test_a_refusal_on_the_screen_keeps_what_was_typed(login, make_slip, make_cus
     client = login("phone_consultant")
     start = (at + timedelta(days=1)).astimezone().strftime("%Y-%m-%dT%H:%M")
     given = {
-        "customer_id": str(customer.id), "appointed_at": start, "latest_arrival_at": start, "intention": "B",
-        "need_text": "午休不接电话", "csrf_token": client.token,
-    }  # fmt: skip
+        "customer_id": str(customer.id),
+        "appointed_at": start,
+        "latest_arrival_at": start,
+        "intention": "B",
+        "need_text": "午休不接电话",
+        "csrf_token": client.token,
+    }
     answer = client.post("/appointment_slip/act/place", data=given, headers={"X-Dialog": "1"})
     assert answer.status_code == 409
     assert "午休不接电话" in answer.text
@@ -217,9 +229,13 @@ def test_the_same_form_sent_twice_has_one_effect(login, session, make_customer, 
     client = login("phone_consultant")
     start = (at + timedelta(days=1)).isoformat()
     given = {
-        "customer_id": str(make_customer().id), "appointed_at": start, "latest_arrival_at": start, "intention": "B",
-        "request_key": "once", "csrf_token": client.token,
-    }  # fmt: skip
+        "customer_id": str(make_customer().id),
+        "appointed_at": start,
+        "latest_arrival_at": start,
+        "intention": "B",
+        "request_key": "once",
+        "csrf_token": client.token,
+    }
     answers = [client.post("/appointment_slip/act/place", data=given) for _ in range(3)]
     assert {answer.status_code for answer in answers} == {302}
     assert len({answer.location for answer in answers}) == 1
@@ -236,9 +252,14 @@ def test_a_form_without_its_token_is_refused_and_changes_nothing(login, session,
 def test_an_out_of_scope_record_is_absent_everywhere(login, rest, make_slip):
     slip = make_slip()
     client, call = login("b2_phone_supervisor"), rest("b2_phone_supervisor")
-    for path in (f"/appointment_slip/show/{slip.id}", f"/appointment_slip/{slip.id}/act/void",
-                 f"/appointment_slip/{slip.id}/print/appointment_slip", f"/customer/show/{slip.customer_id}",
-                 f"/customer/edit/{slip.customer_id}", f"/appointment_slip/act/place?source=customer:{slip.customer_id}"):  # fmt: skip
+    for path in (
+        f"/appointment_slip/show/{slip.id}",
+        f"/appointment_slip/{slip.id}/act/void",
+        f"/appointment_slip/{slip.id}/print/appointment_slip",
+        f"/customer/show/{slip.customer_id}",
+        f"/customer/edit/{slip.customer_id}",
+        f"/appointment_slip/act/place?source=customer:{slip.customer_id}",
+    ):
         assert client.get(path).status_code in (403, 404), path
     assert (
         client.post(
@@ -266,20 +287,46 @@ def test_a_cookie_does_not_open_rest(login):
     assert login("phone_consultant").get("/api/v1/customer/").status_code == 401
 
 
-@pytest.mark.parametrize("path", [
-    "/appointment_slip/show/99999999999999999999", "/appointment_slip/show/abc", "/appointment_slip/show/-1", "/nothing",
-    "/appointment_slip/1/act/nothing", "/appointment_slip/act/void", "/appointment_slip/1/print/nothing", "/lang/xx", "/language/xx",
-    "/report/appointment_daily/stored/99999999999999999999", "/appointment_slip/act/expire",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/appointment_slip/show/99999999999999999999",
+        "/appointment_slip/show/abc",
+        "/appointment_slip/show/-1",
+        "/nothing",
+        "/appointment_slip/1/act/nothing",
+        "/appointment_slip/act/void",
+        "/appointment_slip/1/print/nothing",
+        "/lang/xx",
+        "/language/xx",
+        "/report/appointment_daily/stored/99999999999999999999",
+        "/appointment_slip/act/expire",
+    ],
+)
 def test_an_address_that_is_none_is_404_in_the_reader_s_language(login, path):
     answer = login("phone_supervisor").get(path)
     assert answer.status_code == 404
 
 
-@pytest.mark.parametrize("q", ["((", "!", "(page:-1)", "(page:x)", "(page_size:!t)", "(filters:x)", "(filters:!((col:id_no,opr:eq,value:x)))",
-                               "(filters:!((col:state,opr:like,value:x)))", "(filters:!((col:state,opr:eq,value:zz)))",
-                               "(order_column:search_terms)", "(order_column:name,order_direction:up)", "(nothing:1)", "[]",
-                               "(filters:!((col:developed_at,opr:gt,value:'2026')))"])  # fmt: skip
+@pytest.mark.parametrize(
+    "q",
+    [
+        "((",
+        "!",
+        "(page:-1)",
+        "(page:x)",
+        "(page_size:!t)",
+        "(filters:x)",
+        "(filters:!((col:id_no,opr:eq,value:x)))",
+        "(filters:!((col:state,opr:like,value:x)))",
+        "(filters:!((col:state,opr:eq,value:zz)))",
+        "(order_column:search_terms)",
+        "(order_column:name,order_direction:up)",
+        "(nothing:1)",
+        "[]",
+        "(filters:!((col:developed_at,opr:gt,value:'2026')))",
+    ],
+)
 def test_a_junk_rison_query_is_400(rest, q):
     assert rest("phone_consultant")("GET", f"customer/?q={q}").status_code == 400
 
