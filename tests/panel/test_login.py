@@ -58,11 +58,11 @@ def test_logging_out_needs_a_form_and_ends_the_session(login):
 
 def test_one_s_own_password_is_changed_on_its_page(login, app):
     client = login("guide")
-    page = client.get("/houseresetmypasswordview/form")
+    page = client.get("/resetmypassword/form")
     assert page.status_code == 200
     new = "Another-2026-x"
     sent = {"password": new, "conf_password": new, "csrf_token": client.token}
-    assert client.post("/houseresetmypasswordview/form", data=sent).status_code == 302
+    assert client.post("/resetmypassword/form", data=sent).status_code == 302
     body = {"username": "guide", "password": new, "provider": "db"}
     assert app.test_client().post("/api/v1/security/login", json=body).status_code == 200
     body["password"] = PASSWORD
