@@ -118,8 +118,9 @@ def act(model: Any, name: str, label: object, **declared: Any) -> Callable[[Call
     """Declare a service function as an act of ``model``.
 
     The function is told ``(session, record, *, <inputs>, by, at)``, a creating act ``(session, *, <inputs>,
-    by, at)``; the inputs are the form's fields by name. The machinery has locked the record, checked scope,
-    right, state and guard, and moved the state before it is called; what it raises undoes all of that.
+    by, at)``; the inputs are the form's fields by name (``**said`` takes those that it hands on). The machinery
+    has locked the record, checked scope, right, state and guard, and moved the state before it is called; what it
+    raises undoes all of that.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,8 +133,9 @@ def act(model: Any, name: str, label: object, **declared: Any) -> Callable[[Call
 def _check_signature(act: Act) -> None:
     parameters = inspect.signature(act.function).parameters
     named = {p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY} - {"by", "at"}
+    takes_rest = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     fields = {name for name, _ in getattr(act.form, "_unbound_fields", None) or _declared_fields(act.form)}
-    if named != fields:
+    if not (named <= fields if takes_rest else named == fields):
         raise ValueError(f"act {act.key}: the form asks {sorted(fields)}, the function takes {sorted(named)}")
     positional = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     expected = 1 if act.creates else 2

@@ -32,7 +32,7 @@ def named(page: Path) -> str:
 
 
 @cache
-def tests_in(path: str) -> frozenset[str]:
+def functions_in(path: str) -> frozenset[str]:
     """Return the names of a file's test functions."""
     tree = ast.parse((ROOT / path).read_text("utf-8"))
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
@@ -61,7 +61,7 @@ def test_every_rule_of_the_desk_has_its_row_and_its_test(name):
 def test_every_test_that_coverage_names_is_there():
     cited = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", COVERAGE.read_text("utf-8"))
     assert len(cited) > 40
-    absent = [f"{path}::{name}" for path, name in cited if not (ROOT / path).exists() or name not in tests_in(path)]
+    absent = [f"{path}::{name}" for path, name in cited if not (ROOT / path).exists() or name not in functions_in(path)]
     assert absent == []
 
 

@@ -149,16 +149,17 @@ def _from_source(act: Act, by: Actor) -> dict[str, Any]:
 def _show(act: Act, record: Any, form: Any, refusal: str = "") -> str:
     model = models()[act.table]
     consequence = str(act.consequence)
-    crumbs = [Link(str(model.TITLES), url_for(f"{act.table}.list"))]
+    by = me()
+    crumbs = [Link(str(model.TITLES), url_for(f"{act.table}.list") if by.may(act.table, "can_list") else "")]
     if record is not None:
-        crumbs.append(Link(str(record), record_url(act.table, record.id)))
+        crumbs.append(Link(str(record), record_url(act.table, record.id) if may_open(act.table, by) else ""))
     page = FormPage(
         title=f"{act.label} {record}" if record is not None else str(act.label),
         crumbs=crumbs,
         form=form,
         action=request.full_path if request.args else request.path,
         submit=str(act.label),
-        cancel_url=record_url(act.table, record.id) if record is not None else url_for(f"{act.table}.list"),
+        cancel_url=next((crumb.url for crumb in reversed(crumbs) if crumb.url), url_for("HomeView.index")),
         tone="danger" if act.tone == "danger" else "accent",
         consequence=consequence,
         refusal=refusal or " ".join(str(error) for error in form.form_errors),

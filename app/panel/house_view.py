@@ -40,7 +40,7 @@ from app.panel.pages import Cell, ColumnHead, FormPage, Link, ListPage, Pager, R
 from app.panel.person import me, now
 from app.services.plain import save
 from app.services.runner import form_context
-from app.words import _
+from app.words import _, _n
 
 NOT_ROUTED = {"delete", "download", "action", "action_post"}
 OPTIONS = 20
@@ -212,7 +212,7 @@ class HouseView(ModelView):
 
     def _pager(self, asked: Asked, total: int, shown: int) -> Pager:
         more = total > MOST_COUNTED
-        text = _("more than %(count)s rows", count=MOST_COUNTED) if more else _("%(count)s rows", count=total)
+        text = _("more than %(count)s rows", count=MOST_COUNTED) if more else _n("%(num)s row", "%(num)s rows", total)
         has_next = shown == asked.size and (more or (asked.page + 1) * asked.size < total)
         return Pager(
             text,

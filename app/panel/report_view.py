@@ -118,7 +118,9 @@ class ReportView(BaseView):
     @expose("/stored/<int:pk>")
     def stored(self, pk: int) -> str:
         """Open a stored run, unchanged."""
-        by = self._require("can_list")
+        by = me()
+        if not (by.may(self.report.right, "can_list") or by.may("report_run", "can_show")):
+            abort(403)
         run = self._run(by, pk)
         form = self.report.params(
             MultiDict({"day": run.business_on.isoformat(), "branch_id": str(run.branch_id)}),

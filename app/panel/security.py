@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask, current_app, g, jsonify, redirect, request
 from flask_appbuilder.baseviews import expose
+from flask_appbuilder.exceptions import PasswordComplexityValidationError
 from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_appbuilder.security.views import AuthDBView, ResetMyPasswordView
 from flask_login import logout_user
@@ -18,12 +19,14 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.acts import REGISTRY
+from app.errors import InvalidInput
 from app.extensions import db
 from app.models.base import METADATA
 from app.models.settings import Effect, RoleOverride
 from app.panel.person import act_as, current_actor
 from app.reports.base import PAPERS, REPORTS
 from app.roles import ROLES, rights_of
+from app.services.accounts import check_password
 from app.services.reference import ensure_reference_data
 from app.unit import acting_as
 from app.words import _
@@ -31,6 +34,14 @@ from app.words import _
 #: Pages of the framework that everybody who is logged in may use.
 FOR_EVERYBODY = frozenset({"HouseResetMyPasswordView", "HomeView", "LocaleView", "HouseAuthView"})
 Pair = tuple[str, str]
+
+
+def complexity(password: str) -> None:
+    """Hold one's own new password to the same rule as one that is given out; the framework calls this."""
+    try:
+        check_password(password)
+    except InvalidInput as weak:
+        raise PasswordComplexityValidationError(weak.errors["password"][0]) from weak
 
 
 class HouseAuthView(AuthDBView):

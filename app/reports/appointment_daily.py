@@ -24,7 +24,7 @@ from app.models.hr import Branch, Department, Employee
 from app.reports.base import Asked, Report
 from app.reports.facts import ChartFacts, Column, Figure, Label, ReportFacts, Series, Table
 from app.services.scope import scope_clause
-from app.words import _l, in_locale
+from app.words import _, _l, in_locale
 
 MEASURES = ("placed", "redone", "supplemented", "voided", "expired", "arrived", "due", "due_arrived")
 LABELS: dict[str, object] = {
@@ -92,7 +92,7 @@ class AppointmentDaily(Report):
             tables=(_channel_table(channels, total), _people_table(people, total)),
             chart=_chart(channels),
             made_at=at,
-            made_by=by.display_name,
+            made_by=_("the system") if by.is_house else by.display_name,
             zone=branch.zone,
         )
 
@@ -176,7 +176,7 @@ def _people_table(people: dict[Any, Counts], total: Counts) -> Table:
             Column("owner", _both(_l("Owner")), "text"),
             *_measure_columns(),
         ),
-        rows=tuple((department, owner, *counts.cells()) for (_, _, department, owner), counts in people.items()),
+        rows=tuple((department, owner, *counts.cells()) for (_d, _o, department, owner), counts in people.items()),
         totals=(_both(_l("Total")), "", *total.cells()),
     )
 

@@ -246,6 +246,34 @@ def test_a_load_that_was_killed_is_continued_the_next_day_for_the_first_day(
         assert found[table] == wanted[table]
 
 
+@pytest.fixture
+def with_helpers(monkeypatch):
+    """Let even a small load use a process per branch."""
+    from app.demo import loading
+
+    monkeypatch.setattr(loading, "WORTH_A_HELPER", 0)
+    monkeypatch.setattr(loading.os, "cpu_count", lambda: 2)
+    return loading
+
+
+def test_a_process_per_branch_tells_the_same_story(empty_app, small_app, with_helpers, census, rows):
+    load(empty_app, say=silent, share=SMALL, now=NOON)
+    assert census(empty_app) == census(small_app)
+    assert sorted(rows(empty_app, STORY)) == sorted(rows(small_app, STORY))
+
+
+def test_a_helper_that_fails_is_told_and_its_work_is_done_the_next_time(
+    empty_app, small_app, with_helpers, monkeypatch, census, rows
+):
+    with monkeypatch.context() as broken:
+        broken.setattr(with_helpers.sys, "executable", "/bin/false")
+        with pytest.raises(RuntimeError, match="helper"):
+            load(empty_app, say=silent, share=SMALL, now=NOON)
+    assert rows(empty_app, "select count(*) from demo_state where finished_at is not null") == [(0,)]
+    load(empty_app, say=silent, share=SMALL, now=NOON)
+    assert census(empty_app) == census(small_app)
+
+
 def test_production_takes_no_demo(empty_app, monkeypatch, census):
     monkeypatch.setitem(empty_app.config, "YIMEI_MODE", "production")
     with pytest.raises(DemoRefused, match="production"):

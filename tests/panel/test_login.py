@@ -60,6 +60,8 @@ def test_one_s_own_password_is_changed_on_its_page(login, app):
     client = login("guide")
     page = client.get("/resetmypassword/form")
     assert page.status_code == 200
+    weak = {"password": "shortone", "conf_password": "shortone", "csrf_token": client.token}
+    assert client.post("/resetmypassword/form", data=weak).status_code == 200, "a weak one is refused on its form"
     new = "Another-2026-x"
     sent = {"password": new, "conf_password": new, "csrf_token": client.token}
     assert client.post("/resetmypassword/form", data=sent).status_code == 302
