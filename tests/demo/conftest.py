@@ -24,9 +24,11 @@ def _application(label: str, **settings: Any) -> Iterator[Flask]:
 
     with fresh_database(label, copy=True) as (app_url, owner_url):
         made = create_app(SQLALCHEMY_DATABASE_URI=app_url, DATABASE_OWNER_URL=owner_url, **settings)
-        yield made
-        with made.app_context():
-            db.engine.dispose()
+        try:
+            yield made
+        finally:
+            with made.app_context():
+                db.engine.dispose()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from queue import Queue
 from typing import Any
 
@@ -153,7 +154,7 @@ def test_every_slot_runs_exactly_once_though_a_scheduler_is_killed_in_the_middle
     ran = clockwork.ticks()
     slots = sorted(datetime.fromisoformat(slot) for slot, _pid in ran)
     assert [slot for slot, times in Counter(slots).items() if times != 1] == [], "no slot twice"
-    missed = [each for each, following in zip(slots, slots[1:], strict=False) if following - each != PERIOD]
+    missed = [each for each, following in pairwise(slots) if following - each != PERIOD]
     assert missed == [], "none missed between the first and the last"
     assert len(slots) >= CATCH_UP / PERIOD + BEFORE_KILL + AFTER_KILL
 
