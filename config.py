@@ -104,6 +104,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         HASH_KEY=hash_key,
         AUTH_RATE_LIMITED=mode != "test",
         RATELIMIT_ENABLED=mode != "test",
+        TRUSTED_PROXIES=_trusted_proxies(environ),
         **_public_address(environ),
     )
     if mode == "test":
@@ -260,6 +261,14 @@ def _checked_ring(encryption: Sequence[str], hash_key: str, source: str) -> tupl
     if not long_enough:
         raise SettingsRefused(f"The hash key of {source} must be hexadecimal, 32 digits or more.")
     return list(encryption), hash_key
+
+
+def _trusted_proxies(environ: Mapping[str, str]) -> int:
+    """Read YIMEI_TRUSTED_PROXIES: how many proxies stand before us, whose word on address and scheme counts."""
+    given = environ.get("YIMEI_TRUSTED_PROXIES", "").strip() or "0"
+    if given not in ("0", "1", "2", "3"):
+        raise SettingsRefused("YIMEI_TRUSTED_PROXIES is the number of proxies before the panel, 0 to 3.")
+    return int(given)
 
 
 def _public_address(environ: Mapping[str, str]) -> dict[str, Any]:

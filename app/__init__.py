@@ -15,6 +15,7 @@ def create_app(**settings: Any) -> Flask:
     """
     from flask import Flask
     from flask_appbuilder import AppBuilder
+    from werkzeug.middleware.proxy_fix import ProxyFix
 
     import config
     from app import keyring, views
@@ -35,6 +36,8 @@ def create_app(**settings: Any) -> Flask:
     migrate.init_app(app, db)
     csrf.init_app(app)
     bootstrap.init_app(app)
+    if proxies := app.config["TRUSTED_PROXIES"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     provide_actor(name_for_database)
     web.install(app)
     frame.install(app)

@@ -102,7 +102,8 @@ class Bench:
             for model, name in ((Customer, "customers"), (ContactRecord, "contacts"), (AppointmentSlip, "slips"))
         )
         versions = f"Python {platform.python_version()}, PostgreSQL {server}, {os.cpu_count()} processors"
-        return f"{date.today().isoformat()}: {versions}; {rows}; {self.rounds} rounds"  # noqa: DTZ011 - the operator's day
+        busy = f"load {os.getloadavg()[0]:.1f} before"
+        return f"{date.today().isoformat()}: {versions}; {rows}; {self.rounds} rounds; {busy}"  # noqa: DTZ011 - the operator's day
 
     def lists(self) -> Iterator[str]:
         """Lists of 25 rows: statements, size, time."""

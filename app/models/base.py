@@ -76,6 +76,7 @@ class Instant(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+    python_type = datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
         if value is not None and value.tzinfo is None:
@@ -91,6 +92,7 @@ class Encrypted(TypeDecorator[str]):
 
     impl = Text
     cache_ok = True
+    python_type = str
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
         return None if value is None else ring().encrypt(value)
@@ -109,6 +111,7 @@ class Choice(TypeDecorator[Any]):
 
     impl = String
     cache_ok = True
+    python_type = str
 
     def __init__(self, options: type[StrEnum]) -> None:
         super().__init__(40)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from app.ops.accounts import AccountProblem
 from app.ops.postgres import Cluster, ClusterProblem
 from app.ops.programs import NoPrograms
@@ -74,8 +76,21 @@ def database(purpose: str | None = None) -> Iterator[Cluster | None]:
     with cluster:
         os.environ["DATABASE_URL"] = cluster.app_url
         os.environ["DATABASE_OWNER_URL"] = cluster.owner_url
+        if not (home / "keys.json").exists() and holds_data(cluster.owner_url):
+            raise Refused(
+                f"{home / 'keys.json'} is missing, but the database holds data that was encrypted with it. "
+                "Put the file back from your copy; new keys would make every contact unreadable."
+            )
         make_keys(home)  # this database is ours from its first row, so its keys may be made here
         yield cluster
+
+
+def holds_data(owner_url: str) -> bool:
+    """Say whether a database holds encrypted contacts; one that was never migrated holds none."""
+    with psycopg.connect(owner_url.replace("postgresql+psycopg", "postgresql")) as connection:
+        if connection.execute("select to_regclass('public.customer_contact')").fetchone() == (None,):
+            return False
+        return connection.execute("select 1 from customer_contact limit 1").fetchone() is not None
 
 
 def application() -> Flask:

@@ -83,10 +83,12 @@ def prepare(app: Flask, *, with_demo: bool, say: Say) -> None:
         schema.refuse_unsafe_role(db.engine)
     say("Writing roles and permissions ...")
     security.sync_security(app)
-    if with_demo:
-        from app.demo import load
+    from app import demo
 
-        load(app, say=say)
+    if with_demo:
+        demo.load(app, say=say)
+    else:
+        demo.refuse_demo_accounts(app)
 
 
 def _prepare_apart(cluster: Cluster | None, *, with_demo: bool) -> None:

@@ -73,8 +73,8 @@ def _text_field(kind: Any, declared: Any, common: dict[str, Any]) -> Any:
 def inputs_from_json(body: Any, form: type[Form]) -> MultiDict[str, Any]:
     """Return a JSON object as the MultiDict that the form reads.
 
-    False and null are absent, lists repeat, lists of objects become ``name-0-part``; numbers and strings stand
-    as text. Unknown keys are refused with 422, anything but an object is malformed.
+    False (but of a yes-or-no input) and null are absent, lists repeat, lists of objects become ``name-0-part``;
+    numbers and strings stand as text. Unknown keys are refused with 422, anything but an object is malformed.
     """
     if not isinstance(body, dict):
         raise InvalidInput({"": [_("A JSON object, please.")]})
@@ -87,7 +87,8 @@ def inputs_from_json(body: Any, form: type[Form]) -> MultiDict[str, Any]:
         many = issubclass(getattr(form, name).field_class, SelectMultipleField | FieldList)
         if isinstance(value, dict) or (isinstance(value, list) and not (many and _is_flat(value))):
             raise InvalidInput({name: [_("This must be one value.")]})
-        _put(told, name, value)
+        is_no = value is False and issubclass(getattr(form, name).field_class, Flag)
+        _put(told, name, "false" if is_no else value)
     return told
 
 

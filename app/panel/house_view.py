@@ -396,7 +396,11 @@ class HouseView(ModelView):
 
     @expose("/options")
     def options(self) -> Response:
-        """Answer what a remote select offers for the words typed: in scope, in use, twenty at a time."""
+        """Answer what a remote select offers for the words typed."""
+        return self.options_answer()
+
+    def options_answer(self) -> Response:
+        """Return the rows that forms offer for the words typed: in scope, in use, twenty at a time."""
         by = me()
         if not self.canonical or not may_choose(self.datamodel.table, by):
             abort(403)

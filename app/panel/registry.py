@@ -10,7 +10,7 @@ from flask_appbuilder.menu import MenuItem
 
 from app.panel.house_view import HouseView, missing_views, views
 from app.panel.interface import HouseInterface
-from app.panel.rest import CatalogueApi, api_for
+from app.panel.rest import CatalogueApi, OptionsApi, api_for
 
 
 class Registrar:
@@ -44,6 +44,7 @@ class Registrar:
     def finish(self) -> None:
         """Register the catalogue; refuse to start if a table has no view or a view goes around the machinery."""
         self.appbuilder.add_api(CatalogueApi)
+        self.appbuilder.add_api(OptionsApi)
         absent = missing_views()
         if absent:
             raise RuntimeError(f"tables without a view: {sorted(absent)}")

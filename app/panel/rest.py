@@ -21,11 +21,12 @@ from app.panel import recording
 from app.panel.catalogue import catalogue
 from app.panel.describe import json_of
 from app.panel.forms import inputs_from_json
-from app.panel.house_view import HouseView
+from app.panel.house_view import HouseView, views
 from app.panel.listing import MOST_ROWS, search_conditions
 from app.panel.person import me, now
 from app.services.plain import save
 from app.services.runner import MAX_KEY, form_context, run
+from app.services.settings import items_in_use
 
 OPERATORS = {
     "eq": lambda column, value: column == value,
@@ -303,6 +304,36 @@ def api_for(view: HouseView) -> type[HouseApi]:
         (HouseApi,),
         {"view": view, "resource_name": table, "class_permission_name": table, "openapi_spec_tag": table},
     )
+
+
+class OptionsApi(BaseApi):
+    """What a person may choose from: ``GET /api/v1/options/<table>?q=`` and ``/options/dictionary/<code>``.
+
+    Ids and names only, of rows in scope that forms offer; enough to fill every input of the acts she may do.
+    """
+
+    resource_name = "options"
+    class_permission_name = "options"
+
+    def __init__(self) -> None:
+        self.base_permissions: list[str] = []
+        super().__init__()
+
+    @expose("/<string:table>", methods=["GET"])
+    def get_options(self, table: str) -> Response:
+        _demand_token()
+        me()
+        view = views().get(table)
+        if view is None:
+            abort(404)
+        return view.options_answer()
+
+    @expose("/dictionary/<string:code>", methods=["GET"])
+    def get_dictionary(self, code: str) -> Response:
+        _demand_token()
+        me()
+        items = items_in_use(db.session(), code)
+        return jsonify(results=[{"id": key, "text": text} for key, text in items], more=False)
 
 
 class CatalogueApi(BaseApi):

@@ -140,3 +140,16 @@ def test_a_public_address_fixes_the_cookie_and_where_redirects_may_lead(
 
 def test_a_ten_megabyte_note_passes_the_framework_so_that_its_form_can_refuse_it() -> None:
     assert 10 * 1024 * 1024 < config.FIXED["MAX_FORM_MEMORY_SIZE"] < config.FIXED["MAX_CONTENT_LENGTH"]
+
+
+@pytest.mark.parametrize(("given", "expected"), [("", 0), ("0", 0), ("1", 1), ("3", 3)])
+def test_the_number_of_trusted_proxies_is_read(tmp_path: Path, given: str, expected: int) -> None:
+    environment = {"YIMEI_MODE": "demo", "YIMEI_HOME": str(tmp_path), "DATABASE_URL": "postgresql://a@b/c"}
+    assert config.from_environment({**environment, "YIMEI_TRUSTED_PROXIES": given})["TRUSTED_PROXIES"] == expected
+
+
+@pytest.mark.parametrize("given", ["-1", "4", "all", "１"])
+def test_a_number_of_proxies_that_is_none_is_refused(tmp_path: Path, given: str) -> None:
+    environment = {"YIMEI_MODE": "demo", "YIMEI_HOME": str(tmp_path), "DATABASE_URL": "postgresql://a@b/c"}
+    with pytest.raises(config.SettingsRefused, match="YIMEI_TRUSTED_PROXIES"):
+        config.from_environment({**environment, "YIMEI_TRUSTED_PROXIES": given})

@@ -341,6 +341,33 @@ def test_a_page_of_rest_is_clamped_and_filtered(rest, make_slip, do, supervisor)
     assert told["ids"] == [slips[2].id]
 
 
+def test_rest_filters_instants_by_time(rest, make_slip, at):
+    slip, call = make_slip(), rest("phone_consultant")
+    for operator, found in (("gt", [slip.id]), ("lt", [])):
+        q = f"(filters:!((col:appointed_at,opr:{operator},value:'{at.isoformat()}')))".replace("+", "%2B")
+        assert call("GET", f"appointment_slip/?q={q}").json["ids"] == found, operator
+
+
+def test_a_no_of_a_plain_row_is_a_no(rest, session):
+    from app.models.hr import Department
+
+    department = session.scalars(select(Department).where(Department.settles.is_(True)).limit(1)).one()
+    answer = rest("admin")("PUT", f"department/{department.id}", {"settles": False})
+    assert answer.json["result"]["settles"] is False
+
+
+def test_options_tell_what_a_person_may_choose_from_and_no_more(rest, make_customer):
+    customer = make_customer(name="林小雨")
+    call = rest("phone_consultant")
+    told = call("GET", "options/customer?q=lxy").json
+    assert [row["id"] for row in told["results"]] == [customer.id]
+    assert set(told["results"][0]) == {"id", "text"}
+    assert call("GET", "options/dictionary/business_category").json["results"]
+    assert call("GET", "options/param").status_code == 403
+    assert call("GET", "options/nothing").status_code == 404
+    assert rest("b2_phone_consultant")("GET", "options/customer?q=lxy").json["results"] == []
+
+
 def test_a_used_idempotency_key_with_other_inputs_is_409(rest, slip_inputs):
     call = rest("phone_consultant")
     first = call("POST", "appointment_slip/place", slip_inputs, Idempotency_Key="k1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
@@ -118,6 +119,18 @@ def test_every_list_of_a_role_opens(login, username, pages):
 )
 def test_a_junk_query_string_is_answered_400(login, query):
     assert login("phone_consultant").get(f"/customer/list/?{query}").status_code == 400
+
+
+def test_a_day_filter_shows_that_day_in_the_branch_s_zone(login, make_slip, at, consultant):
+    early, late = make_slip(), make_slip()
+    late.appointed_at = late.appointed_at + timedelta(days=5)
+    late.latest_arrival_at = late.appointed_at
+    day = early.appointed_at.astimezone(consultant.timezone).date().isoformat()
+    client = login("phone_consultant")
+    text = client.get(f"/my_slips/list/?appointed_at_from={day}&appointed_at_to={day}").text
+    assert early.slip_no in text
+    assert late.slip_no not in text
+    assert client.get(f"/my_slips/list/?appointed_at={day}").status_code == 400, "there is no such filter"
 
 
 def test_the_page_size_is_clamped(login, thirty_slips):
