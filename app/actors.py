@@ -25,7 +25,7 @@ class Actor:
     """Told to every act and read. ``name`` is what the database's audit reads.
 
     ``rights`` holds (table, permission) pairs such as ``("appointment_slip", "can_void")``; ``reaches`` maps a
-    table to how far its rows are seen, ``"*"`` being the answer for tables not named.
+    table to how far its rows are seen; of a table not named, none are.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Actor:
         """Return how far this actor sees rows of a table. Nobody without an employee file sees any."""
         if self.is_house:
             return Reach.GROUP
-        return self.reaches.get(table, self.reaches.get("*", Reach.NONE))
+        return self.reaches.get(table, Reach.NONE)
 
     @property
     def timezone(self) -> ZoneInfo:

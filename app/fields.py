@@ -39,12 +39,17 @@ MAX_ID = 2**63 - 1
 
 @dataclass(frozen=True)
 class FormContext:
-    """What a form may know. ``find(table, id)`` returns a record in scope or None; ``items(dictionary)``
-    returns ``(id, label)`` pairs of the items in use; ``is_json`` demands instants with a zone."""
+    """What a form may know.
+
+    ``find(table, id)`` returns a record in scope or None, ``choose`` the same of those that forms offer (nobody who
+    left, nothing retired); ``items(dictionary)`` returns ``(id, label)`` pairs of the items in use; ``is_json``
+    demands instants with a zone.
+    """
 
     zone: ZoneInfo
     now: datetime
     find: Callable[[str, int], Any | None]
+    choose: Callable[[str, int], Any | None]
     items: Callable[[str], Sequence[tuple[int, str]]]
     is_json: bool = False
     record: Any = None
@@ -192,6 +197,22 @@ class PhoneNumber(Words):
                 raise ValueError(
                     _("This is not a telephone number. Mobile: 11 digits; landline: area code and number.")
                 )
+            self.data = bare
+
+
+SHORT_NUMBER = re.compile(r"\+?\d{3,15}")
+
+
+class CallerNumber(PhoneNumber):
+    """A number as the telephone shows it: a whole one in its bare form, else 3 to 15 digits (a service number, a
+    local number without its area code). R-2.1.1-1 wants every call registered, whoever rang."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        Words.process_formdata(self, valuelist)
+        if self.data:
+            bare = normal_phone(self.data) or re.sub(r"[\s\-().]", "", unicodedata.normalize("NFKC", self.data))
+            if not SHORT_NUMBER.fullmatch(bare):
+                raise ValueError(_("This is not a telephone number: 3 to 15 digits, or empty if none was shown."))
             self.data = bare
 
 
@@ -394,6 +415,7 @@ class ChooseMany(SelectMultipleField):
         if not valuelist and kept(self):
             return
         self.data = []
+        valuelist = [value for value in valuelist if value != ""]
         known = {member.value for member in self.options}
         if not set(valuelist) <= known:
             raise ValueError(_("Not a valid choice."))
@@ -455,9 +477,10 @@ class Pick(Field):
         self.data = _identity(valuelist[0])
 
     def pre_validate(self, form: Form) -> None:
-        if self.data is None:
+        if self.data is None or self.data == self.object_data:
             return
-        if self.record is None or (self.accepts is not None and not self.accepts(self.record)):
+        chosen = self.meta.context.choose(self.table, self.data)
+        if chosen is None or (self.accepts is not None and not self.accepts(chosen)):
             raise StopValidation(_("Not a valid choice."))
 
 
@@ -531,6 +554,7 @@ class Reason(HouseForm):
 
 
 __all__ = [
+    "CallerNumber",
     "Choose",
     "ChooseMany",
     "Day",

@@ -95,7 +95,7 @@ ORGANISATION: Rights = {
     "position": "list show add edit",
     "employee": "list show add edit",
 }
-ACCOUNTS: Rights = {"employee": "list show open_login close_login give_roles reset_password"}
+ACCOUNTS: Rights = {"employee": "list show open_login close_login reopen_login give_roles reset_password"}
 SYSTEM: Rights = _together(
     DICTIONARIES,
     ACCOUNTS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Any
 
@@ -44,6 +45,9 @@ class SourceChannel(Recorded, Retirable, Base):
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("source_channel.id"), index=True, info=col(_l("Part of")))
     is_referral: Mapped[bool] = mapped_column(
         default=False, server_default="false", info=col(_l("By referral"), _l("An old customer recommended us."))
+    )
+    is_partner: Mapped[bool] = mapped_column(
+        default=False, server_default="false", info=col(_l("By a partner"), _l("Such customers name the partner."))
     )
     is_market: Mapped[bool] = mapped_column(
         default=False, server_default="false", info=col(_l("Market or partner"), _l("Such customers have no referrer."))
@@ -285,7 +289,7 @@ class CustomerContact(Recorded, Base):
     kind: Mapped[ContactKind] = mapped_column(Choice(ContactKind), info=col(_l("Kind")))
     value: Mapped[str] = mapped_column(Encrypted, info=col(_l("Number or account"), sensitive=True))
     value_hash: Mapped[str] = mapped_column(String(64))
-    value_tail: Mapped[str] = mapped_column(String(8), info=col(_l("Ends in")))
+    value_tail: Mapped[str] = mapped_column(String(8))
     relation: Mapped[str | None] = mapped_column(
         String(40), info=col(_l("Whose"), _l("Herself, unless said otherwise."))
     )
@@ -305,11 +309,18 @@ def contact_hash(kind: ContactKind, value: str) -> str:
     return ring().digest(f"contact:{kind.value}", value.lower())
 
 
+#: A number long enough to keep its ends: a telephone, an ID number.
+LONG_NUMBER = re.compile(r"\+?\d{7,17}[\dXx]")
+
+
 def mask(kind: ContactKind | None, value: str | None) -> str:
-    """Return ``139****4821`` for numbers, the first two and last characters for accounts. R-2.1.1-4."""
+    """Return ``139****4821`` for telephones and ID numbers, the first two and last characters for accounts.
+
+    Without a kind the look of the value decides; R-2.1.1-4.
+    """
     if not value:
         return ""
-    if kind in (ContactKind.PHONE, None) and len(value) >= 8:
+    if kind in (ContactKind.PHONE, None) and LONG_NUMBER.fullmatch(value):
         return f"{value[:3]}****{value[-4:]}"
     return f"{value[:2]}***{value[-1:]}" if len(value) > 3 else "***"
 

@@ -116,7 +116,9 @@ class NumberRule(Recorded, Base):
     )
 
     doc_type: Mapped[str] = mapped_column(String(40), unique=True, info=col(_l("Document type"), search=True))
-    prefix: Mapped[str] = mapped_column(String(4), info=col(_l("Prefix"), _l("One to four capital letters.")))
+    prefix: Mapped[str] = mapped_column(
+        String(4), unique=True, info=col(_l("Prefix"), _l("One to four capital letters."))
+    )
     with_branch: Mapped[bool] = mapped_column(default=True, server_default="true", info=col(_l("With branch code")))
     with_date: Mapped[bool] = mapped_column(
         default=True, server_default="true", info=col(_l("With date"), _l("The counter then starts anew each day."))

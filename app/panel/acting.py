@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from app.actors import Actor
 from app.acts import REGISTRY, Act
-from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal
+from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
 from app.extensions import db
 from app.models.base import models
 from app.panel.describe import acts_now, may_open, record_url
@@ -43,12 +43,16 @@ def buttons_of(record: Any, by: Actor) -> list[ActButton]:
     return own + starting
 
 
-def hidden_inputs(record: Any) -> list[tuple[str, str]]:
-    """Return the inputs that guard a form: its request key, and the version of the record that it shows."""
-    hidden = [("request_key", request.form.get("request_key") or uuid.uuid4().hex)]
+def hidden_inputs(record: Any, *, anew: bool = False) -> list[tuple[str, str]]:
+    """Return the inputs that guard a form: its request key, and the version of the record that it shows.
+
+    ``anew``: the sender has read that the record changed, or that her key was used; her next try starts from now.
+    """
+    sent = {} if anew else request.form
+    hidden = [("request_key", sent.get("request_key") or uuid.uuid4().hex)]
     version = getattr(record, "row_version", None)
     if version is not None:
-        hidden.append(("row_version", request.form.get("row_version") or str(version)))
+        hidden.append(("row_version", sent.get("row_version") or str(version)))
     return hidden
 
 
@@ -106,7 +110,7 @@ def answer(act: Act, record: Any) -> Any:
             form.validate()
             form[said.field].errors = [said.sentence]
             return _show(act, record, form), 409
-        return _show(act, record, form, said.sentence), 409
+        return _show(act, record, form, said.sentence, anew=isinstance(said, Stale | KeyReused)), 409
     except OutOfScope:
         abort(404)
     except NotPermitted:
@@ -146,7 +150,7 @@ def _from_source(act: Act, by: Actor) -> dict[str, Any]:
     return {name: getattr(record, column) for name, column in act.starts_from[table].items()}
 
 
-def _show(act: Act, record: Any, form: Any, refusal: str = "") -> str:
+def _show(act: Act, record: Any, form: Any, refusal: str = "", *, anew: bool = False) -> str:
     model = models()[act.table]
     consequence = str(act.consequence)
     by = me()
@@ -163,7 +167,7 @@ def _show(act: Act, record: Any, form: Any, refusal: str = "") -> str:
         tone="danger" if act.tone == "danger" else "accent",
         consequence=consequence,
         refusal=refusal or " ".join(str(error) for error in form.form_errors),
-        hidden=hidden_inputs(record),
+        hidden=hidden_inputs(record, anew=anew),
     )
     return render_template("panel/dialog.html" if _is_dialog() else "panel/form.html", page=page, act=act)
 

@@ -13,7 +13,7 @@ from app.actors import Actor
 from app.acts import REGISTRY, Act
 from app.models.audit import ActRun
 from app.models.base import Base, Column, Labelled, column_names, described, models
-from app.models.customers import mask
+from app.models.customers import CustomerContact, mask
 from app.panel.pages import Cell
 from app.words import _
 
@@ -61,7 +61,7 @@ def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
     value = getattr(record, name)
     column = column_of(type(record), name)
     if column is not None and column.sensitive and isinstance(value, str):
-        return Cell(mask(None, value), number=True)
+        return Cell(_masked(record, value), number=True)
     if isinstance(value, Labelled):
         return Cell(str(value.label), tone=value.tone if name == "state" else "")
     if isinstance(value, Base):
@@ -70,6 +70,11 @@ def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
     return Cell(
         text_of(value, by), number=isinstance(value, int | Decimal | date), wide=bool(column and column.multiline)
     )
+
+
+def _masked(record: Any, value: str) -> str:
+    """Return a sensitive value as it may be shown; a contact knows what kind of value it holds."""
+    return record.masked if isinstance(record, CustomerContact) else mask(None, value)
 
 
 def text_of(value: Any, by: Actor) -> str:
@@ -98,7 +103,7 @@ def json_of(record: Any, by: Actor) -> dict[str, Any]:
         if column is None:
             continue
         value = getattr(record, name)
-        told[name] = mask(None, value) if column.sensitive and isinstance(value, str) else json_value(value)
+        told[name] = _masked(record, value) if column.sensitive and isinstance(value, str) else json_value(value)
     told.update({name: json_value(getattr(record, name)) for name in model.ALSO_TOLD})
     told["text"] = str(record)
     told["acts"] = [act.name for act in acts_now(record, by)]

@@ -101,7 +101,9 @@ def _is_flat(values: list[Any]) -> bool:
 def _put(told: MultiDict[str, Any], name: str, value: Any) -> None:
     if value is None or value is False:
         return
-    if isinstance(value, list):
+    if value == []:
+        told.add(name, "")
+    elif isinstance(value, list):
         for index, part in enumerate(value):
             if isinstance(part, dict):
                 for inner, deep in part.items():

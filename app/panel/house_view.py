@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from app.actors import Actor
 from app.acts import REGISTRY, Act
-from app.errors import InvalidInput, OutOfScope, Refusal
+from app.errors import InvalidInput, KeyReused, OutOfScope, Refusal, Stale
 from app.extensions import db
 from app.fields import HouseForm
 from app.models.base import Base, described, models
@@ -310,7 +310,7 @@ class HouseView(ModelView):
         context = form_context(session, by, now=now(), record=record)
         sent = request.form if request.method == "POST" else None
         form = form_class(sent, data=self._standing(record, form_class), meta={"context": context})
-        refusal = ""
+        refusal, anew = "", False
         if request.method == "POST":
             try:
                 if not form.validate():
@@ -329,10 +329,10 @@ class HouseView(ModelView):
             except InvalidInput as wrong:
                 acting.put_errors(form, wrong)
             except Refusal as said:
-                refusal = said.sentence
+                refusal, anew = said.sentence, isinstance(said, Stale | KeyReused)
             except OutOfScope:
                 abort(404)
-        page = self._form_page(form, record, refusal)
+        page = self._form_page(form, record, refusal, anew=anew)
         status = 200 if request.method == "GET" else (409 if refusal else 422)
         return render_template("panel/form.html", page=page, appbuilder=self.appbuilder), status
 
@@ -351,7 +351,7 @@ class HouseView(ModelView):
             if not (record is not None and value is None and _is_sensitive(self.model, name))
         }
 
-    def _form_page(self, form: HouseForm, record: Any, refusal: str) -> FormPage:
+    def _form_page(self, form: HouseForm, record: Any, refusal: str, *, anew: bool) -> FormPage:
         title = _("New: %(what)s", what=self.model.TITLE) if record is None else _("Edit: %(what)s", what=record)
         back = url_for(".list") if record is None else record_url(self.datamodel.table, record.id)
         return FormPage(
@@ -362,7 +362,7 @@ class HouseView(ModelView):
             submit=_("Save"),
             cancel_url=back,
             refusal=refusal,
-            hidden=acting.hidden_inputs(record),
+            hidden=acting.hidden_inputs(record, anew=anew),
         )
 
     # --- acts ------------------------------------------------------------------------------------------------

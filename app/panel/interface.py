@@ -93,9 +93,10 @@ class HouseInterface(SQLAInterface):
             session.scalars(statement.options(*options).order_by(*order).limit(size).offset(page * size)).unique()
         )
 
-    def count(self, session: Session, statement: Select[Any]) -> int:
-        """Return how many rows there are, at most one more than ``MOST_COUNTED``."""
-        limited = statement.with_only_columns(self.obj.id).order_by(None).limit(MOST_COUNTED + 1).subquery()
+    def count(self, session: Session, statement: Select[Any], *, exact: bool = False) -> int:
+        """Return how many rows there are; unless ``exact``, at most one more than ``MOST_COUNTED``."""
+        rows = statement.with_only_columns(self.obj.id).order_by(None)
+        limited = (rows if exact else rows.limit(MOST_COUNTED + 1)).subquery()
         return session.scalar(select(func.count()).select_from(limited)) or 0
 
     def record(self, session: Session, by: Actor, record_id: int, eager: Sequence[str] = ()) -> Any | None:

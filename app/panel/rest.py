@@ -70,7 +70,7 @@ class HouseApi(BaseApi):
             eager=self.view.eager,
         )
         return jsonify(
-            count=self.view.datamodel.count(session, statement),
+            count=self.view.datamodel.count(session, statement, exact=True),
             ids=[record.id for record in records],
             result=[json_of(record, by) for record in records],
         )
@@ -162,7 +162,11 @@ class HouseApi(BaseApi):
         saved = save(
             db.session(),
             self.view.model,
-            self.view.values_of(form, record),
+            {
+                name: value
+                for name, value in self.view.values_of(form, record).items()
+                if record is None or name in body
+            },
             by=by,
             at=now(),
             record_id=pk,
@@ -181,7 +185,10 @@ def _body() -> Any:
     """Return the request's JSON object; malformed bodies are 400."""
     if not request.data:
         return {}
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:
+        abort(400)
     if not isinstance(body, dict):
         abort(400)
     return dict(body)
@@ -243,7 +250,12 @@ def _conditions(model: type[Base], asked: dict[str, Any]) -> list[Any]:
         if not isinstance(wanted, dict) or set(wanted) != {"col", "opr", "value"}:
             abort(400)
         name, operator = wanted["col"], wanted["opr"]
-        if name not in _columns(model) or operator not in OPERATORS:
+        if (
+            not isinstance(name, str)
+            or not isinstance(operator, str)
+            or name not in _columns(model)
+            or operator not in OPERATORS
+        ):
             abort(400)
         conditions.append(OPERATORS[operator](getattr(model, name), _operand(model, name, operator, wanted["value"])))
     return conditions
@@ -264,10 +276,10 @@ def _operand(model: type[Base], name: str, operator: str, value: Any) -> Any:
     wanted: Any = kind.python_type
     options = getattr(kind, "options", None)
     try:
+        if operator in TEXT_OPERATORS and (wanted is not str or options is not None):
+            raise ValueError
         if options is not None:
             return options(value)
-        if operator in TEXT_OPERATORS and wanted is not str:
-            raise ValueError
         if wanted is datetime:
             instant = datetime.fromisoformat(value)
             if instant.tzinfo is None:
@@ -290,7 +302,7 @@ def _operand(model: type[Base], name: str, operator: str, value: Any) -> Any:
 
 def _order(model: type[Base], asked: dict[str, Any]) -> list[Any]:
     name, direction = asked.get("order_column", "id"), asked.get("order_direction", "desc")
-    if name not in _columns(model) or direction not in ("asc", "desc"):
+    if not isinstance(name, str) or name not in _columns(model) or direction not in ("asc", "desc"):
         abort(400)
     column = getattr(model, name)
     return [column.desc() if direction == "desc" else column.asc(), model.id.desc()]

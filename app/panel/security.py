@@ -44,6 +44,11 @@ def complexity(password: str) -> None:
         raise PasswordComplexityValidationError(weak.errors["password"][0]) from weak
 
 
+def _is_storable(text: str) -> bool:
+    """Say whether a text can reach the database at all: no NUL, no lone surrogate."""
+    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 class HouseAuthView(AuthDBView):
     """Login as in the framework; logout by POST, so that no link or image can end a session."""
 
@@ -116,7 +121,7 @@ class HouseSecurityManager(SecurityManager):
 
     def auth_user_db(self, username: str, password: str) -> Any:
         """Authenticate under a name of its own, so that the counters' writes are nobody's by accident."""
-        if not isinstance(username, str) or not isinstance(password, str) or "\x00" in username + password:
+        if not isinstance(username, str) or not isinstance(password, str) or not _is_storable(username + password):
             return None
         act_as(f"login:{username[:64]}@{request.remote_addr}")
         return super().auth_user_db(username, password)

@@ -44,7 +44,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Refusal, lambda said: _answer(409, said.sentence))
     app.register_error_handler(JWTExtendedException, lambda _wrong: _answer(401))
     app.register_error_handler(PyJWTError, lambda _wrong: _answer(401))
-    app.register_error_handler(DataError, lambda _wrong: _answer(400))
+    app.register_error_handler(DataError, _unfit)
     app.register_error_handler(SQLAlchemyError, _broken)
     app.register_error_handler(Exception, _broken)
 
@@ -139,6 +139,11 @@ def _invalid(wrong: InvalidInput) -> Any:
         response.status_code = 422
         return response
     return _answer(422, str(wrong))
+
+
+def _unfit(_wrong: DataError) -> Any:
+    db.session.rollback()
+    return _answer(400)
 
 
 def _http_error(wrong: HTTPException) -> Any:

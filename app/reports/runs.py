@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -66,8 +66,3 @@ def newest_runs(session: Session, report: Report, branch_id: int, *, most: int =
             .limit(most)
         )
     )
-
-
-def day_of(moment: datetime, by: Actor) -> date:
-    """Return the business day of an instant in a branch."""
-    return moment.astimezone(by.timezone).date()

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 from wtforms.widgets import PasswordInput
 
-from app.actors import Actor
+from app.actors import Actor, Reach
 from app.acts import act
 from app.errors import InvalidInput, Refusal
 from app.fields import ChooseMany, HouseForm, Words
@@ -42,6 +42,10 @@ class _Password(Words):
     """A password: never shown again, never kept in the history."""
 
     SECRET = True
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Take a password as it was typed: blanks at its ends belong to it, as they do at login."""
+        self.data = valuelist[0] if valuelist and isinstance(valuelist[0], str) else None
 
     def __init__(self, label: Any = None, **kwargs: Any) -> None:
         super().__init__(
@@ -94,9 +98,23 @@ def check_password(password: str, field: str = "password") -> None:
 
 
 def check_roles(roles: Sequence[str], by: Actor) -> None:
-    """Refuse to hand out what one does not hold: only administrators make administrators."""
-    if "admin" in roles and not (by.is_house or "admin" in by.roles):
-        raise InvalidInput({"roles": [_("Only an administrator can give the role of administrator.")]})
+    """Refuse roles over the whole group, the administrator's among them, from anybody but an administrator."""
+    wide = [str(name) for name in roles if ROLES[str(name)].reach is Reach.GROUP]
+    if wide and not _is_administrator(by):
+        raise InvalidInput({"roles": [_("Only an administrator can give a role over the whole group.")]})
+
+
+def _is_administrator(by: Actor) -> bool:
+    return by.is_house or "admin" in by.roles
+
+
+def _refuse_above(session: Session, employee: Employee, by: Actor) -> int:
+    """Return the login of an employee; refuse who changes one that reaches further than her own."""
+    assert employee.user_id is not None
+    held = _roles_of(session, employee.user_id)
+    if not _is_administrator(by) and any(name in ROLES and ROLES[name].reach is Reach.GROUP for name in held):
+        raise Refusal(_("Only an administrator can change an administrator."))
+    return employee.user_id
 
 
 @act(
@@ -170,10 +188,9 @@ def _set_roles(session: Session, user_id: int, roles: Sequence[str]) -> None:
 def give_roles(session: Session, employee: Employee, *, roles: Sequence[str], by: Actor, at: datetime) -> None:
     """Replace the roles of an employee's login."""
     check_roles(roles, by)
-    assert employee.user_id is not None
-    if "admin" in _roles_of(session, employee.user_id) and not (by.is_house or "admin" in by.roles):
-        raise Refusal(_("Only an administrator can change an administrator."))
-    _set_roles(session, employee.user_id, roles)
+    if employee.user_id == by.user_id:
+        raise Refusal(_("Nobody changes her own roles."))
+    _set_roles(session, _refuse_above(session, employee, by), roles)
 
 
 def _roles_of(session: Session, user_id: int) -> set[str]:
@@ -187,11 +204,9 @@ def _roles_of(session: Session, user_id: int) -> set[str]:
 def reset_password(session: Session, employee: Employee, *, password: str, by: Actor, at: datetime) -> None:
     """Give an employee's login a new password."""
     check_password(password)
-    assert employee.user_id is not None
-    if "admin" in _roles_of(session, employee.user_id) and not (by.is_house or "admin" in by.roles):
-        raise Refusal(_("Only an administrator can change an administrator."))
+    user_id = _refuse_above(session, employee, by)
     user = _table("ab_user")
-    session.execute(update(user).where(user.c.id == employee.user_id).values(password=generate_password_hash(password)))
+    session.execute(update(user).where(user.c.id == user_id).values(password=generate_password_hash(password)))
 
 
 @act(
@@ -207,5 +222,22 @@ def close_login(session: Session, employee: Employee, *, by: Actor, at: datetime
     """Switch an employee's login off, at once."""
     if employee.user_id == by.user_id:
         raise Refusal(_("Nobody closes her own login."))
+    _switch(session, _refuse_above(session, employee, by), on=False)
+
+
+def _switch(session: Session, user_id: int, *, on: bool) -> None:
     user = _table("ab_user")
-    session.execute(update(user).where(user.c.id == employee.user_id).values(active=False))
+    session.execute(update(user).where(user.c.id == user_id).values(active=on))
+
+
+@act(
+    Employee,
+    "reopen_login",
+    _l("Reopen the login"),
+    moves={EmployeeState.ACTIVE: None},
+    guard=_has_login,
+    icon="person-check",
+)
+def reopen_login(session: Session, employee: Employee, *, by: Actor, at: datetime) -> None:
+    """Let an employee whose login was closed come in again."""
+    _switch(session, _refuse_above(session, employee, by), on=True)

@@ -19,6 +19,7 @@ SENTENCES: dict[str, object] = {
     "ck_department_no_own_parent": _l("A department cannot be part of itself."),
     "ck_branch_code_two_digits": _l("A branch code has two digits."),
     "ck_number_rule_prefix_letters": _l("A prefix has one to four capital letters."),
+    "uq_number_rule_prefix": _l("Another document type has this prefix already."),
     "ck_number_rule_width_bounds": _l("A counter has three to ten digits."),
 }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session, selectinload
 
 from app.actors import Actor
@@ -32,6 +32,7 @@ from app.models.customers import (
 )
 from app.models.findable import query_terms
 from app.models.hr import Branch, Department, Employee
+from app.services.hr import own_branch
 from app.services.scope import find, in_scope
 from app.services.settings import NUMBER_UNIQUE, next_number, value_of
 from app.words import _, _l
@@ -150,7 +151,8 @@ class TemporaryFile(HouseForm):
         if not (self.name.data or self.alias.data):
             self.refuse("name", _("A name or an alias, please."))
         record = self.contact_record_id.record
-        if not (self.phone.data or self.wechat.data or self.qq.data or getattr(record, "caller_no", None)):
+        called = normal_phone(getattr(record, "caller_no", None) or "")
+        if not (self.phone.data or self.wechat.data or self.qq.data or called):
             self.refuse("phone", _("One way to reach her, please: telephone, WeChat or QQ."))
 
 
@@ -194,12 +196,12 @@ def register_temporary(
         session, channel_partner_id=channel_partner_id, referrer_id=referrer_customer_id, source_id=source_channel_id
     )
     record = find(session, "contact_record", contact_record_id, by) if contact_record_id is not None else None
-    phone = phone or getattr(record, "caller_no", None)
+    phone = phone or normal_phone(getattr(record, "caller_no", None) or "")
     contacts = {ContactKind.PHONE: phone, ContactKind.WECHAT: wechat, ContactKind.QQ: qq}
     for kind, value in contacts.items():
         if value:
             refuse_known_number(session, kind.value, kind, value, by=by, at=at)
-    branch = session.get_one(Branch, by.branch_id)
+    branch = own_branch(session, by)
     customer = Customer(
         branch_id=branch.id,
         customer_no=next_number(session, "customer", branch=branch, at=at, zone=by.timezone),
@@ -242,6 +244,8 @@ def refuse_referrer_of_partner(
             raise InvalidInput({"channel_partner_id": [_("The contract with this partner has ended.")]})
         if source is not None and source.is_referral:
             raise InvalidInput({"source_channel_id": [_("A partner's customer was not referred by an old customer.")]})
+    elif source is not None and source.is_partner:
+        raise InvalidInput({"channel_partner_id": [_("A partner's customer names the partner.")]})
     if referrer_id is not None and (channel_partner_id is not None or (source is not None and source.is_market)):
         raise InvalidInput({"referrer_customer_id": [_("A partner's or market customer has no referrer.")]})
 
@@ -324,8 +328,3 @@ def search(session: Session, words: str, by: Actor, *, most: int = 20) -> list[C
     return list(
         session.scalars(statement.options(selectinload(Customer.contacts)).order_by(Customer.id.desc()).limit(most))
     )
-
-
-def count_customers(session: Session, by: Actor) -> int:
-    """Return how many customers this actor sees."""
-    return session.scalar(select(func.count()).select_from(in_scope(Customer, by).subquery())) or 0

@@ -82,7 +82,8 @@ def withdraw_plans(session: Session, slip: AppointmentSlip, *, rule: str | None 
     )
     if rule is not None:
         plans = plans.where(FollowupPlan.rule == rule)
-    for plan in session.scalars(plans):
+    # Locked and read anew: its executor may be closing one this very moment.
+    for plan in session.scalars(plans.with_for_update().execution_options(populate_existing=True)):
         plan.become(PlanState.WITHDRAWN)
 
 

@@ -9,17 +9,19 @@ from sqlalchemy import Table, select
 from sqlalchemy.orm import Session, aliased
 
 from app.actors import Actor, Reach
+from app.errors import Refusal
 from app.models.base import METADATA
 from app.models.hr import Branch, Department, Employee, EmployeeState
 from app.roles import ROLES
+from app.words import _
 
 
 def _ab(name: str) -> Table:
     return METADATA.tables[name]
 
 
-def rights_of_user(session: Session, user_id: int) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
-    """Return the role names and the (view, permission) pairs of a login, in one statement."""
+def rights_of_user(session: Session, user_id: int) -> tuple[Mapping[str, set[str]], frozenset[tuple[str, str]]]:
+    """Return each role of a login with the views it has rights on, and all (view, permission) pairs; one statement."""
     user_role, role = _ab("ab_user_role"), _ab("ab_role")
     granted, pair = _ab("ab_permission_view_role"), _ab("ab_permission_view")
     permission, view = _ab("ab_permission"), _ab("ab_view_menu")
@@ -33,14 +35,26 @@ def rights_of_user(session: Session, user_id: int) -> tuple[frozenset[str], froz
         .outerjoin(view, view.c.id == pair.c.view_menu_id)
         .where(user_role.c.user_id == user_id)
     ).all()
-    return frozenset(row[0] for row in rows), frozenset((row[1], row[2]) for row in rows if row[1] is not None)
+    held: dict[str, set[str]] = {}
+    for role_name, view_name, _permission in rows:
+        held.setdefault(role_name, set()).update({view_name} - {None})
+    return held, frozenset((row[1], row[2]) for row in rows if row[1] is not None)
 
 
-def reaches_of(roles: frozenset[str]) -> Mapping[str, Reach]:
-    """Return how far several roles together see each table: the widest counts."""
-    held = [ROLES[name] for name in roles if name in ROLES]
-    tables = {"*"}.union(*(role.reaches for role in held)) if held else {"*"}
-    return {table: max((role.reaches.get(table, role.reach) for role in held), default=Reach.NONE) for table in tables}
+def reaches_of(held: Mapping[str, set[str]]) -> Mapping[str, Reach]:
+    """Return how far several roles together see each table: the widest counts.
+
+    A role counts only for tables on which it holds a right, or for which it names its reach: a cashier's view of the
+    whole branch does not widen what she sees of customers as a consultant.
+    """
+    reaches: dict[str, Reach] = {}
+    for name, tables in held.items():
+        role = ROLES.get(name)
+        if role is None:
+            continue
+        for table in tables | set(role.reaches):
+            reaches[table] = max(reaches.get(table, Reach.NONE), role.reaches.get(table, role.reach))
+    return reaches
 
 
 def departments_below(session: Session, department_id: int | None) -> frozenset[int]:
@@ -53,15 +67,22 @@ def departments_below(session: Session, department_id: int | None) -> frozenset[
     return frozenset(session.scalars(select(tree.c.id)))
 
 
+def own_branch(session: Session, by: Actor) -> Branch:
+    """Return the branch whose papers an actor writes; refuses one without an employee file."""
+    if by.branch_id is None:
+        raise Refusal(_("Only an employee of a branch can do this."))
+    return session.get_one(Branch, by.branch_id)
+
+
 def actor_for_user(session: Session, user_id: int, display_name: str = "") -> Actor:
     """Return the actor behind a login: employee file, departments, roles, rights, reaches."""
-    roles, rights = rights_of_user(session, user_id)
+    held, rights = rights_of_user(session, user_id)
     row = session.execute(
         select(Employee.id, Employee.name, Employee.branch_id, Employee.department_id, Branch.zone)
         .join(Branch, Branch.id == Employee.branch_id)
         .where(Employee.user_id == user_id, Employee.state == EmployeeState.ACTIVE)
     ).one_or_none()
-    reaches = reaches_of(roles)
+    reaches = reaches_of(held)
     by_department = row is not None and Reach.DEPARTMENT in reaches.values()
     given: dict[str, Any] = {}
     if row is not None:
@@ -75,7 +96,7 @@ def actor_for_user(session: Session, user_id: int, display_name: str = "") -> Ac
         name=f"user:{user_id}",
         user_id=user_id,
         department_ids=departments_below(session, row.department_id) if by_department and row else frozenset(),
-        roles=roles,
+        roles=frozenset(held),
         rights=rights,
         reaches=reaches,
         display_name=row.name if row is not None else display_name,

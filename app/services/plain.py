@@ -6,18 +6,22 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
-from app.actors import Actor, Reach
+from app.actors import DEFAULT_ZONE, Actor, Reach
 from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import Base, Branched, described
 from app.models.customers import Customer
-from app.models.hr import Department, Employee
+from app.models.hr import Branch, Department, Employee
+from app.models.settings import RoleOverride
+from app.roles import ROLES
 from app.services.constraints import sentence_for
 from app.services.customers import refuse_referrer_of_partner
 from app.services.runner import stored
@@ -25,6 +29,7 @@ from app.services.scope import in_scope
 from app.unit import unit_of_work
 from app.words import _
 
+MOST_SURGICAL_LEVEL = 4
 Check = Callable[[Session, Any, Actor], None]
 _CHECKS: dict[str, list[Check]] = {}
 
@@ -61,6 +66,10 @@ def save(
     told = _hash(model, record_id, values)
     try:
         with unit_of_work(session):
+            # A second click on Save waits here for the first, then finds its answer.
+            session.execute(
+                text("select pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": f"{by.name} {key}"}
+            )
             earlier = session.scalars(
                 select(ActRun).where(ActRun.actor == by.name, ActRun.request_key == key)
             ).one_or_none()
@@ -80,6 +89,8 @@ def save(
             return record
     except IntegrityError as wrong:
         raise Refusal(sentence_for(wrong)) from wrong
+    except StaleDataError as wrong:
+        raise Stale(_("Somebody changed this record in the meantime. Please look at it again.")) from wrong
     except DataError as wrong:
         raise Refusal(_("A value does not fit. Please check what you typed.")) from wrong
 
@@ -172,6 +183,30 @@ def _customer(session: Session, customer: Customer, by: Actor) -> None:
     )
     if customer.referrer_customer_id is not None and customer.referrer_customer_id == customer.id:
         raise InvalidInput({"referrer_customer_id": [_("A customer cannot refer herself.")]})
+
+
+@checks(Branch)
+def _branch(session: Session, branch: Branch, by: Actor) -> None:
+    """A branch keeps its own file, unless one sees the group; its clock exists, its surgical level is one."""
+    if branch.id != by.branch_id and by.reach("department") is not Reach.GROUP:
+        raise Refusal(_("This is another branch's file."))
+    try:
+        ZoneInfo(branch.zone or DEFAULT_ZONE)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise InvalidInput({"zone": [_("There is no time zone of this name; Asia/Shanghai is one.")]}) from None
+    if not 1 <= (branch.surgical_level_max or 1) <= MOST_SURGICAL_LEVEL:
+        raise InvalidInput(
+            {"surgical_level_max": [_("A whole number from %(least)s to %(most)s, please.", least=1, most=4)]}
+        )
+
+
+@checks(RoleOverride)
+def _override(session: Session, override: RoleOverride, by: Actor) -> None:
+    """A change names a role that exists, and a permission as the rights table writes it."""
+    if override.role not in ROLES:
+        raise InvalidInput({"role": [_("There is no role of this name.")]})
+    if not override.permission.startswith("can_"):
+        raise InvalidInput({"permission": [_("A permission begins with can_, such as can_void.")]})
 
 
 @checks(Department)

@@ -188,7 +188,8 @@ SOURCE_CHANNELS: dict[Named, Sequence[Named]] = {
     ("other", "其他", "Other"): (),
 }
 BY_REFERRAL = frozenset({"referral_customer"})
-MARKET_ROOTS = frozenset({"partner", "market"})
+PARTNER_ROOT = "partner"
+MARKET_ROOTS = frozenset({PARTNER_ROOT, "market"})
 
 #: Document type: prefix, with date, width. Numbers carry the branch's code.
 NUMBER_RULES: dict[str, tuple[str, bool, int]] = {
@@ -297,7 +298,9 @@ def _source_channels(session: Session) -> int:
     """Add absent roots, then absent leaves under the root of the same code."""
     standing = _standing(session, SourceChannel.code)
     roots = [
-        SourceChannel(code=code, name=name, name_en=name_en, is_market=code in MARKET_ROOTS)
+        SourceChannel(
+            code=code, name=name, name_en=name_en, is_market=code in MARKET_ROOTS, is_partner=code == PARTNER_ROOT
+        )
         for code, name, name_en in SOURCE_CHANNELS
         if code not in standing
     ]
@@ -312,6 +315,7 @@ def _source_channels(session: Session) -> int:
             parent_id=ids[root],
             is_referral=code in BY_REFERRAL,
             is_market=root in MARKET_ROOTS,
+            is_partner=root == PARTNER_ROOT,
         )
         for (root, *_names), below in SOURCE_CHANNELS.items()
         for code, name, name_en in below

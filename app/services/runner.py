@@ -19,6 +19,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 from wtforms import Form
 
 from app.actors import Actor
@@ -60,6 +61,7 @@ def form_context(
         zone=by.timezone,
         now=now,
         find=lambda table, key: find(session, table, key, by),
+        choose=lambda table, key: find(session, table, key, by, offered=True),
         items=lambda dictionary: items_in_use(session, dictionary),
         is_json=is_json,
         record=record,
@@ -110,6 +112,8 @@ def run(
                 raise
         except IntegrityError as wrong:
             raise Refusal(sentence_for(wrong)) from wrong
+        except StaleDataError as wrong:
+            raise Stale(_("Somebody changed this record in the meantime. Please look at it again.")) from wrong
         except DataError as wrong:
             raise Refusal(_("A value does not fit. Please check what you typed.")) from wrong
     raise AssertionError("unreachable")
@@ -157,7 +161,7 @@ def _inputs_hash(call: _Call) -> str:
         told: Any = sorted((name, sorted(map(str, call.inputs.getlist(name)))) for name in call.inputs)
     else:
         told = sorted((name, stored(value)) for name, value in (call.values or {}).items())
-    return ring().digest("inputs", json.dumps([call.act.key, call.record_id, told], ensure_ascii=False, default=str))
+    return ring().digest("inputs", json.dumps([call.act.key, call.record_id, told], default=str))
 
 
 def _claim_key(session: Session, call: _Call, told: str) -> int | None:

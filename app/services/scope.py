@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Select, false, inspect, or_, select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor, Reach
-from app.errors import OutOfScope
 from app.models.base import ALSO_OWN, Base, models
 from app.models.hr import Employee
 
@@ -65,17 +64,11 @@ def in_scope(model: type[Base], by: Actor) -> Select[Any]:
     return statement if clause is None else statement.where(clause)
 
 
-def find(session: Session, table: str, record_id: int, by: Actor) -> Any | None:
-    """Return a record by table name and id if the actor may know of it, else None."""
+def find(session: Session, table: str, record_id: int, by: Actor, *, offered: bool = False) -> Any | None:
+    """Return a record by table name and id if the actor may know of it, else None; ``offered``: that forms offer."""
     model = models().get(table)
     if model is None:
         return None
-    return session.scalars(in_scope(model, by).where(model.id == record_id)).one_or_none()
-
-
-def require(session: Session, table: str, record_id: int, by: Actor) -> Any:
-    """Return a record in scope or raise ``OutOfScope``."""
-    record = find(session, table, record_id, by)
-    if record is None:
-        raise OutOfScope
-    return record
+    statement = in_scope(model, by).where(model.id == record_id)
+    condition = model.offered() if offered else None
+    return session.scalars(statement if condition is None else statement.where(condition)).one_or_none()

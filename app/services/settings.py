@@ -12,7 +12,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.actors import Actor
+from app.actors import Actor, Reach
 from app.acts import act
 from app.errors import InvalidInput, Refusal
 from app.fields import HouseForm, Instant, Pick, Words
@@ -215,6 +215,10 @@ def set_value(
         declared.read(value)
     except ValueError as wrong:
         raise InvalidInput({"value": [str(wrong)]}) from None
+    if branch_id != by.branch_id and by.reach("param") is not Reach.GROUP:
+        raise InvalidInput(
+            {"branch_id": [_("Please choose your own branch; the group's values are kept by its administrator.")]}
+        )
     if effective_at is not None and effective_at < at:
         raise InvalidInput({"effective_at": [_("A value cannot come into force in the past.")]})
     param = Param(key=key, branch_id=branch_id, value=value.strip(), effective_at=effective_at or at, reason=reason)

@@ -131,11 +131,14 @@ class SourceChannelView(HouseView):
     """来源途径, REF-2."""
 
     datamodel = HouseInterface(SourceChannel)
-    list_columns = ("code", "name", "name_en", "parent", "is_referral", "is_market", "retired_at")
+    list_columns = ("code", "name", "name_en", "parent", "is_referral", "is_partner", "is_market", "retired_at")
     show_sections = (
-        (_l("Source channel"), ("code", "name", "name_en", "parent", "is_referral", "is_market", "retired_at")),
+        (
+            _l("Source channel"),
+            ("code", "name", "name_en", "parent", "is_referral", "is_partner", "is_market", "retired_at"),
+        ),
     )
-    form_columns = ("code", "name", "name_en", "parent_id", "is_referral", "is_market", "retired_at")
+    form_columns = ("code", "name", "name_en", "parent_id", "is_referral", "is_partner", "is_market", "retired_at")
     order_columns = ("code", "name")
     default_order = "code"
     descending = False

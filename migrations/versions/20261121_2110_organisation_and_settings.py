@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["updated_by_id"], ["ab_user.id"], name=op.f("fk_number_rule_updated_by_id_ab_user")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_number_rule")),
         sa.UniqueConstraint("doc_type", name=op.f("uq_number_rule_doc_type")),
+        sa.UniqueConstraint("prefix", name=op.f("uq_number_rule_prefix")),
     )
     op.create_table(
         "position",

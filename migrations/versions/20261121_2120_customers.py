@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("name_en", sa.String(length=60), nullable=False),
         sa.Column("parent_id", sa.BigInteger(), nullable=True),
         sa.Column("is_referral", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("is_partner", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("is_market", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("created_by_id", sa.Integer(), nullable=True),

@@ -50,6 +50,7 @@ def live() -> Iterator[Live]:
         load(made, say=lambda _line: None, share=0.03)
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         server = make_server("127.0.0.1", 0, made, threaded=True)
+        server.daemon_threads = False  # so that closing it waits for requests under way, and no connection is left open
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

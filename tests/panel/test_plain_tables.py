@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from app.models.audit import ActRun
 from app.models.base import METADATA
+from app.models.customers import ContactKind
 from app.models.hr import Branch, Department, DepartmentKind, Employee
 from app.models.settings import ItemState, Param
 from app.services.settings import SETTINGS, items_in_use, next_number
@@ -44,7 +45,7 @@ def test_an_administrator_without_an_employee_file_founds_the_organisation(app, 
         {"username": "sumin", "password": "Suzhou-2026-x", "roles": ["phone_consultant"]},
     )
     assert opened.status_code == 200, opened.text
-    assert opened.json["acts"] == ["give_roles", "reset_password", "close_login"]
+    assert opened.json["acts"] == ["give_roles", "reset_password", "close_login", "reopen_login"]
     client = app.test_client()
     login = {"username": "sumin", "password": "Suzhou-2026-x", "provider": "db"}
     assert client.post("/api/v1/security/login", json=login).status_code == 200
@@ -234,3 +235,107 @@ def test_who_may_not_add_is_refused(rest):
     assert rest("phone_consultant")("POST", "customer/", {"name": "x"}).status_code == 403, (
         "a file is opened by its act"
     )
+
+
+def test_a_branch_s_clock_must_exist_and_another_branch_keeps_its_own_file(session, rest, employee):
+    mine = employee("it_manager").branch_id
+    other = session.scalars(select(Branch.id).where(Branch.id != mine)).first()
+    call = rest("it_manager")
+    answer = call("PUT", f"branch/{mine}", {"zone": "Mars/Phobos"})
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["zone"])
+    assert call("PUT", f"branch/{other}", {"name": "别人的"}).status_code == 409
+    assert call("PUT", f"branch/{mine}", {"phone": "021-1234"}).status_code == 200
+
+
+def test_a_branch_s_it_sets_values_for_her_branch_only(session, rest, employee):
+    mine = employee("it_manager").branch_id
+    other = session.scalars(select(Branch.id).where(Branch.id != mine)).first()
+    call = rest("it_manager")
+    for branch in (other, None):
+        answer = call(
+            "POST", "param/set_value", {"key": "appointments.grace_minutes", "value": "5", "branch_id": branch}
+        )
+        assert (answer.status_code, list(answer.json["errors"])) == (422, ["branch_id"])
+    answer = call("POST", "param/set_value", {"key": "appointments.grace_minutes", "value": "5", "branch_id": mine})
+    assert answer.status_code == 201
+
+
+def test_an_administrator_is_changed_by_administrators_only_and_a_closed_login_can_be_reopened(rest, employee):
+    call, boss = rest("it_manager"), employee("admin")
+    assert call("POST", f"employee/{boss.id}/close_login", {}).status_code == 409
+    assert call("POST", f"employee/{employee('it_manager').id}/give_roles", {"roles": ["guide"]}).status_code == 409
+    assert (
+        call("POST", f"employee/{employee('cashier').id}/give_roles", {"roles": ["finance_manager"]}).status_code == 422
+    )
+    assert call("POST", f"employee/{employee('cashier').id}/close_login", {}).status_code == 200
+    assert call("POST", f"employee/{employee('cashier').id}/reopen_login", {}).status_code == 200
+
+
+def test_a_second_role_widens_nothing_that_it_has_no_right_on(
+    session, do, admin, employee, person, make_customer, colleague
+):
+    """A consultant who also sits at the till sees her own customers, not the whole branch's."""
+    from app.services.accounts import RoleName
+    from app.services.scope import find
+
+    hers = make_customer(colleague)
+    do(
+        "employee.give_roles",
+        admin,
+        employee("phone_consultant"),
+        roles=[RoleName("phone_consultant"), RoleName("cashier")],
+    )
+    assert find(session, "customer", hers.id, person("phone_consultant")) is None
+
+
+def test_a_standing_reference_out_of_scope_does_not_hinder_an_edit(session, rest, make_customer, colleague):
+    customer, hers = make_customer(), make_customer(colleague)
+    customer.referrer_customer_id = hers.id
+    session.commit()
+    answer = rest("phone_consultant")("PUT", f"customer/{customer.id}", {"occupation": "教师"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json["result"]["referrer_customer_id"] == hers.id
+    new = rest("phone_consultant")("PUT", f"customer/{make_customer().id}", {"referrer_customer_id": hers.id})
+    assert new.status_code == 422, "but it cannot be chosen anew"
+
+
+def test_who_has_left_is_no_choice_any_more(session, rest, make_customer, employee, at):
+    from datetime import timedelta
+
+    doctor = employee("doctor")
+    doctor.state = type(doctor.state)("left")
+    session.commit()
+    start = (at + timedelta(days=1)).isoformat()
+    body = {
+        "customer_id": make_customer().id,
+        "appointed_at": start,
+        "latest_arrival_at": start,
+        "intention": "A",
+        "preferred_doctor_id": doctor.id,
+    }
+    answer = rest("phone_consultant")("POST", "appointment_slip/place", body)
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["preferred_doctor_id"])
+
+
+def test_an_account_is_masked_as_an_account(rest, do, consultant, make_customer):
+    customer = make_customer()
+    do("customer.add_contact", consultant, customer, kind=ContactKind.QQ, value="12345", relation=None)
+    told = rest("phone_consultant")("GET", "customer_contact/").json["result"]
+    qq = next(row for row in told if row["kind"] == "qq")
+    assert qq["value"] == "12***5"
+    assert "value_tail" not in qq
+
+
+def test_after_a_stale_form_the_next_try_starts_from_what_stands(login, session, make_slip, do, supervisor):
+    slip = make_slip()
+    client = login("phone_supervisor")
+    sent = {
+        "reason": "客户取消",
+        "row_version": str(slip.row_version + 7),
+        "request_key": "k",
+        "csrf_token": client.token,
+    }
+    answer = client.post(f"/appointment_slip/{slip.id}/act/void", data=sent, headers={"X-Dialog": "1"})
+    assert answer.status_code == 409
+    assert "客户取消" in answer.text
+    assert f'name="row_version" value="{slip.row_version}"' in answer.text

@@ -243,7 +243,7 @@ def test_another_branch_has_its_own_day(a_day, gather, person):
 
 MAY = ["phone_supervisor", "web_supervisor", "channel_supervisor", "department_head", "branch_head",
        "hospital_director", "operations"]  # fmt: skip
-MAY_NOT = ["phone_consultant", "guide", "triage", "cashier", "doctor", "finance_manager", "admin"]
+MAY_NOT = ["phone_consultant", "guide", "triage", "cashier", "doctor", "finance_manager", "hr"]
 
 
 def test_the_page_shows_figures_chart_and_tables(a_day, login, consultant):

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.actors import house
+from app.models.appointments import AppointmentSlip
 from app.models.audit import ReportRun
 from app.reports.base import REPORTS, Asked
 from app.reports.runs import facts_of, make, make_scheduled, newest_runs
@@ -147,13 +148,20 @@ def test_the_scheduled_report_lies_in_the_list_and_opens_as_page_and_files(login
         assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
+def test_who_keeps_the_list_but_not_the_report_reads_what_is_stored_and_no_more(login, stored):
+    client = login("admin")
+    page = client.get(client.get(f"/report_run/show/{stored}").location)
+    assert page.status_code == 200
+    assert "/export/" not in page.text
+    assert f"{URL}/stored/{stored}/pdf" not in page.text
+    refused = [f"{URL}/", f"{URL}/export/csv?day={DAY}", f"{URL}/stored/{stored}/pdf"]
+    assert [client.get(path).status_code for path in refused] == [403] * 3
+
+
 def test_stored_files_are_of_the_stored_day_not_of_today(login, stored, session, do, supervisor):
     client = login("branch_head")
     before = client.get(f"{URL}/stored/{stored}/csv").data
-    slip = session.scalars(select(ReportRun).where(ReportRun.id == stored)).one()
-    assert slip.facts["figures"][0]["value"] == 1
-    from app.models.appointments import AppointmentSlip
-
+    assert session.get_one(ReportRun, stored).facts["figures"][0]["value"] == 1
     do("appointment_slip.void", supervisor, session.scalars(select(AppointmentSlip)).one(), reason="客户取消")
     assert client.get(f"{URL}/stored/{stored}/csv").data == before
 

@@ -163,6 +163,8 @@ def test_a_partners_customer_has_no_old_customer_as_referrer(do, person, partner
         ("is_market", False, True, "referrer_customer_id"),
         ("is_referral", False, True, None),
         ("is_market", True, False, None),
+        ("is_partner", False, False, "channel_partner_id"),
+        ("is_partner", True, False, None),
     ],
 )
 def test_source_partner_and_referrer_must_agree(
@@ -170,7 +172,11 @@ def test_source_partner_and_referrer_must_agree(
 ):
     """R-2.1.1-5 as a table."""
     specialist = person("channel_specialist")
-    channel = session.scalars(select(SourceChannel).where(getattr(SourceChannel, source)).limit(1)).one()
+    channel = session.scalars(
+        select(SourceChannel)
+        .where(getattr(SourceChannel, source), SourceChannel.is_partner.is_(source == "is_partner"))
+        .limit(1)
+    ).one()
     values = {
         "source_channel_id": channel.id,
         "channel_partner_id": partner.id if with_partner else None,

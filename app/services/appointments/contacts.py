@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from app.actors import Actor
 from app.acts import Outcome, act
 from app.errors import InvalidInput
-from app.fields import Choose, HouseForm, Instant, Item, PhoneNumber, Pick, Whole, Words
+from app.fields import CallerNumber, Choose, HouseForm, Instant, Item, PhoneNumber, Pick, Whole, Words
 from app.models.appointments import Answered, Channel, ContactRecord
 from app.models.customers import ContactKind, contact_hash
-from app.models.hr import Branch
 from app.services.customers import log_look_up, refuse_referrer_of_partner, whose_number
 from app.services.followup import plan_return_call
+from app.services.hr import own_branch
 from app.services.scope import find
 from app.services.settings import next_number
 from app.words import _, _l
@@ -27,7 +27,11 @@ FUTURE_MINUTES = 5
 class _Ringing(HouseForm):
     """Who called, and how long it rang."""
 
-    caller_no = PhoneNumber(_l("Caller's number"), required=True, render_kw={"data-lookup": "/customer/whose"})
+    caller_no = CallerNumber(
+        _l("Caller's number"),
+        description=_l("Empty if the telephone showed none."),
+        render_kw={"data-lookup": "/customer/whose"},
+    )
     ring_count = Whole(_l("Rings before the answer"), least=0, most=99)
     missed = Choose(_l("Answered or missed"), options=Answered)
 
@@ -81,7 +85,7 @@ def _record(
     """Make a contact record of what the form said; its inputs bear the names of the columns that they fill."""
     if contacted_at is not None and contacted_at > at + timedelta(minutes=FUTURE_MINUTES):
         raise InvalidInput({"contacted_at": [_("This time lies in the future.")]})
-    branch = session.get_one(Branch, by.branch_id)
+    branch = own_branch(session, by)
     record = ContactRecord(
         record_no=next_number(session, doc_type, branch=branch, at=at, zone=by.timezone),
         channel=channel,

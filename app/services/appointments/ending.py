@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.actors import Actor, house
 from app.acts import REGISTRY, Outcome, act
-from app.errors import IllegalMove
+from app.errors import Refusal
 from app.fields import Reason
 from app.models.appointments import AppointmentSlip, SlipState
 from app.models.hr import Branch
@@ -120,7 +120,7 @@ def expire_due(session: Session, *, at: datetime) -> int:
             try:
                 with session.begin_nested():
                     run(session, act_expire, by=by, at=at, record_id=slip_id, values={})
-            except IllegalMove:
+            except Refusal:
                 continue  # its customer arrived, or somebody voided it, while we were on our way
             lapsed += 1
     return lapsed

@@ -28,6 +28,7 @@ from app.models.customers import Customer, FileState
 from app.models.hr import Branch
 from app.services.appointments.contacts import MAX_NOTE
 from app.services.followup import plan_reminder
+from app.services.hr import own_branch
 from app.services.settings import FURTHEST_DAYS, ONE_OPEN_SLIP, PAST_MINUTES, REMINDER_DAYS, next_number, value_of
 from app.words import _, _l
 
@@ -181,7 +182,7 @@ def place(
     contact = session.get(ContactRecord, contact_record_id) if contact_record_id is not None else None
     if contact is not None and contact.customer_id not in (None, customer.id):
         raise InvalidInput({"contact_record_id": [_("This contact record is about another customer.")]})
-    branch = session.get_one(Branch, by.branch_id)
+    branch = own_branch(session, by)
     return write_slip(
         session,
         said,
