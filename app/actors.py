@@ -39,6 +39,7 @@ class Actor:
     reaches: Mapping[str, Reach] = field(default_factory=dict)
     zone: str = DEFAULT_ZONE
     display_name: str = ""
+    branch_name: str = ""
     is_house: bool = False
 
     def may(self, table: str, permission: str) -> bool:

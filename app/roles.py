@@ -159,7 +159,7 @@ ROLES: dict[str, Role] = {
     "finance": _role("R23", _l("Finance"), BRANCH),
     "finance_manager": _role("R24", _l("Finance manager"), GROUP),
     "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION),
-    "operations": _role("R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES),
+    "operations": _role("R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES, appointment_slip=BRANCH),
     "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH),
     "records_clerk": _role("R28", _l("Records clerk"), BRANCH),
     "member_service": _role("R29", _l("Member service"), BRANCH, READ_DESKS, {"contact_record": "list show"}),

@@ -12,7 +12,6 @@ from markupsafe import Markup, escape
 
 from app.actors import Actor
 from app.extensions import db
-from app.models.hr import Branch
 from app.panel.pages import Frame, Link
 from app.panel.person import current_actor
 from app.roles import ROLES
@@ -33,14 +32,13 @@ def frame() -> Frame | None:
 
 def _frame(by: Actor) -> Frame:
     session = db.session()
-    branch = session.get(Branch, by.branch_id) if by.branch_id is not None else None
     roles = [str(ROLES[name].label) for name in ROLES if name in by.roles]
     return Frame(
         menu=menu_of(by),
         home=Link(_("Workbench"), url_for("HomeView.index"), "grid-1x2", active=request.endpoint == "HomeView.index"),
         person=by.display_name or _("Account"),
         role=", ".join(roles[:2]),
-        branch=str(branch) if branch is not None else _("All branches"),
+        branch=by.branch_name or _("All branches"),
         notices=unread_count(session, by.employee_id) if by.employee_id is not None else 0,
         notices_url=url_for("notice.list"),
         languages=[

@@ -78,7 +78,14 @@ def actor_for_user(session: Session, user_id: int, display_name: str = "") -> Ac
     """Return the actor behind a login: employee file, departments, roles, rights, reaches."""
     held, rights = rights_of_user(session, user_id)
     row = session.execute(
-        select(Employee.id, Employee.name, Employee.branch_id, Employee.department_id, Branch.zone)
+        select(
+            Employee.id,
+            Employee.name,
+            Employee.branch_id,
+            Employee.department_id,
+            Branch.zone,
+            Branch.name.label("branch_name"),
+        )
         .join(Branch, Branch.id == Employee.branch_id)
         .where(Employee.user_id == user_id, Employee.state == EmployeeState.ACTIVE)
     ).one_or_none()
@@ -91,6 +98,7 @@ def actor_for_user(session: Session, user_id: int, display_name: str = "") -> Ac
             "branch_id": row.branch_id,
             "department_id": row.department_id,
             "zone": row.zone,
+            "branch_name": row.branch_name,
         }
     return Actor(
         name=f"user:{user_id}",

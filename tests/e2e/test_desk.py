@@ -245,10 +245,7 @@ def test_the_whole_flow_by_rest_alone(live):
         consultant, supervisor = enter("phone_consultant"), enter("phone_supervisor")
         acts = client.get("/acts", headers=consultant).json()["result"]
         register = next(act for act in acts if (act["table"], act["act"]) == ("contact_record", "register_call"))
-        assert {told["name"] for told in register["inputs"] if told["required"]} == {
-            "caller_no",
-            "business_category_id",
-        }
+        assert {told["name"] for told in register["inputs"] if told["required"]} == {"business_category_id"}
 
         offered = client.get("/options/dictionary/business_category", headers=consultant).json()["results"]
         category = offered[0]["id"]
