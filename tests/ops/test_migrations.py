@@ -34,17 +34,24 @@ def migrated() -> Iterator[Addresses]:
 
 
 @pytest.fixture
-def application(monkeypatch: pytest.MonkeyPatch) -> Callable[[Addresses], Flask]:
-    """Make the application against a database of one's own."""
+def application(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Addresses], Flask]]:
+    """Make the application against a database of one's own; its connections are closed when the test is over."""
+    from app.extensions import db
+
+    made: list[Flask] = []
 
     def make(target: Addresses) -> Flask:
         from app import create_app
 
         monkeypatch.setenv("DATABASE_URL", target[0])
         monkeypatch.setenv("DATABASE_OWNER_URL", target[1])
-        return create_app()
+        made.append(create_app())
+        return made[-1]
 
-    return make
+    yield make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
 
 
 def rows(url: str, query: str) -> list[object]:
