@@ -95,6 +95,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     settings.update(
         YIMEI_MODE=mode,
         YIMEI_HOME=str(home),
+        FILES_FOLDER=environ.get("YIMEI_FILES", "").strip() or str(home / "files"),
         SECRET_KEY=secret,
         JWT_SECRET_KEY=secret,
         SQLALCHEMY_DATABASE_URI=database_url(environ.get("DATABASE_URL", ""), "DATABASE_URL"),

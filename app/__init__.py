@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def create_app(**settings: Any) -> Flask:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     import config
-    from app import keyring, views
+    from app import filestore, keyring, views
     from app.extensions import bootstrap, csrf, db, migrate
     from app.models.base import refuse_undeclared
     from app.panel import frame, web
@@ -32,6 +33,7 @@ def create_app(**settings: Any) -> Flask:
     app.config.from_mapping(settings)
     app.config.update(FAB_PASSWORD_COMPLEXITY_ENABLED=True, FAB_PASSWORD_COMPLEXITY_VALIDATOR=complexity)
     keyring.configure(app.config["ENCRYPTION_KEYS"], app.config["HASH_KEY"])
+    filestore.configure(Path(app.config["FILES_FOLDER"]))
     db.init_app(app)
     migrate.init_app(app, db)
     csrf.init_app(app)

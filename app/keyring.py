@@ -31,6 +31,17 @@ class KeyRing:
         """Return the clear text; raises ``InvalidToken`` if no key of the ring fits."""
         return self._fernet.decrypt(token.encode("ascii")).decode()
 
+    def seal(self, content: bytes) -> bytes:
+        """Encrypt the bytes of a file."""
+        return self._fernet.encrypt(content)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """Return a file's bytes; raises ``ValueError`` if no key of the ring fits."""
+        try:
+            return self._fernet.decrypt(sealed)
+        except InvalidToken as wrong:
+            raise ValueError("no key of the ring opens this file") from wrong
+
     def digest(self, purpose: str, clear: str) -> str:
         """Return a keyed hash (22 characters) that only this installation can compute.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, customers, followup, hr, reports, settings
+from app.views import appointments, audit, customers, files, followup, hr, reports, settings
 from app.words import _l
 
 
@@ -26,4 +26,5 @@ def register(appbuilder: AppBuilder) -> None:
     menu.group("system", _l("System"))
     settings.register(menu)
     audit.register(menu)
+    files.register(menu)
     menu.finish()
