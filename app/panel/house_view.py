@@ -63,6 +63,8 @@ class HouseView(ModelView):
 
     datamodel: HouseInterface
     canonical: ClassVar[bool] = True
+    #: The class of this table's REST, where it does more than ``panel.rest.HouseApi``.
+    api: ClassVar[Any] = None
     page: ClassVar[str] = ""
     title: ClassVar[object] = ""
     crumbs: ClassVar[tuple[object, ...]] = ()

@@ -35,7 +35,8 @@ class ActButton:
 
 @dataclass(frozen=True)
 class Cell:
-    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line."""
+    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line; ``picture`` is the address
+    of a picture that a record's page shows beneath."""
 
     text: str
     url: str = ""
@@ -43,6 +44,7 @@ class Cell:
     tone: str = ""
     number: bool = False
     wide: bool = False
+    picture: str = ""
 
 
 @dataclass(frozen=True)
