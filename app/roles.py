@@ -51,8 +51,10 @@ READ_SLIPS: Rights = {
     "customer_owner_history": "list show",
 }
 READ_DESKS: Rights = {"phone_desk": "list", "web_desk": "list", "partner_desk": "list"}
+ASK_SUPPLEMENTS: Rights = {"appointment_supplement_request": "list show submit withdraw"}
 CONSULTANT: Rights = _together(
     READ_SLIPS,
+    ASK_SUPPLEMENTS,
     {
         "customer": "edit register_temporary add_contact",
         "customer_contact": "reveal",
@@ -146,7 +148,12 @@ ROLES: dict[str, Role] = {
     "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE),
     "consulting_supervisor": _role(
-        "R10", _l("Consulting supervisor"), DEPARTMENT, ONSITE, {"department_followups": "list"}
+        "R10",
+        _l("Consulting supervisor"),
+        DEPARTMENT,
+        ONSITE,
+        ASK_SUPPLEMENTS,
+        {"department_followups": "list"},
     ),
     "doctor": _role("R11", _l("Doctor"), OWN),
     "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN),
@@ -173,7 +180,16 @@ ROLES: dict[str, Role] = {
         "R30", _l("Service supervisor"), BRANCH, READ_DESKS, READ_SLIPS, {"followup_plan": "list show"}
     ),
     "market": _role("R31", _l("Market"), OWN),
-    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES, REQUIREMENTS, MERGES),
+    "it_manager": _role(
+        "R32",
+        _l("IT manager"),
+        BRANCH,
+        {"appointment_supplement_request": "list show execute"},
+        SYSTEM,
+        SOURCES,
+        REQUIREMENTS,
+        MERGES,
+    ),
     "branch_head": _role(
         "R33",
         _l("Branch head"),
@@ -181,7 +197,12 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         READ_SLIPS,
         DAILY_REPORT,
-        {"followup_plan": "list show", "department_followups": "list"},
+        {
+            "followup_plan": "list show",
+            "department_followups": "list",
+            "appointment_supplement_request": "list show approve reject close",
+            "report_supplement_ledger": "list run export",
+        },
     ),
     "hospital_director": _role("R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT),
     "archivist": _role("R35", _l("Archivist"), BRANCH),

@@ -90,7 +90,7 @@ class Notice(Base):
     read_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Read")))
 
     def __str__(self) -> str:
-        return str(self.facts.get("slip") or self.facts.get("new") or self.kind)
+        return str(self.facts.get("slip") or self.facts.get("new") or self.facts.get("request") or self.kind)
 
 
 class JobRun(Base):

@@ -161,6 +161,16 @@ DAILY_REPORT_AT = setting(
     help=_l("Branch time. Reports of a day that was missed are made as soon as the scheduler runs again."),
     source="RPT-02",
 )
+SUPPLEMENT_DAYS = setting(
+    "appointments.supplement_days",
+    _l("How long after an arrival a supplementary slip may be asked for, days"),
+    "7",
+    "whole",
+    least=1,
+    most=90,
+    help=_l("Counted from the arrival to the request."),
+    source="2.1.3.3",
+)
 LARGEST_FILE_MB = setting(
     "files.largest_mb",
     _l("Largest file that is taken, MB"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, customer_life, customers, files, followup, hr, reports, settings
+from app.views import appointments, audit, customer_life, customers, files, followup, hr, reports, settings, supplements
 from app.words import _l
 
 
@@ -15,6 +15,7 @@ def register(appbuilder: AppBuilder) -> None:
     menu.group("workstation", _l("Service workstation"), "headset")
     menu.group("appointments", _l("Appointments"), under="workstation")
     appointments.register(menu)
+    supplements.register(menu)
     menu.group("followups", _l("Follow-up"), under="workstation")
     followup.register(menu)
     menu.group("customers", _l("Customers"))

@@ -8,7 +8,8 @@ from flask import abort, redirect, url_for
 from flask_appbuilder import expose
 
 import app.reports.appointment_daily
-import app.reports.appointment_slip  # noqa: F401  (declares the paper)
+import app.reports.appointment_slip
+import app.reports.supplement_ledger  # noqa: F401  (declares a report)
 from app.models.audit import ReportRun
 from app.panel.house_view import HouseView
 from app.panel.interface import HouseInterface
