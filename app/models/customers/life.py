@@ -279,7 +279,7 @@ class CustomerMergeLog(Stateful, Recorded, Branched, Base):
 
     __tablename__ = "customer_merge_log"
     TITLE, TITLES = _l("Merge of files"), _l("Merges of files")
-    SCOPE = Scope(branch="branch_id", own=("proposed_by_id", "decided_by_id"))
+    SCOPE = Scope(via="kept")
     LOCK_FIRST = ("kept_id", "merged_id")
     ALSO_TOLD = ("counts", "moved")
     STATES = MergeState
