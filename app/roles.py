@@ -47,10 +47,20 @@ READ_SLIPS: Rights = {
     "customer": "list show",
     "customer_contact": "list",
     "contact_record": "list show",
+    "customer_trait": "list show",
+    "customer_owner_history": "list show",
+    "customer_merge_log": "list show",
 }
+#: Soft facts are learned at every contact point (1.2).
+TRAITS: Rights = {"customer": "add_trait", "customer_trait": "list show correct withdraw"}
+WISHES: Rights = {"anniversaries": "list"}
+#: A supervisor hands customers over and proposes merges; SM-01, part D.
+OWNERS: Rights = {"customer": "transfer_owner propose_merge"}
 READ_DESKS: Rights = {"phone_desk": "list", "web_desk": "list", "partner_desk": "list"}
 CONSULTANT: Rights = _together(
     READ_SLIPS,
+    TRAITS,
+    WISHES,
     {
         "customer": "edit register_temporary add_contact",
         "customer_contact": "reveal",
@@ -70,6 +80,7 @@ PARTNER_DESK: Rights = {
 }
 SUPERVISOR: Rights = _together(
     CONSULTANT,
+    OWNERS,
     {
         "appointment_slip": "void",
         "department_followups": "list",
@@ -80,9 +91,14 @@ SUPERVISOR: Rights = _together(
 )
 #: What is kept per branch and not per department: stored reports, and who looked at what.
 BRANCH_BOOKS: Mapping[str, Reach] = {"report_run": BRANCH, "sensitive_view_log": BRANCH}
-GUIDE: Rights = _together(READ_SLIPS, READ_DESKS, {"appointment_slip": "arrive", "my_slips": "list"})
+GUIDE: Rights = _together(
+    READ_SLIPS,
+    READ_DESKS,
+    TRAITS,
+    {"appointment_slip": "arrive", "my_slips": "list", "customer": "confirm_identity"},
+)
 ONSITE: Rights = _together(
-    READ_SLIPS, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
+    READ_SLIPS, TRAITS, WISHES, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
 )
 DAILY_REPORT: Rights = {"report_appointment_daily": "list run export", "report_run": "list show"}
 DICTIONARIES: Rights = {
@@ -111,6 +127,13 @@ SYSTEM: Rights = _together(
         "report_run": "list show",
     },
 )
+REQUIREMENTS: Rights = {"field_requirement": "list show add edit"}
+#: The information centre carries out what supervisors and medical affairs decided. SM-01.
+MERGES: Rights = {
+    "customer": "list show restrict",
+    "customer_merge_log": "list show carry_out reject",
+    "customer_owner_history": "list show",
+}
 SOURCES: Rights = {
     "source_channel": "list show add edit",
     "channel_partner": "list show add edit end resume",
@@ -136,13 +159,27 @@ ROLES: dict[str, Role] = {
         {"channel_partner": "add edit end resume"},
         **BRANCH_BOOKS,
     ),
-    "department_head": _role("R05", _l("Head of department"), DEPARTMENT, SUPERVISOR, READ_DESKS, **BRANCH_BOOKS),
+    "department_head": _role(
+        "R05",
+        _l("Head of department"),
+        DEPARTMENT,
+        SUPERVISOR,
+        READ_DESKS,
+        {"customer": "freeze unfreeze"},
+        **BRANCH_BOOKS,
+    ),
     "guide": _role("R06", _l("Guide"), BRANCH, GUIDE),
-    "guide_supervisor": _role("R07", _l("Guide supervisor"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
+    "guide_supervisor": _role(
+        "R07",
+        _l("Guide supervisor"),
+        BRANCH,
+        GUIDE,
+        {"appointment_slip": "complete", "customer": "propose_merge"},
+    ),
     "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE),
     "consulting_supervisor": _role(
-        "R10", _l("Consulting supervisor"), DEPARTMENT, ONSITE, {"department_followups": "list"}
+        "R10", _l("Consulting supervisor"), DEPARTMENT, ONSITE, OWNERS, {"department_followups": "list"}
     ),
     "doctor": _role("R11", _l("Doctor"), OWN),
     "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN),
@@ -159,15 +196,33 @@ ROLES: dict[str, Role] = {
     "finance": _role("R23", _l("Finance"), BRANCH),
     "finance_manager": _role("R24", _l("Finance manager"), GROUP),
     "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION),
-    "operations": _role("R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES, appointment_slip=BRANCH),
-    "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH),
+    "operations": _role(
+        "R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES, REQUIREMENTS, appointment_slip=BRANCH
+    ),
+    "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH, {"customer": "list show ask_restriction"}),
     "records_clerk": _role("R28", _l("Records clerk"), BRANCH),
-    "member_service": _role("R29", _l("Member service"), BRANCH, READ_DESKS, {"contact_record": "list show"}),
+    "member_service": _role(
+        "R29",
+        _l("Member service"),
+        BRANCH,
+        READ_DESKS,
+        TRAITS,
+        WISHES,
+        {"contact_record": "list show", "customer": "list show", "customer_contact": "list"},
+    ),
     "service_supervisor": _role(
-        "R30", _l("Service supervisor"), BRANCH, READ_DESKS, READ_SLIPS, {"followup_plan": "list show"}
+        "R30",
+        _l("Service supervisor"),
+        BRANCH,
+        READ_DESKS,
+        READ_SLIPS,
+        TRAITS,
+        WISHES,
+        OWNERS,
+        {"followup_plan": "list show"},
     ),
     "market": _role("R31", _l("Market"), OWN),
-    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES),
+    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES, REQUIREMENTS, MERGES),
     "branch_head": _role(
         "R33",
         _l("Branch head"),
@@ -175,6 +230,8 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         READ_SLIPS,
         DAILY_REPORT,
+        OWNERS,
+        WISHES,
         {"followup_plan": "list show", "department_followups": "list"},
     ),
     "hospital_director": _role("R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT),
@@ -189,6 +246,7 @@ ROLES: dict[str, Role] = {
         SYSTEM,
         ORGANISATION,
         SOURCES,
+        REQUIREMENTS,
         {
             "branch": "add edit",
             "role_override": "list show add edit",

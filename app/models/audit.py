@@ -90,7 +90,8 @@ class Notice(Base):
     read_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Read")))
 
     def __str__(self) -> str:
-        return str(self.facts.get("slip") or self.facts.get("new") or self.kind)
+        facts = self.facts
+        return str(facts.get("slip") or facts.get("new") or facts.get("kept") or facts.get("customer") or self.kind)
 
 
 class JobRun(Base):

@@ -6,8 +6,9 @@ Each is made once per rule and occasion, approved already, and withdrawn when it
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,11 +16,14 @@ from app.actors import Actor
 from app.acts import act
 from app.fields import HouseForm, Words
 from app.models.appointments import AppointmentSlip, ContactRecord
+from app.models.customers import Customer
 from app.models.followup import FollowupPlan, PlanState
+from app.models.hr import Employee
 from app.services.settings import item_by_code
 from app.words import _l
 
 MISSED_CALL, SLIP_LAPSED, SLIP_REMINDER = "missed_call", "slip_lapsed", "slip_reminder"
+BIRTHDAY, ANNIVERSARY = "birthday", "anniversary"
 
 
 def plan_return_call(session: Session, record: ContactRecord, *, day: date) -> None:
@@ -63,7 +67,33 @@ def _plan_for_slip(session: Session, slip: AppointmentSlip, *, rule: str, catego
     )
 
 
-def _plan(session: Session, *, rule: str, occasion: str, category: str, day: date, **about: int | None) -> None:
+def plan_wishes(
+    session: Session,
+    customer: Customer,
+    *,
+    rule: str,
+    occasion: str,
+    category: str,
+    day: date,
+    executor: Employee | None,
+    purpose: str | None = None,
+) -> None:
+    """Plan the call on a birthday or an anniversary, once per occasion. White paper 1.3, R-1.2-2."""
+    _plan(
+        session,
+        rule=rule,
+        occasion=occasion,
+        category=category,
+        day=day,
+        branch_id=customer.branch_id,
+        department_id=executor.department_id if executor is not None else None,
+        executor_id=executor.id if executor is not None else None,
+        customer_id=customer.id,
+        purpose=purpose,
+    )
+
+
+def _plan(session: Session, *, rule: str, occasion: str, category: str, day: date, **about: Any) -> None:
     session.flush()
     item = item_by_code(session, "followup_category", category)
     session.execute(
@@ -77,11 +107,19 @@ def _plan(session: Session, *, rule: str, occasion: str, category: str, day: dat
 
 def withdraw_plans(session: Session, slip: AppointmentSlip, *, rule: str | None = None) -> None:
     """Withdraw what is still to be done about a slip whose occasion fell away."""
-    plans = select(FollowupPlan).where(
-        FollowupPlan.appointment_slip_id == slip.id, FollowupPlan.state == PlanState.APPROVED
-    )
+    plans = select(FollowupPlan).where(FollowupPlan.appointment_slip_id == slip.id)
     if rule is not None:
         plans = plans.where(FollowupPlan.rule == rule)
+    _withdraw(session, plans)
+
+
+def withdraw_plans_of(session: Session, customer: Customer) -> None:
+    """Withdraw every call that is still to be made to a customer."""
+    _withdraw(session, select(FollowupPlan).where(FollowupPlan.customer_id == customer.id))
+
+
+def _withdraw(session: Session, plans: Select[Any]) -> None:
+    plans = plans.where(FollowupPlan.state == PlanState.APPROVED)
     # Locked and read anew: its executor may be closing one this very moment.
     for plan in session.scalars(plans.with_for_update().execution_options(populate_existing=True)):
         plan.become(PlanState.WITHDRAWN)

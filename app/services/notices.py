@@ -20,6 +20,10 @@ KINDS: dict[str, object] = {
     "slip_arrived": _l("%(customer)s has arrived (slip %(slip)s)."),
     "slip_voided": _l("%(by)s voided your slip %(slip)s of %(customer)s: %(reason)s"),
     "slip_expired": _l("The slip %(slip)s of %(customer)s has lapsed."),
+    "customer_given_away": _l("%(by)s handed your customer %(customer)s to %(owner)s: %(reason)s"),
+    "customer_received": _l("%(by)s handed you the customer %(customer)s: %(reason)s"),
+    "customer_merged": _l("The file %(merged)s was merged into %(kept)s of %(customer)s."),
+    "merge_rejected": _l("%(by)s rejected the merge of %(merged)s into %(kept)s: %(reason)s"),
 }
 
 

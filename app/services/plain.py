@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import select, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.actors import DEFAULT_ZONE, Actor, Reach
@@ -18,12 +19,12 @@ from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusa
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import Base, Branched, described
-from app.models.customers import Customer
+from app.models.customers import Customer, FieldRequirement
 from app.models.hr import Branch, Department, Employee
 from app.models.settings import RoleOverride
 from app.roles import ROLES
 from app.services.constraints import sentence_for
-from app.services.customers import refuse_referrer_of_partner
+from app.services.customers import closed_file, refuse_referrer_of_partner, take_from_id_number
 from app.services.runner import stored
 from app.services.scope import in_scope
 from app.unit import unit_of_work
@@ -172,7 +173,10 @@ def _write_history(
 
 @checks(Customer)
 def _customer(session: Session, customer: Customer, by: Actor) -> None:
-    """R-2.1.1-5 holds however the file is edited; a customer keeps a name or alias."""
+    """R-2.1.1-5 holds however the file is edited; a customer keeps a name or alias; a closed file stays as it is."""
+    closed = closed_file(customer)
+    if closed is not None:
+        raise Refusal(closed)
     if not (customer.name or customer.alias):
         raise InvalidInput({"name": [_("A name or an alias, please.")]})
     refuse_referrer_of_partner(
@@ -183,6 +187,17 @@ def _customer(session: Session, customer: Customer, by: Actor) -> None:
     )
     if customer.referrer_customer_id is not None and customer.referrer_customer_id == customer.id:
         raise InvalidInput({"referrer_customer_id": [_("A customer cannot refer herself.")]})
+    if customer.id_no and get_history(customer, "id_no").added:
+        take_from_id_number(customer)
+
+
+@checks(FieldRequirement)
+def _requirement(session: Session, requirement: FieldRequirement, by: Actor) -> None:
+    """What a branch demands is the branch's; what the group demands, its administrator's. R-1.2-1."""
+    if requirement.branch_id != by.branch_id and by.reach("field_requirement") is not Reach.GROUP:
+        raise InvalidInput(
+            {"branch_id": [_("Please choose your own branch; the group's values are kept by its administrator.")]}
+        )
 
 
 @checks(Branch)

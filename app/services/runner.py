@@ -203,8 +203,7 @@ def _lock(session: Session, call: _Call) -> Any:
     model = models()[call.act.table]
     if call.record_id is None:
         raise OutOfScope
-    for column_name in model.LOCK_FIRST:
-        _lock_parent(session, model, column_name, call)
+    _lock_parents(session, model, call.record_id)
     record = session.scalars(
         in_scope(model, call.by)
         .where(model.id == call.record_id)
@@ -216,12 +215,19 @@ def _lock(session: Session, call: _Call) -> Any:
     return record
 
 
-def _lock_parent(session: Session, model: type[Base], column_name: str, call: _Call) -> None:
-    column = inspect(model).columns[column_name]
-    parent = next(iter(column.foreign_keys)).column
-    key = session.scalar(select(column).where(model.id == call.record_id))
-    if key is not None:
-        session.execute(select(parent).where(parent == key).with_for_update())
+def _lock_parents(session: Session, model: type[Base], record_id: int) -> None:
+    """Lock what a record hangs on, in the house's order; two rows of one table in the order of their ids."""
+    if not model.LOCK_FIRST:
+        return
+    columns = [inspect(model).columns[name] for name in model.LOCK_FIRST]
+    keys = session.execute(select(*columns).where(model.id == record_id)).first()
+    wanted: dict[Any, set[int]] = {}
+    for column, key in zip(columns, keys or (), strict=False):
+        parent = next(iter(column.foreign_keys)).column
+        wanted.setdefault(parent, set()).update({key} - {None})
+    for parent, ids in wanted.items():
+        if ids:
+            session.execute(select(parent).where(parent.in_(sorted(ids))).order_by(parent).with_for_update())
 
 
 def _checked(session: Session, call: _Call, record: Any) -> Form | None:

@@ -153,6 +153,32 @@ PRINT_ON_ARRIVAL = setting(
     help=_l("If yes, the slip opens for printing as soon as its customer is received."),
     source="R-2.1-1",
 )
+WISHES_SHOWN_DAYS = setting(
+    "customers.wishes_shown_days",
+    _l("Birthdays and anniversaries shown, days ahead"),
+    "7",
+    "whole",
+    most=60,
+    help=_l("How far the page of anniversaries looks ahead, today included."),
+    source="R-1.2-2",
+)
+WISHES_AHEAD_DAYS = setting(
+    "customers.wishes_ahead_days",
+    _l("Birthday and anniversary calls planned, days ahead"),
+    "0",
+    "whole",
+    most=30,
+    help=_l("The call is planned for the day itself and appears this many days before."),
+    source="1.3, R-1.2-2",
+)
+WISHES_AT = setting(
+    "customers.wishes_at",
+    _l("Time of planning birthday and anniversary calls"),
+    "08:00",
+    "clock",
+    help=_l("Branch time. A day that was missed is made up as soon as the scheduler runs again."),
+    source="1.3",
+)
 DAILY_REPORT_AT = setting(
     "reports.daily_at",
     _l("Time of the daily reports"),
