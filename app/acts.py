@@ -103,6 +103,10 @@ class Registry:
     def of(self, table: str) -> tuple[Act, ...]:
         return tuple(self._acts.get(table, {}).values())
 
+    def many(self, table: str) -> tuple[Act, ...]:
+        """Return the acts of a table that may be done on a selection of rows."""
+        return tuple(act for act in self.of(table) if act.many)
+
     def find(self, table: str, name: str) -> Act | None:
         return self._acts.get(table, {}).get(name)
 

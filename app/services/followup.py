@@ -87,6 +87,18 @@ def withdraw_plans(session: Session, slip: AppointmentSlip, *, rule: str | None 
         plan.become(PlanState.WITHDRAWN)
 
 
+def revive_plan(session: Session, slip: AppointmentSlip, *, rule: str, from_day: date) -> None:
+    """Ask again for what an arrival withdrew, now that it is taken back, unless its day has passed."""
+    plans = select(FollowupPlan).where(
+        FollowupPlan.appointment_slip_id == slip.id,
+        FollowupPlan.rule == rule,
+        FollowupPlan.state == PlanState.WITHDRAWN,
+        FollowupPlan.planned_on >= from_day,
+    )
+    for plan in session.scalars(plans.with_for_update().execution_options(populate_existing=True)):
+        plan.become(PlanState.APPROVED)
+
+
 def move_plans(session: Session, old: AppointmentSlip, new: AppointmentSlip) -> None:
     """Hand what is still to be done about a slip to the one that took its place: same rule, category and day.
 

@@ -46,7 +46,7 @@ def test_each_act_starts_in_its_states_and_refuses_every_other(app, monkeypatch,
                     record.become(to_state)
 
 
-SLIP_ACTS = ["redo", "dispatch", "void", "arrive", "complete", "expire"]
+SLIP_ACTS = ["redo", "dispatch", "void", "arrive", "undo_arrival", "complete", "expire"]
 
 
 @pytest.fixture
@@ -79,6 +79,7 @@ def test_every_act_of_a_slip_in_every_state(do, slip_in, slip_times, colleague, 
     assert act is not None
     slip = slip_in(state)
     given = {"redo": slip_times, "dispatch": {"owner_id": colleague.employee_id}, "void": {"reason": "客户取消"}}
+    given["undo_arrival"] = {"reason": "点错了"}
     values = given.get(name, {})
     by = house("test", branch_id=slip.branch_id)
     if act.starts_in(state):

@@ -27,6 +27,7 @@ from app.models.appointments import (
 from app.models.customers import Customer, FileState
 from app.models.hr import Branch
 from app.services.appointments.contacts import MAX_NOTE
+from app.services.appointments.warnings import warn_of_slip
 from app.services.followup import plan_reminder
 from app.services.hr import own_branch
 from app.services.settings import FURTHEST_DAYS, ONE_OPEN_SLIP, PAST_MINUTES, REMINDER_DAYS, next_number, value_of
@@ -96,15 +97,21 @@ def _lock_customer(session: Session, customer_id: int) -> Customer:
     return customer
 
 
+def open_slip_of(session: Session, customer_id: int, *, apart_from: int | None = None) -> AppointmentSlip | None:
+    """Return an awaited slip of a customer, if she has one."""
+    statement = select(AppointmentSlip).where(
+        AppointmentSlip.customer_id == customer_id, AppointmentSlip.state == SlipState.PENDING
+    )
+    if apart_from is not None:
+        statement = statement.where(AppointmentSlip.id != apart_from)
+    return session.scalars(statement.limit(1)).first()
+
+
 def refuse_second_open(session: Session, customer: Customer, by: Actor, at: datetime) -> None:
     """R-2.1.2-2, a setting; kept under the customer's lock."""
     if not value_of(session, ONE_OPEN_SLIP, branch_id=by.branch_id, at=at):
         return
-    open_slip = session.scalars(
-        select(AppointmentSlip)
-        .where(AppointmentSlip.customer_id == customer.id, AppointmentSlip.state == SlipState.PENDING)
-        .limit(1)
-    ).first()
+    open_slip = open_slip_of(session, customer.id)
     if open_slip is not None:
         raise Refusal(
             _(
@@ -170,20 +177,22 @@ def place(
     """Place a slip for a customer of one's own. White paper 2.1.2.
 
     Refuses a latest arrival before the appointment (R-2.1.2-1), a time that has passed, a second open slip
-    (R-2.1.2-2). A reminder is planned for the day before (R-2.1.2-4).
+    (R-2.1.2-2). Warns of other hours and of overlaps. A reminder is planned for the day before (R-2.1.2-4).
     """
     check_times(session, said, by, at)
     customer = _lock_customer(session, customer_id)
     refuse_second_open(session, customer, by, at)
     if by.employee_id is None or by.department_id is None:
         raise Refusal(_("Only an employee can own a slip."))
+    branch = own_branch(session, by)
+    warn_of_slip(session, said, branch, by=by, at=at)
     contact = session.get(ContactRecord, contact_record_id) if contact_record_id is not None else None
     if contact is not None and contact.customer_id not in (None, customer.id):
         raise InvalidInput({"contact_record_id": [_("This contact record is about another customer.")]})
     slip = write_slip(
         session,
         said,
-        own_branch(session, by),
+        branch,
         by=by,
         at=at,
         customer_id=customer.id,

@@ -23,6 +23,7 @@ from app.services.appointments.placing import (
     refuse_second_open,
     write_slip,
 )
+from app.services.appointments.warnings import warn_of_slip
 from app.services.followup import withdraw_plans
 from app.services.notices import tell
 from app.words import _, _l
@@ -82,6 +83,7 @@ def redo(
     owner = chosen_owner(session, slip, owner_id, by)
     session.flush()  # the old row leaves the open slips before the new one enters them
     refuse_second_open(session, slip.customer, by, at)
+    warn_of_slip(session, said, session.get_one(Branch, slip.branch_id), by=by, at=at)
     withdraw_plans(session, slip)
     new = replace_slip(session, slip, owner, said, by=by, at=at)
     plan_slip_reminder(session, new, by, at)
