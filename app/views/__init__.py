@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, customer_life, customers, files, followup, hr, reports, settings
+from app.views import appointments, audit, calendar, customer_life, customers, files, followup, hr, reports, settings
 from app.words import _l
 
 
@@ -26,6 +26,7 @@ def register(appbuilder: AppBuilder) -> None:
     hr.register(menu)
     menu.group("system", _l("System"))
     settings.register(menu)
+    calendar.register(menu)
     audit.register(menu)
     files.register(menu)
     menu.finish()
