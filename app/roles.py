@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from app.actors import Reach
 from app.words import _l
@@ -200,6 +201,16 @@ ROLES: dict[str, Role] = {
         channel_partner=GROUP,
     ),
 }
+
+
+class _RoleName(StrEnum):
+    @property
+    def label(self) -> object:
+        return ROLES[self.value].label
+
+
+#: The roles as one chooses them: by their label.
+RoleName: type[StrEnum] = _RoleName("RoleName", {name: name for name in ROLES})  # type: ignore[call-arg, assignment]
 
 
 def rights_of(role: str) -> set[tuple[str, str]]:

@@ -171,7 +171,7 @@ class FormPage:
     """A form: of an act (in a dialog or as a page) or of a plain record.
 
     ``form`` is a bound WTForms form; ``refusal`` a sentence that concerns the whole; ``hidden`` (name, value)
-    pairs to send along; ``groups`` the fields in titled groups.
+    pairs to send along; ``groups`` the fields in titled groups; ``facts`` what it tells of its record beforehand.
     """
 
     title: str
@@ -185,6 +185,7 @@ class FormPage:
     refusal: str = ""
     hidden: list[tuple[str, str]] = field(default_factory=list)
     groups: list[tuple[str, list[str]]] = field(default_factory=list)
+    facts: list[Link] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
