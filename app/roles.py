@@ -41,7 +41,7 @@ def _together(*parts: Rights) -> dict[str, str]:
 #: Tables that everybody must see to choose from them, whatever her reach over business rows.
 DIRECTORY: Mapping[str, Reach] = {"department": BRANCH, "employee": BRANCH, "channel_partner": BRANCH}
 
-EVERYBODY: Rights = {"notice": "list show mark_read"}
+EVERYBODY: Rights = {"notice": "list show mark_read", "handover_batch": "show"}
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
     "department_slips": "list",
@@ -94,9 +94,31 @@ DICTIONARIES: Rights = {
 }
 ORGANISATION: Rights = {
     "branch": "list show",
-    "department": "list show add edit",
+    "department": "list show add edit move name_head add_post close_department reopen",
+    "department_tree": "list",
+    "department_move": "list",
     "position": "list show add edit",
-    "employee": "list show add edit",
+    "position_department": "list show edit end_post",
+    "employee": "list show add edit hire change_post leave return_to_work",
+    "post_change": "list",
+    "handover_batch": "list",
+}
+#: 组织/员工 R: the tree and the people's files, read only.
+READ_ORGANISATION: Rights = {
+    "department": "list show",
+    "department_tree": "list",
+    "position": "list show",
+    "position_department": "list show",
+    "employee": "list show",
+}
+#: R05: her departments and the people in them; who may not list employees opens only those.
+OWN_PEOPLE: Rights = {
+    "department": "show",
+    "department_tree": "list",
+    "department_people": "list",
+    "position_department": "list show",
+    "employee": "show",
+    "handover_batch": "list",
 }
 ACCOUNTS: Rights = {"employee": "list show open_login close_login reopen_login give_roles reset_password"}
 SYSTEM: Rights = _together(
@@ -105,7 +127,9 @@ SYSTEM: Rights = _together(
     {
         "branch": "list show edit",
         "department": "list show",
+        "department_tree": "list",
         "position": "list show",
+        "position_department": "list show",
         "param": "list show set_value",
         "number_rule": "list show add edit",
         "number_counter": "list",
@@ -123,7 +147,13 @@ SOURCES: Rights = {
 
 
 def _role(code: str, label: object, reach: Reach, *rights: Rights, **reaches: Reach) -> Role:
-    return Role(label, code, reach, _together(EVERYBODY, *rights), {**DIRECTORY, "notice": OWN, **reaches})
+    return Role(
+        label,
+        code,
+        reach,
+        _together(EVERYBODY, *rights),
+        {**DIRECTORY, "notice": OWN, "handover_batch": OWN, **reaches},
+    )
 
 
 ROLES: dict[str, Role] = {
@@ -141,7 +171,16 @@ ROLES: dict[str, Role] = {
         {"channel_partner": "add edit end resume"},
         **BRANCH_BOOKS,
     ),
-    "department_head": _role("R05", _l("Head of department"), DEPARTMENT, SUPERVISOR, READ_DESKS, **BRANCH_BOOKS),
+    "department_head": _role(
+        "R05",
+        _l("Head of department"),
+        DEPARTMENT,
+        SUPERVISOR,
+        READ_DESKS,
+        OWN_PEOPLE,
+        handover_batch=DEPARTMENT,
+        **BRANCH_BOOKS,
+    ),
     "guide": _role("R06", _l("Guide"), BRANCH, GUIDE),
     "guide_supervisor": _role("R07", _l("Guide supervisor"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
     "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
@@ -161,9 +200,9 @@ ROLES: dict[str, Role] = {
     "cashier_supervisor": _role("R20", _l("Cashier supervisor"), BRANCH),
     "pharmacist": _role("R21", _l("Pharmacist"), BRANCH),
     "storekeeper": _role("R22", _l("Storekeeper"), BRANCH),
-    "finance": _role("R23", _l("Finance"), BRANCH),
-    "finance_manager": _role("R24", _l("Finance manager"), GROUP),
-    "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION),
+    "finance": _role("R23", _l("Finance"), BRANCH, READ_ORGANISATION),
+    "finance_manager": _role("R24", _l("Finance manager"), GROUP, READ_ORGANISATION),
+    "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION, handover_batch=BRANCH),
     "operations": _role(
         "R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES, REQUIREMENTS, appointment_slip=BRANCH
     ),
@@ -182,9 +221,13 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         READ_SLIPS,
         DAILY_REPORT,
-        {"followup_plan": "list show", "department_followups": "list"},
+        READ_ORGANISATION,
+        {"followup_plan": "list show", "department_followups": "list", "handover_batch": "list"},
+        handover_batch=BRANCH,
     ),
-    "hospital_director": _role("R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT),
+    "hospital_director": _role(
+        "R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT, READ_ORGANISATION
+    ),
     "archivist": _role("R35", _l("Archivist"), BRANCH),
     "auditor": _role(
         "R36", _l("Auditor"), GROUP, {"act_run": "list show", "sensitive_view_log": "list", "job_run": "list show"}
@@ -206,6 +249,7 @@ ROLES: dict[str, Role] = {
         department=GROUP,
         employee=GROUP,
         channel_partner=GROUP,
+        handover_batch=GROUP,
     ),
 }
 

@@ -242,6 +242,35 @@ class ReportPage:
 
 
 @dataclass(frozen=True)
+class TreeNode:
+    """A department in the tree: who leads it, how many work in it, from when to when, and its parts.
+
+    ``move_url`` opens the dialog that moves it; empty if this person or its state forbids that.
+    """
+
+    row: Row
+    code: str
+    facts: list[Cell]
+    closed: str = ""
+    move_url: str = ""
+    parts: list[TreeNode] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TreePage:
+    """The tree of a branch's departments as of a day."""
+
+    title: str
+    crumbs: list[Link]
+    form: Any
+    action: str
+    nodes: list[TreeNode]
+    acts: list[ActButton]
+    intro: str = ""
+    add_url: str = ""
+
+
+@dataclass(frozen=True)
 class ErrorPage:
     code: int
     title: str

@@ -3,9 +3,19 @@
 White paper 2.1.1-2.1.3; SM-02.
 """
 
-from app.services.appointments import contacts, dispatching, ending, placing, redoing
+from app.services.appointments import contacts, dispatching, ending, holdings, placing, redoing
 from app.services.appointments.dispatching import hand_over_slip
 from app.services.appointments.ending import expire_due
 from app.services.appointments.redoing import chain_of
 
-__all__ = ["chain_of", "contacts", "dispatching", "ending", "expire_due", "hand_over_slip", "placing", "redoing"]
+__all__ = [
+    "chain_of",
+    "contacts",
+    "dispatching",
+    "ending",
+    "expire_due",
+    "hand_over_slip",
+    "holdings",
+    "placing",
+    "redoing",
+]

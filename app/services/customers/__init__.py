@@ -10,12 +10,13 @@ from app.services.customers.files import (
     search_clause,
     whose_number,
 )
-from app.services.customers.ownership import give_customer
+from app.services.customers.ownership import give_customer, give_customers
 
 __all__ = [
     "LOOK_UP",
     "Ownership",
     "give_customer",
+    "give_customers",
     "log_look_up",
     "refuse_known_number",
     "refuse_referrer_of_partner",

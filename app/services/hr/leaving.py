@@ -1,4 +1,4 @@
-"""离职: the login is closed at once and everything changes hands in one transaction. White paper 4.2.2, SM-29, GL 45."""
+"""离职: the login is closed at once, everything changes hands in one transaction. White paper 4.2.2, SM-29, GL 45."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.acts import Outcome, act
-from app.errors import InvalidInput, Refusal
+from app.errors import InvalidInput
 from app.fields import Day, Flag, Pick, Words
 from app.models.hr import Department, Employee, EmployeeState, HandoverBatch
 from app.services.accounts import close_account

@@ -139,10 +139,16 @@ class NamingHead(HouseForm):
     head_id = Pick(_l("Head of department"), table="employee", description=_l("Empty: nobody for now."))
 
 
-@act(Department, "name_head", _l("Name the head"), form=NamingHead, guard=_is_open, icon="person-badge", prefill=("head_id",))
-def name_head(
-    session: Session, department: Department, *, head_id: int | None = None, by: Actor, at: datetime
-) -> None:
+@act(
+    Department,
+    "name_head",
+    _l("Name the head"),
+    form=NamingHead,
+    guard=_is_open,
+    icon="person-badge",
+    prefill=("head_id",),
+)
+def name_head(session: Session, department: Department, *, head_id: int | None = None, by: Actor, at: datetime) -> None:
     """Say who leads a department; refuses who does not work in its branch. White paper 4.2.1."""
     if head_id is not None:
         working(session, head_id, department.branch_id, "head_id")
@@ -192,9 +198,7 @@ def close_department(
     valid_to = valid_to or today_of(by, at)
     if department.valid_from is not None and valid_to < department.valid_from:
         raise InvalidInput({"valid_to": [_("The end cannot lie before the beginning.")]})
-    people = _count(
-        session, Employee, Employee.department_id == department.id, Employee.state == EmployeeState.ACTIVE
-    )
+    people = _count(session, Employee, Employee.department_id == department.id, Employee.state == EmployeeState.ACTIVE)
     parts = _count(session, Department, Department.parent_id == department.id, Department.retired_at.is_(None))
     if people or parts:
         raise Refusal(
@@ -255,9 +259,7 @@ def _post_stands(post: PositionDepartment, by: Actor) -> object | None:
     return _("This post has ended.") if post.retired_at is not None else None
 
 
-@act(
-    PositionDepartment, "end_post", _l("End the post"), guard=_post_stands, icon="slash-circle", tone="danger"
-)
+@act(PositionDepartment, "end_post", _l("End the post"), guard=_post_stands, icon="slash-circle", tone="danger")
 def end_post(session: Session, post: PositionDepartment, *, by: Actor, at: datetime) -> None:
     """Take a post from a department; refuses while somebody holds it."""
     if post.holders:

@@ -105,8 +105,8 @@ def hire(
     session.add(employee)
     session.flush()
     if username:
-        chosen = [str(role) for role in roles] or _role_of(position)
         check_login(username, password or "")
+        chosen = [str(role) for role in roles] or _role_of(position)
         hashed = generate_password_hash(password or "")
         employee.user_id = add_account(session, username, hashed, name, chosen, by=by, at=at)
     return Outcome(result=employee, notice=_about_post(session, employee))

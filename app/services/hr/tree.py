@@ -90,7 +90,7 @@ def _people_on(session: Session, branch_id: int, day: date, today: date, zone: Z
             Employee.branch_id == branch_id, working, or_(Employee.hired_on.is_(None), Employee.hired_on <= day)
         )
     )
-    places = {employee_id: department_id for employee_id, department_id in rows}
+    places: dict[int, int] = {row.id: row.department_id for row in rows}
     if day < today:
         later = select(PostChange).where(PostChange.changed_on > day, PostChange.employee_id.in_(list(places)))
         for past in session.scalars(later.order_by(PostChange.changed_on.desc(), PostChange.id.desc())):
