@@ -405,7 +405,9 @@ class Choose(SelectField):
             yield Option(member.value, str(member.label), self.data is member, {})  # type: ignore[attr-defined]
 
     def process_data(self, value: Any) -> None:
-        self.data = self.options(value) if isinstance(value, str) else value
+        """Begin with a member; a text that is none (any longer) begins empty."""
+        known = isinstance(value, str) and value in {member.value for member in self.options}
+        self.data = self.options(value) if known else (None if isinstance(value, str) else value)
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if not valuelist and kept(self):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from app.actors import Reach
 from app.words import _l
@@ -40,7 +41,7 @@ def _together(*parts: Rights) -> dict[str, str]:
 #: Tables that everybody must see to choose from them, whatever her reach over business rows.
 DIRECTORY: Mapping[str, Reach] = {"department": BRANCH, "employee": BRANCH, "channel_partner": BRANCH}
 
-EVERYBODY: Rights = {"notice": "list show mark_read"}
+EVERYBODY: Rights = {"notice": "list show mark_read", "handover_batch": "show"}
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
     "department_slips": "list",
@@ -107,9 +108,31 @@ DICTIONARIES: Rights = {
 }
 ORGANISATION: Rights = {
     "branch": "list show",
-    "department": "list show add edit",
+    "department": "list show add edit move name_head add_post close_department reopen",
+    "department_tree": "list",
+    "department_move": "list",
     "position": "list show add edit",
-    "employee": "list show add edit",
+    "position_department": "list show edit end_post",
+    "employee": "list show add edit hire change_post leave return_to_work",
+    "post_change": "list",
+    "handover_batch": "list",
+}
+#: 组织/员工 R: the tree and the people's files, read only.
+READ_ORGANISATION: Rights = {
+    "department": "list show",
+    "department_tree": "list",
+    "position": "list show",
+    "position_department": "list show",
+    "employee": "list show",
+}
+#: R05: her departments and the people in them; who may not list employees opens only those.
+OWN_PEOPLE: Rights = {
+    "department": "show",
+    "department_tree": "list",
+    "department_people": "list",
+    "position_department": "list show",
+    "employee": "show",
+    "handover_batch": "list",
 }
 ACCOUNTS: Rights = {"employee": "list show open_login close_login reopen_login give_roles reset_password"}
 SYSTEM: Rights = _together(
@@ -118,7 +141,9 @@ SYSTEM: Rights = _together(
     {
         "branch": "list show edit",
         "department": "list show",
+        "department_tree": "list",
         "position": "list show",
+        "position_department": "list show",
         "param": "list show set_value",
         "branch_day": "list show add edit",
         "number_rule": "list show add edit",
@@ -142,7 +167,13 @@ SOURCES: Rights = {
 
 
 def _role(code: str, label: object, reach: Reach, *rights: Rights, **reaches: Reach) -> Role:
-    return Role(label, code, reach, _together(EVERYBODY, *rights), {**DIRECTORY, "notice": OWN, **reaches})
+    return Role(
+        label,
+        code,
+        reach,
+        _together(EVERYBODY, *rights),
+        {**DIRECTORY, "notice": OWN, "handover_batch": OWN, **reaches},
+    )
 
 
 ROLES: dict[str, Role] = {
@@ -167,6 +198,8 @@ ROLES: dict[str, Role] = {
         SUPERVISOR,
         READ_DESKS,
         {"customer": "freeze unfreeze"},
+        OWN_PEOPLE,
+        handover_batch=DEPARTMENT,
         **BRANCH_BOOKS,
     ),
     "guide": _role("R06", _l("Guide"), BRANCH, GUIDE),
@@ -194,9 +227,9 @@ ROLES: dict[str, Role] = {
     "cashier_supervisor": _role("R20", _l("Cashier supervisor"), BRANCH),
     "pharmacist": _role("R21", _l("Pharmacist"), BRANCH),
     "storekeeper": _role("R22", _l("Storekeeper"), BRANCH),
-    "finance": _role("R23", _l("Finance"), BRANCH),
-    "finance_manager": _role("R24", _l("Finance manager"), GROUP),
-    "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION),
+    "finance": _role("R23", _l("Finance"), BRANCH, READ_ORGANISATION),
+    "finance_manager": _role("R24", _l("Finance manager"), GROUP, READ_ORGANISATION),
+    "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION, handover_batch=BRANCH),
     "operations": _role(
         "R26",
         _l("Operations"),
@@ -241,9 +274,13 @@ ROLES: dict[str, Role] = {
         DAILY_REPORT,
         OWNERS,
         WISHES,
-        {"followup_plan": "list show", "department_followups": "list"},
+        READ_ORGANISATION,
+        {"followup_plan": "list show", "department_followups": "list", "handover_batch": "list"},
+        handover_batch=BRANCH,
     ),
-    "hospital_director": _role("R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT),
+    "hospital_director": _role(
+        "R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT, READ_ORGANISATION
+    ),
     "archivist": _role("R35", _l("Archivist"), BRANCH),
     "auditor": _role(
         "R36", _l("Auditor"), GROUP, {"act_run": "list show", "sensitive_view_log": "list", "job_run": "list show"}
@@ -265,8 +302,19 @@ ROLES: dict[str, Role] = {
         department=GROUP,
         employee=GROUP,
         channel_partner=GROUP,
+        handover_batch=GROUP,
     ),
 }
+
+
+class _RoleName(StrEnum):
+    @property
+    def label(self) -> object:
+        return ROLES[self.value].label
+
+
+#: The roles as one chooses them: by their label.
+RoleName: type[StrEnum] = _RoleName("RoleName", {name: name for name in ROLES})  # type: ignore[call-arg, assignment]
 
 
 def rights_of(role: str) -> set[tuple[str, str]]:

@@ -137,6 +137,7 @@ def _refusal_now(act: Act, record: Any, by: Actor) -> str:
 
 def _form(act: Act, record: Any, by: Actor, sent: Any) -> Any:
     begins = prefilled(act, record) if record is not None else _from_source(act, by)
+    begins = {**begins, **_from_address(act)}
     return act.form(sent, data=begins, meta={"context": form_context(db.session(), by, now=now(), record=record)})
 
 
@@ -152,6 +153,28 @@ def _from_source(act: Act, by: Actor) -> dict[str, Any]:
     if record is None:
         abort(404)
     return {name: getattr(record, column) for name, column in act.starts_from[table].items()}
+
+
+def _from_address(act: Act) -> dict[str, Any]:
+    """Return the ids that the address fills in beforehand; the form still asks."""
+    given = {name: request.args[name] for name in act.from_address if name in request.args}
+    if any(text and (not text.isascii() or not text.isdigit() or len(text) > 18) for text in given.values()):
+        abort(400)
+    return {name: int(text) if text else None for name, text in given.items()}
+
+
+def _facts(act: Act, record: Any, by: Actor) -> list[Link]:
+    """Return what the form tells of its record beforehand, each with the list that shows it if one may see that."""
+    if act.tells is None or record is None:
+        return []
+    return [
+        Link(
+            str(told.label),
+            url_for(f"{told.page}.list", **told.query) if told.page and by.may(told.page, "can_list") else "",
+            count=told.count,
+        )
+        for told in act.tells(db.session(), record, by)
+    ]
 
 
 def _show(
@@ -175,6 +198,7 @@ def _show(
         refusal=refusal or " ".join(str(error) for error in form.form_errors),
         hidden=hidden_inputs(record, anew=anew) + ([] if warned is None else [("warned", warned.token)]),
         warnings=[] if warned is None else warned.warnings,
+        facts=_facts(act, record, by),
     )
     return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -57,6 +58,21 @@ def may_open(table: str, by: Actor) -> bool:
     return by.may(table, "can_show")
 
 
+#: Tables whose records not everybody opens who may choose them: table -> function (record, actor).
+OPENS: dict[str, Callable[[Any, Actor], bool]] = {}
+
+
+def may_open_record(record: Any, by: Actor) -> bool:
+    """Say whether a person opens this very record, which is in her scope."""
+    return may_open(record.__tablename__, by) and opens(record, by)
+
+
+def opens(record: Any, by: Actor) -> bool:
+    """Say whether nothing keeps this very record from a person who has the right to open its table's."""
+    keeps = OPENS.get(record.__tablename__)
+    return keeps is None or keeps(record, by)
+
+
 def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
     """Return one value of a record as people see it; sensitive columns masked, parents linked."""
     value = getattr(record, name)
@@ -65,12 +81,19 @@ def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
         return Cell(_masked(record, value), number=True)
     if isinstance(value, Labelled):
         return Cell(str(value.label), tone=value.tone if name == "state" else "")
+    if column is not None and column.options is not None and value:
+        return Cell(_chosen(column.options, value))
     if isinstance(value, Base):
-        url = record_url(value.__tablename__, value.id) if not plain and may_open(value.__tablename__, by) else ""
+        url = record_url(value.__tablename__, value.id) if not plain and may_open_record(value, by) else ""
         return Cell(str(value), url=url)
     return Cell(
         text_of(value, by), number=isinstance(value, int | Decimal | date), wide=bool(column and column.multiline)
     )
+
+
+def _chosen(options: Any, value: str) -> str:
+    """Return a chosen text by its label; what is no longer offered stands as it is."""
+    return str(options(value).label) if value in {member.value for member in options} else value
 
 
 def _masked(record: Any, value: str) -> str:
@@ -163,8 +186,10 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
 
 def _stored_text(model: Any, name: str, value: Any, by: Actor) -> str:
     """Return what a plain row's history stored of a column; a choice by its label."""
-    options = getattr(inspect(model).columns[name].type, "options", None)
-    return str(options(value).label) if options is not None and value else text_of(_instant(value), by)
+    options = getattr(inspect(model).columns[name].type, "options", None) or getattr(
+        column_of(model, name), "options", None
+    )
+    return _chosen(options, value) if options is not None and value else text_of(_instant(value), by)
 
 
 def _input_text(field: Any, value: Any, by: Actor, names: dict[tuple[str, int], str]) -> str:

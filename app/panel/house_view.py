@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from flask import abort, current_app, jsonify, redirect, render_template, request, url_for
@@ -21,7 +22,7 @@ from app.extensions import db
 from app.fields import HouseForm
 from app.models.base import Base, described, models
 from app.panel import acting, many, recording
-from app.panel.describe import acts_now, cell_of, label_of, may_open, record_url
+from app.panel.describe import acts_now, cell_of, label_of, may_open, may_open_record, opens, record_url
 from app.panel.forms import acts_picking, form_for, picks_of
 from app.panel.interface import MOST_COUNTED, HouseInterface, loader
 from app.panel.listing import (
@@ -85,6 +86,8 @@ class HouseView(ModelView):
     subs: ClassVar[dict[str, str]] = {}
     search_through: ClassVar[str] = ""
     head_acts: ClassVar[Sequence[str]] = ()
+    #: False where people make rows by an act; imports and REST still add them.
+    offers_new: ClassVar[bool] = True
     intro: ClassVar[object] = ""
     exclude_route_methods = NOT_ROUTED
 
@@ -194,10 +197,15 @@ class HouseView(ModelView):
             ),
             pager=self._pager(asked, total, len(records)),
             acts=self._head_buttons(by),
-            add_url=url_for(".add") if self.form_columns and by.may(self.datamodel.table, "can_add") else "",
+            add_url=self._add_url(by),
             intro=str(self.intro),
             selection=selection,
         )
+
+    def _add_url(self, by: Actor) -> str:
+        """Return where a new row is written; nowhere if an act does it."""
+        may = self.form_columns and self.offers_new and by.may(self.datamodel.table, "can_add")
+        return url_for(".add") if may else ""
 
     def _search_hint(self) -> str:
         if self.model.__tablename__ == "customer" or self.search_through:
@@ -233,7 +241,7 @@ class HouseView(ModelView):
     def row_of(self, record: Any, by: Actor, columns: Sequence[str] = ()) -> Row:
         """Return a record as a row; its first cell leads to the record."""
         table = self.datamodel.table
-        url = record_url(table, record.id) if may_open(table, by) else ""
+        url = record_url(table, record.id) if may_open_record(record, by) else ""
         cells = []
         for index, name in enumerate(columns or self.list_columns):
             cell = self.cell(record, name, by, plain=index == 0)
@@ -272,7 +280,7 @@ class HouseView(ModelView):
         if not 0 < pk < 2**63:
             abort(404)
         record = self.datamodel.record(db.session(), by, pk, [*self.record_eager, *eager])
-        if record is None:
+        if record is None or not opens(record, by):
             abort(404)
         return record
 
@@ -348,10 +356,15 @@ class HouseView(ModelView):
     def values_of(self, form: HouseForm, record: Any) -> dict[str, Any]:
         """Return the values to save; an empty sensitive input of an edit leaves what stands."""
         return {
-            name: value
+            name: value.value if isinstance(value, StrEnum) and self._is_text(name) else value
             for name, value in form.data.items()
             if not (record is not None and value is None and _is_sensitive(self.model, name))
         }
+
+    def _is_text(self, name: str) -> bool:
+        """Say whether a column keeps a chosen text as it is."""
+        column = described(getattr(self.model, name))
+        return column is not None and column.options is not None
 
     def _form_page(self, form: HouseForm, record: Any, refusal: str, *, anew: bool) -> FormPage:
         title = _("New: %(what)s", what=self.model.TITLE) if record is None else _("Edit: %(what)s", what=record)

@@ -8,7 +8,7 @@ from typing import Any
 from flask import has_request_context
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import Select, false, func, inspect, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
 from app.actors import Actor
 from app.extensions import db
@@ -106,7 +106,12 @@ class HouseInterface(SQLAInterface):
 
 
 def loader(model: Any, path: str) -> Any:
-    """Return the loader option for a dotted path: joins up to parents, one more select for collections."""
+    """Return the loader option for a dotted path: joins up to parents, one more select for collections.
+
+    A path may name a column that is deferred: it is loaded at once.
+    """
+    if path in inspect(model).column_attrs:
+        return undefer(getattr(model, path))
     option: Any = None
     here = model
     for name in path.split("."):

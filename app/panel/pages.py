@@ -174,8 +174,8 @@ class FormPage:
     """A form: of an act (in a dialog or as a page) or of a plain record.
 
     ``form`` is a bound WTForms form; ``refusal`` a sentence that concerns the whole; ``hidden`` (name, value)
-    pairs to send along; ``groups`` the fields in titled groups; ``warnings`` what to think over before it is sent
-    again.
+    pairs to send along; ``groups`` the fields in titled groups; ``facts`` what it tells of its record beforehand;
+    ``warnings`` what to think over before it is sent again.
     """
 
     title: str
@@ -189,6 +189,7 @@ class FormPage:
     refusal: str = ""
     hidden: list[tuple[str, str]] = field(default_factory=list)
     groups: list[tuple[str, list[str]]] = field(default_factory=list)
+    facts: list[Link] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -272,6 +273,35 @@ class ReportPage:
     hidden: list[tuple[str, str]] = field(default_factory=list)
     keep_url: str = ""
     keep_inputs: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TreeNode:
+    """A department in the tree: who leads it, how many work in it, from when to when, and its parts.
+
+    ``move_url`` opens the dialog that moves it; empty if this person or its state forbids that.
+    """
+
+    row: Row
+    code: str
+    facts: list[Cell]
+    closed: str = ""
+    move_url: str = ""
+    parts: list[TreeNode] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TreePage:
+    """The tree of a branch's departments as of a day."""
+
+    title: str
+    crumbs: list[Link]
+    form: Any
+    action: str
+    nodes: list[TreeNode]
+    acts: list[ActButton]
+    intro: str = ""
+    add_url: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ Each is made once per rule and occasion, approved already, and withdrawn when it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,6 +20,7 @@ from app.models.appointments import AppointmentSlip, ContactRecord
 from app.models.customers import Customer
 from app.models.followup import FollowupPlan, PlanState
 from app.models.hr import Employee
+from app.services.hr import HandingOver, Holding, declare_holding
 from app.services.settings import item_by_code
 from app.words import _l
 
@@ -174,3 +176,46 @@ def execute(session: Session, plan: FollowupPlan, *, feedback: str, by: Actor, a
     """Close a plan with what the customer said. White paper 2.1.4."""
     plan.feedback = feedback
     plan.executed_at = at
+
+
+def _to_be_done_by(employee: Employee) -> Any:
+    return select(FollowupPlan.id).where(
+        FollowupPlan.executor_id == employee.id, FollowupPlan.state == PlanState.APPROVED
+    )
+
+
+def _hand_over_plans(handing: HandingOver, ids: Sequence[int]) -> None:
+    """Give a leaver's open plans to the successor; those about her slips went along with them. White paper 4.2.2."""
+    assert handing.to is not None
+    session = handing.session
+    session.flush()
+    still_hers = FollowupPlan.id.in_(_to_be_done_by(handing.leaver))
+    ids = session.scalars(select(FollowupPlan.id).where(still_hers).order_by(FollowupPlan.id).with_for_update()).all()
+    session.execute(
+        update(FollowupPlan)
+        .where(FollowupPlan.id.in_(ids))
+        .values(
+            executor_id=handing.to.id,
+            department_id=handing.to.department_id,
+            row_version=FollowupPlan.row_version + 1,
+            updated_by_id=handing.by.user_id,
+        ),
+        execution_options={"synchronize_session": False},
+    )
+    for known in list(session.identity_map.values()):
+        if isinstance(known, FollowupPlan):
+            session.expire(known)
+
+
+declare_holding(
+    Holding(
+        "followup_plans",
+        _l("Follow-up plans to be done"),
+        "followup_plan",
+        _to_be_done_by,
+        _hand_over_plans,
+        page="followup_plan",
+        query={"tab": "open", "executor_id": "employee"},
+        rank=70,
+    )
+)

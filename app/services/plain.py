@@ -226,18 +226,14 @@ def _override(session: Session, override: RoleOverride, by: Actor) -> None:
 
 @checks(Department)
 def _department(session: Session, department: Department, by: Actor) -> None:
-    """The tree has no cycle, and stays within its branch."""
-    seen, parent_id = {department.id}, department.parent_id
-    while parent_id is not None:
-        parent = session.get_one(Department, parent_id)
-        if parent.branch_id != department.branch_id:
-            raise InvalidInput({"parent_id": [_("Not a valid choice.")]})
-        if parent.id in seen and department.id is not None:
-            raise InvalidInput({"parent_id": [_("A department cannot be part of itself.")]})
-        seen.add(parent.id)
-        parent_id = parent.parent_id
+    """A new department stands under an open one of its branch; afterwards the act ``move`` alone changes that."""
+    parent = session.get(Department, department.parent_id) if department.parent_id is not None else None
+    if parent is not None and parent.branch_id != department.branch_id:
+        raise InvalidInput({"parent_id": [_("Not a valid choice.")]})
+    if parent is not None and parent.retired_at is not None and department.id is None:
+        raise InvalidInput({"parent_id": [_("This department is closed.")]})
     if department.valid_from and department.valid_to and department.valid_to < department.valid_from:
-        raise InvalidInput({"valid_to": [_("The end cannot lie before the beginning.")]})
+        raise InvalidInput({"valid_from": [_("The end cannot lie before the beginning.")]})
 
 
 @checks(Employee)

@@ -202,6 +202,7 @@ NUMBER_RULES: dict[str, tuple[str, bool, int]] = {
     "chat": ("WL", True, 4),
     "lead": ("QD", True, 4),
     "appointment_slip": ("YY", True, 4),
+    "employee": ("YG", False, 5),
 }
 
 #: Part D: a position per role; its code is the role's identifier.

@@ -30,6 +30,7 @@ from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import Base, models
 from app.models.customers import mask
+from app.models.hr import Employee, EmployeeState
 from app.services.constraints import sentence_for
 from app.services.scope import find, in_scope
 from app.services.settings import items_in_use
@@ -141,6 +142,7 @@ class _Call:
 def _run_once(session: Session, call: _Call) -> Answer:
     session.info["user_id"] = call.by.user_id
     with unit_of_work(session):
+        _hold_actor(session, call.by)
         told = _inputs_hash(call)
         run_id = _claim_key(session, call, told)
         if run_id is None:
@@ -163,6 +165,17 @@ def _run_once(session: Session, call: _Call) -> Answer:
             None if outcome.notice is None else str(outcome.notice),
             outcome.paper,
         )
+
+
+def _hold_actor(session: Session, by: Actor) -> None:
+    """Keep the actor's file as it is until the end: who is let leave this very moment either acted before that, and
+    what she made is handed over, or is refused. White paper 4.2.2: nothing is lost."""
+    if by.employee_id is None or by.is_house:
+        return
+    statement = select(Employee.state).where(Employee.id == by.employee_id)
+    state = session.scalar(statement.with_for_update(read=True, key_share=True))
+    if state is not EmployeeState.ACTIVE:
+        raise NotPermitted
 
 
 def _inputs_hash(call: _Call) -> str:

@@ -3,7 +3,7 @@
 White paper 2.1.1-2.1.3; SM-02.
 """
 
-from app.services.appointments import contacts, dispatching, ending, placing, redoing, undoing
+from app.services.appointments import contacts, dispatching, ending, holdings, placing, redoing, undoing
 from app.services.appointments.dispatching import hand_over_slip
 from app.services.appointments.ending import expire_due
 from app.services.appointments.redoing import chain_of
@@ -15,6 +15,7 @@ __all__ = [
     "ending",
     "expire_due",
     "hand_over_slip",
+    "holdings",
     "placing",
     "redoing",
     "undoing",

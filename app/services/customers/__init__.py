@@ -12,7 +12,7 @@ from app.services.customers.files import (
     whose_number,
 )
 from app.services.customers.identity import probable_twin, take_from_id_number
-from app.services.customers.ownership import give_customer
+from app.services.customers.ownership import give_customer, give_customers
 from app.services.customers.requirements import missing_by_stage, missing_fields
 from app.services.customers.states import closed_file
 
@@ -23,6 +23,7 @@ __all__ = [
     "closed_file",
     "closing",
     "give_customer",
+    "give_customers",
     "identity",
     "log_look_up",
     "merging",

@@ -11,6 +11,7 @@ let opener = null;
 let address = "";
 let after = "";
 let dirty = false;
+let stays = false;
 
 const dialog = make("dialog", { class: "dlg", id: "act", "aria-labelledby": "act-title" });
 document.body.append(dialog);
@@ -63,6 +64,8 @@ async function open(link, url = link.href) {
   if (link.getAttribute("aria-busy") === "true") return;
   opener = openerOf(link);
   address = url;
+  // Inside data-stay one goes on where one is: the page is read anew instead of left for the record.
+  stays = link.closest("[data-stay]") !== null;
   dirty = false;
   const draft = kept.get(address);
   if (draft) {
@@ -132,7 +135,7 @@ async function take(answer, form) {
 function finish(said) {
   dirty = false;
   kept.delete(address);
-  after = said.redirect || "";
+  after = stays ? location.href : said.redirect || "";
   const paper = said.open ? window.open(said.open, "_blank") : null;
   if (said.shown_html) {
     fill(said.shown_html);

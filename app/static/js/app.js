@@ -8,5 +8,6 @@ import "./list.js";
 import "./select.js";
 import "./tabs.js";
 import "./guard.js";
+import "./tree.js";
 
 enhance(document);
