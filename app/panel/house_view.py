@@ -22,7 +22,7 @@ from app.extensions import db
 from app.fields import HouseForm
 from app.models.base import Base, described, models
 from app.panel import acting, many, recording
-from app.panel.describe import acts_now, cell_of, label_of, may_open, may_open_record, opens, record_url
+from app.panel.describe import acts_now, cell_of, label_of, may_open_record, opens, record_url
 from app.panel.forms import acts_picking, form_for, picks_of
 from app.panel.interface import MOST_COUNTED, HouseInterface, loader
 from app.panel.listing import (
