@@ -255,9 +255,7 @@ def _missing_tab(customer: Customer) -> list[RelatedTab]:
         return []
     heads = [ColumnHead("stage", _("Stage")), ColumnHead("fields", _("Still missing"))]
     rows = [
-        Row(
-            number, "", [Cell(str(stage.label)), Cell(_(", ").join(str(f.label) for f in fields))], [], str(stage.label)
-        )
+        Row(number, "", [Cell(str(stage.label)), Cell(_labels(fields))], [], str(stage.label))
         for number, (stage, fields) in enumerate(missing.items())
     ]
     return [RelatedTab("missing", _("Still missing"), TableView(heads, rows), len(rows))]

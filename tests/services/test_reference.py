@@ -90,7 +90,7 @@ def test_the_position_of_each_role_bears_its_identifier(session):
     assert all(role == code for code, role in rows if code in ROLES)
 
 
-@pytest.mark.parametrize("code", [followup.MISSED_CALL, "lapsed_slip", "reminder"])
+@pytest.mark.parametrize("code", [followup.MISSED_CALL, "lapsed_slip", "reminder", "birthday", "anniversary"])
 def test_the_rules_find_their_followup_categories(session, code):
     ensure_reference_data(session, NOW)
     assert item_by_code(session, "followup_category", code).state is ItemState.IN_USE
@@ -98,7 +98,7 @@ def test_the_rules_find_their_followup_categories(session, code):
 
 def test_the_lists_are_as_long_as_the_white_paper_says():
     assert len(BUSINESS_CATEGORIES) == 15  # REF-2
-    assert len(FOLLOWUP_CATEGORIES) == 19 + 6  # 1.3 and REF-3
+    assert len(FOLLOWUP_CATEGORIES) == 19 + 6 + 1  # 1.3, REF-3, and the wishes of an anniversary (R-1.2-2)
     assert len(SOURCE_CHANNELS) == 8  # REF-2, the roots
     assert sum(map(len, SOURCE_CHANNELS.values())) == 26  # REF-2, the leaves
 

@@ -68,9 +68,9 @@ class CustomerOwnerHistory(Base):
     __table_args__ = (one_of("role", OwnerRole), one_of("rule", OwnerRule))
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True, info=col(_l("Customer")))
-    role: Mapped[OwnerRole] = mapped_column(Choice(OwnerRole), info=col(_l("As")))
-    from_employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("From")))
-    to_employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("To")))
+    role: Mapped[OwnerRole] = mapped_column(Choice(OwnerRole), info=col(_l("Role of the owner")))
+    from_employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("From whom")))
+    to_employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("To whom")))
     rule: Mapped[OwnerRule] = mapped_column(Choice(OwnerRule), info=col(_l("By the rule")))
     reason: Mapped[str | None] = mapped_column(String(500), info=col(_l("Reason")))
     given_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("When")))
@@ -129,7 +129,7 @@ class CustomerTrait(Stateful, Recorded, Base):
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True, info=col(_l("Customer")))
     trait_type_id: Mapped[int] = mapped_column(
-        ForeignKey("dictionary_item.id"), index=True, info=col(_l("What"), dictionary="trait_type")
+        ForeignKey("dictionary_item.id"), index=True, info=col(_l("Type of trait"), dictionary="trait_type")
     )
     value: Mapped[str] = mapped_column(String(400), info=col(_l("Content"), multiline=True))
     month: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Month")))

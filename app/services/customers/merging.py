@@ -197,13 +197,13 @@ def carry_out(session: Session, log: CustomerMergeLog, *, by: Actor, at: datetim
     The proposer cannot carry it out. Both files are locked, in the order of their ids; what was true when the merge
     was proposed is asked again. Refuses what ``why_not`` names.
     """
+    if by.employee_id is None:
+        raise Refusal(_("Only an employee of a branch can do this."))
+    log.decided_by_id, log.decided_at = by.employee_id, at
     merged, kept = _locked(session, log)
     said = why_not(session, merged, kept, by=by, at=at)
     if said is not None:
         raise Refusal(said)
-    if by.employee_id is None:
-        raise Refusal(_("Only an employee of a branch can do this."))
-    log.decided_by_id, log.decided_at = by.employee_id, at
     log.moved = _move_all(session, merged, kept)
     log.counts = {name: len(ids) for name, ids in log.moved.items()}
     _take_facts(session, merged, kept, by=by, at=at)

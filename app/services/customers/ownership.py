@@ -67,7 +67,7 @@ def give_customer(
 class Transfer(HouseForm):
     """To whom, as what, and why."""
 
-    role = Choose(_l("As"), options=OwnerRole, required=True)
+    role = Choose(_l("Role of the owner"), options=OwnerRole, required=True)
     to_id = Pick(_l("Hand over to"), table="employee", required=True)
     reason = Words(_l("Reason"), required=True, least=2, most=500, multiline=True)
 

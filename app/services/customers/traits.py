@@ -42,7 +42,7 @@ class _What(HouseForm):
     """Of which type a trait is."""
 
     trait_type_id = Item(
-        _l("What"),
+        _l("Type of trait"),
         dictionary="trait_type",
         required=True,
         description=_l(
