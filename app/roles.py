@@ -73,6 +73,7 @@ SUPERVISOR: Rights = _together(
     {
         "appointment_slip": "void",
         "department_followups": "list",
+        "report_contact_daily": "list run export",
         "report_appointment_daily": "list run export",
         "report_run": "list show",
         "sensitive_view_log": "list",
@@ -84,7 +85,11 @@ GUIDE: Rights = _together(READ_SLIPS, READ_DESKS, {"appointment_slip": "arrive",
 ONSITE: Rights = _together(
     READ_SLIPS, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
 )
-DAILY_REPORT: Rights = {"report_appointment_daily": "list run export", "report_run": "list show"}
+DAILY_REPORT: Rights = {
+    "report_contact_daily": "list run export",
+    "report_appointment_daily": "list run export",
+    "report_run": "list show",
+}
 DICTIONARIES: Rights = {
     "dictionary": "list show add edit",
     "dictionary_item": "list show add edit retire restore",
@@ -106,7 +111,8 @@ SYSTEM: Rights = _together(
         "param": "list show set_value",
         "number_rule": "list show add edit",
         "number_counter": "list",
-        "job_run": "list show",
+        "job": "list",
+        "job_run": "list show run_now",
         "job_heartbeat": "list",
         "report_run": "list show",
     },
@@ -159,7 +165,15 @@ ROLES: dict[str, Role] = {
     "finance": _role("R23", _l("Finance"), BRANCH),
     "finance_manager": _role("R24", _l("Finance manager"), GROUP),
     "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION),
-    "operations": _role("R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES, appointment_slip=BRANCH),
+    "operations": _role(
+        "R26",
+        _l("Operations"),
+        BRANCH,
+        DAILY_REPORT,
+        SOURCES,
+        DICTIONARIES,
+        **dict.fromkeys(("appointment_slip", "contact_record", "customer"), BRANCH),
+    ),
     "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH),
     "records_clerk": _role("R28", _l("Records clerk"), BRANCH),
     "member_service": _role("R29", _l("Member service"), BRANCH, READ_DESKS, {"contact_record": "list show"}),
@@ -180,7 +194,10 @@ ROLES: dict[str, Role] = {
     "hospital_director": _role("R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT),
     "archivist": _role("R35", _l("Archivist"), BRANCH),
     "auditor": _role(
-        "R36", _l("Auditor"), GROUP, {"act_run": "list show", "sensitive_view_log": "list", "job_run": "list show"}
+        "R36",
+        _l("Auditor"),
+        GROUP,
+        {"act_run": "list show", "sensitive_view_log": "list", "job": "list", "job_run": "list show"},
     ),
     "admin": _role(
         "—",

@@ -28,6 +28,7 @@ from app.panel.listing import (
     MAX_QUERY,
     SIZES,
     Asked,
+    Choices,
     Tab,
     asked_of,
     filter_conditions,
@@ -82,6 +83,8 @@ class HouseView(ModelView):
     labels: ClassVar[dict[str, object]] = {}
     #: Columns that no model has: name -> function (record) to text; their labels stand in ``labels``.
     computed: ClassVar[dict[str, Callable[[Any], object]]] = {}
+    #: What the filter of a plain text column offers: name -> function to (value, label) pairs.
+    choices: ClassVar[dict[str, Choices]] = {}
     subs: ClassVar[dict[str, str]] = {}
     search_through: ClassVar[str] = ""
     head_acts: ClassVar[Sequence[str]] = ()
@@ -178,7 +181,7 @@ class HouseView(ModelView):
             ],
             search=asked.words,
             search_hint=self._search_hint(),
-            filters=filter_controls(db.session(), self.model, [*self.filters], asked, by, self.labels),
+            filters=filter_controls(db.session(), self.model, [*self.filters], asked, by, self.labels, self.choices),
             keep=[(name, request.args[name]) for name in ("tab", "o", "d", "size") if name in request.args],
             table=table,
             pager=pager,

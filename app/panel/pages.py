@@ -244,6 +244,29 @@ class ReportPage:
 
 
 @dataclass(frozen=True)
+class JobLine:
+    """A job on its page; ``inputs`` (name, value) pairs to send when it is run now."""
+
+    label: str
+    name: str
+    state: Cell
+    facts: list[Fact]
+    inputs: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class JobsPage:
+    """The house's jobs and the schedulers that run them; ``run_url`` is empty for who only reads."""
+
+    title: str
+    crumbs: list[Link]
+    jobs: list[JobLine]
+    run_url: str
+    runs_url: str
+    schedulers: TableView
+
+
+@dataclass(frozen=True)
 class ErrorPage:
     code: int
     title: str

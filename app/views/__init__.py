@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, customers, followup, hr, reports, settings
+from app.views import appointments, audit, customers, followup, hr, jobs, reports, settings
 from app.words import _l
 
 
@@ -25,5 +25,6 @@ def register(appbuilder: AppBuilder) -> None:
     hr.register(menu)
     menu.group("system", _l("System"))
     settings.register(menu)
+    jobs.register(menu)
     audit.register(menu)
     menu.finish()
