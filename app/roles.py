@@ -85,6 +85,7 @@ SUPERVISOR: Rights = _together(
     {
         "appointment_slip": "void dispatch",
         "department_followups": "list",
+        "report_contact_daily": "list run export",
         "report_appointment_daily": "list run export",
         "report_run": "list show",
         "sensitive_view_log": "list",
@@ -101,7 +102,11 @@ GUIDE: Rights = _together(
 ONSITE: Rights = _together(
     READ_SLIPS, TRAITS, WISHES, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
 )
-DAILY_REPORT: Rights = {"report_appointment_daily": "list run export", "report_run": "list show"}
+DAILY_REPORT: Rights = {
+    "report_contact_daily": "list run export",
+    "report_appointment_daily": "list run export",
+    "report_run": "list show",
+}
 DICTIONARIES: Rights = {
     "dictionary": "list show add edit",
     "dictionary_item": "list show add edit retire restore",
@@ -148,7 +153,8 @@ SYSTEM: Rights = _together(
         "branch_day": "list show add edit",
         "number_rule": "list show add edit",
         "number_counter": "list",
-        "job_run": "list show",
+        "job": "list",
+        "job_run": "list show run_now",
         "job_heartbeat": "list",
         "report_run": "list show",
     },
@@ -239,7 +245,7 @@ ROLES: dict[str, Role] = {
         DICTIONARIES,
         REQUIREMENTS,
         {"branch_day": "list show add edit"},
-        appointment_slip=BRANCH,
+        **dict.fromkeys(("appointment_slip", "contact_record", "customer"), BRANCH),
     ),
     "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH, {"customer": "list show ask_restriction"}),
     "records_clerk": _role("R28", _l("Records clerk"), BRANCH),
@@ -283,7 +289,10 @@ ROLES: dict[str, Role] = {
     ),
     "archivist": _role("R35", _l("Archivist"), BRANCH),
     "auditor": _role(
-        "R36", _l("Auditor"), GROUP, {"act_run": "list show", "sensitive_view_log": "list", "job_run": "list show"}
+        "R36",
+        _l("Auditor"),
+        GROUP,
+        {"act_run": "list show", "sensitive_view_log": "list", "job": "list", "job_run": "list show"},
     ),
     "admin": _role(
         "—",

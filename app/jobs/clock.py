@@ -28,6 +28,7 @@ import app.jobs  # noqa: F401  (declares every job)
 from app.extensions import db
 from app.jobs.declared import JOBS, Job, Slot
 from app.models.audit import JobHeartbeat, JobRun
+from app.services.jobs import asked_slots
 from app.unit import acting_as, unit_of_work
 
 log = logging.getLogger(__name__)
@@ -86,10 +87,12 @@ def beat(flask_app: Flask, now: Callable[[], datetime], began: datetime) -> None
 
 
 def look(flask_app: Flask, job: Job, now: Callable[[], datetime]) -> list[str]:
-    """Run every due slot of a job that nobody has done; return the keys of those done here."""
+    """Run every slot of a job, due or asked for, that nobody has done; return the keys of those done here."""
     with flask_app.app_context(), acting_as(f"house:job:{job.name}"):
         session = db.session()
         due = job.slots(session, now())
+        known = {slot.key for slot in due}
+        due += [slot for slot in asked_slots(session, job, MOST_ATTEMPTS) if slot.key not in known]
         settled = _settled(session, job, due, now())
         session.rollback()
         done = []
@@ -102,7 +105,10 @@ def look(flask_app: Flask, job: Job, now: Callable[[], datetime]) -> list[str]:
 
 
 def _settled(session: Session, job: Job, due: list[Slot], at: datetime) -> set[str]:
-    """Return the slots that are done, given up, or failed so lately that they wait: 1, 2, 4, 8 minutes."""
+    """Return the slots that are done, given up, or failed so lately that they wait: 1, 2, 4, 8 minutes.
+
+    One without an attempt was asked for by hand: it waits for nothing.
+    """
     rows = session.execute(
         select(JobRun.slot, JobRun.ended_at, JobRun.attempts, JobRun.started_at).where(
             JobRun.job == job.name, JobRun.slot.in_([slot.key for slot in due])
@@ -113,7 +119,7 @@ def _settled(session: Session, job: Job, due: list[Slot], at: datetime) -> set[s
         for run in rows
         if run.ended_at is not None
         or run.attempts >= MOST_ATTEMPTS
-        or run.started_at + FIRST_PAUSE * 2 ** (run.attempts - 1) > at
+        or (run.attempts and run.started_at + FIRST_PAUSE * 2 ** (run.attempts - 1) > at)
     }
 
 

@@ -1,4 +1,7 @@
-"""The daily reports of each branch, at the time that it sets; yesterday's too if they were missed."""
+"""The daily reports of each branch, at the time that it sets; yesterday's too if they were missed.
+
+A time from noon on reports the day itself, an earlier one the day that has ended.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,17 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-import app.reports.appointment_daily  # noqa: F401  (declares RPT-02)
 from app.actors import house
 from app.jobs.declared import Slot, daily
 from app.models.hr import Branch
+from app.reports import appointment_daily, contact_daily  # noqa: F401  (declare themselves)
 from app.reports.base import REPORTS, Asked
 from app.reports.runs import make_scheduled
 from app.services.settings import DAILY_REPORT_AT
+from app.words import _l
 
 
-@daily("reports.daily", DAILY_REPORT_AT)
+@daily("reports.daily", DAILY_REPORT_AT, label=_l("Daily reports"), closes_day=True)
 def make_daily(session: Session, slot: Slot, at: datetime) -> str:
     """Make and keep every report that is declared daily, for one branch and day."""
     assert slot.branch_id is not None

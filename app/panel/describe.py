@@ -118,8 +118,11 @@ def text_of(value: Any, by: Actor) -> str:
     return str(value)
 
 
-def json_of(record: Any, by: Actor) -> dict[str, Any]:
-    """Return a record for REST: its declared columns, sensitive ones masked, instants in UTC, money as text."""
+def json_of(record: Any, by: Actor, *, alone: bool = False) -> dict[str, Any]:
+    """Return a record for REST: its declared columns, sensitive ones masked, instants in UTC, money as text.
+
+    ``alone``: not in a list, so what is too long for a list is told as well.
+    """
     model = type(record)
     told: dict[str, Any] = {"id": record.id}
     if hasattr(record, "row_version"):
@@ -131,6 +134,8 @@ def json_of(record: Any, by: Actor) -> dict[str, Any]:
         value = getattr(record, name)
         told[name] = _masked(record, value) if column.sensitive and isinstance(value, str) else json_value(value)
     told.update({name: json_value(getattr(record, name)) for name in model.ALSO_TOLD})
+    if alone:
+        told.update({name: json_value(getattr(record, name)) for name in model.TOLD_ALONE})
     told["text"] = str(record)
     told["acts"] = [act.name for act in acts_now(record, by)]
     return told

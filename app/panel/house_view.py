@@ -29,6 +29,7 @@ from app.panel.listing import (
     MAX_QUERY,
     SIZES,
     Asked,
+    Choices,
     Tab,
     asked_of,
     filter_conditions,
@@ -83,6 +84,8 @@ class HouseView(ModelView):
     labels: ClassVar[dict[str, object]] = {}
     #: Columns that no model has: name -> function (record) to text; their labels stand in ``labels``.
     computed: ClassVar[dict[str, Callable[[Any], object]]] = {}
+    #: What the filter of a plain text column offers: name -> function to (value, label) pairs.
+    choices: ClassVar[dict[str, Choices]] = {}
     subs: ClassVar[dict[str, str]] = {}
     search_through: ClassVar[str] = ""
     head_acts: ClassVar[Sequence[str]] = ()
@@ -170,15 +173,9 @@ class HouseView(ModelView):
         return self.datamodel.statement(by, conditions)
 
     def _list_page(self, by: Actor, asked: Asked) -> ListPage:
-        session = db.session()
-        statement = self.rows_asked(by, asked)
-        total = self.datamodel.count(session, statement)
-        attribute = getattr(self.model, asked.order)
-        order = [attribute.desc() if asked.descending else attribute.asc(), self.model.id.desc()]
-        records = self.datamodel.page(
-            session, statement, order=order, page=asked.page, size=asked.size, eager=self.eager
-        )
+        nothing = _("Nothing here yet.") if not asked.words and not asked.filters else _("Nothing answers this.")
         selection = many.selection_of(self.datamodel.table, by)
+        table, pager = self.table_of(by, asked, self.rows_asked(by, asked), empty=nothing, selection=selection)
         return ListPage(
             title=self.heading,
             crumbs=[Link(str(crumb), "") for crumb in self.crumbs],
@@ -188,14 +185,10 @@ class HouseView(ModelView):
             ],
             search=asked.words,
             search_hint=self._search_hint(),
-            filters=filter_controls(session, self.model, [*self.filters], asked, by, self.labels),
+            filters=filter_controls(db.session(), self.model, [*self.filters], asked, by, self.labels, self.choices),
             keep=[(name, request.args[name]) for name in ("tab", "o", "d", "size") if name in request.args],
-            table=TableView(
-                [self._head(name, asked) for name in self.list_columns],
-                [_selectable(self.row_of(record, by), selection) for record in records],
-                empty=_("Nothing here yet.") if not asked.words and not asked.filters else _("Nothing answers this."),
-            ),
-            pager=self._pager(asked, total, len(records)),
+            table=table,
+            pager=pager,
             acts=self._head_buttons(by),
             add_url=self._add_url(by),
             intro=str(self.intro),
@@ -206,6 +199,21 @@ class HouseView(ModelView):
         """Return where a new row is written; nowhere if an act does it."""
         may = self.form_columns and self.offers_new and by.may(self.datamodel.table, "can_add")
         return url_for(".add") if may else ""
+
+    def table_of(
+        self, by: Actor, asked: Asked, statement: Any, *, empty: str, selection: Selection | None = None
+    ) -> tuple[TableView, Pager]:
+        """Return the page asked for of a scoped statement's rows, with this list's columns and acts."""
+        session = db.session()
+        total = self.datamodel.count(session, statement)
+        attribute = getattr(self.model, asked.order)
+        order = [attribute.desc() if asked.descending else attribute.asc(), self.model.id.desc()]
+        records = self.datamodel.page(
+            session, statement, order=order, page=asked.page, size=asked.size, eager=self.eager
+        )
+        heads = [self._head(name, asked) for name in self.list_columns]
+        rows = [_selectable(self.row_of(record, by), selection) for record in records]
+        return TableView(heads, rows, empty=empty), self._pager(asked, total, len(records))
 
     def _search_hint(self) -> str:
         if self.model.__tablename__ == "customer" or self.search_through:

@@ -27,6 +27,8 @@ SIZES = (25, 50, 100)
 MOST_ROWS = 200
 MOST_PAGE = 100_000
 MAX_QUERY = 80
+#: Returns (value, label) pairs.
+Choices = Callable[[], list[tuple[str, str]]]
 RESERVED = {"q", "tab", "o", "d", "page", "size", "_l_"}
 
 
@@ -69,12 +71,13 @@ def asked_of(names: set[str], orders: set[str], tabs: list[str], *, default_orde
         tab=tab,
         order=order,
         descending=direction == "desc",
-        page=_number(given.get("page", "0"), MOST_PAGE),
-        size=max(1, min(_number(given.get("size", str(SIZES[0])), 10**9), MOST_ROWS)),
+        page=whole_number(given.get("page", "0"), MOST_PAGE),
+        size=max(1, min(whole_number(given.get("size", str(SIZES[0])), 10**9), MOST_ROWS)),
     )
 
 
-def _number(text: str, most: int) -> int:
+def whole_number(text: str, most: int) -> int:
+    """Return a number of the query string; answers 400 to what is none or too large."""
     if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > most:
         abort(400)
     return int(text)
@@ -168,7 +171,7 @@ def _value(model: type[Base], column: str, text: str) -> Any:
             abort(400)
         return options(text)
     if kind.python_type is int:
-        return _number(text, 10**10)
+        return whole_number(text, 10**10)
     if kind.python_type is bool:
         if text not in ("yes", "no"):
             abort(400)
@@ -177,9 +180,18 @@ def _value(model: type[Base], column: str, text: str) -> Any:
 
 
 def filter_controls(
-    session: Session, model: type[Base], columns: list[str], asked: Asked, by: Actor, labels: dict[str, object]
+    session: Session,
+    model: type[Base],
+    columns: list[str],
+    asked: Asked,
+    by: Actor,
+    labels: dict[str, object],
+    choices: Mapping[str, Choices],
 ) -> list[FilterControl]:
-    """Return the filter bar: one control per filter, with a chip in words for those that are set."""
+    """Return the filter bar: one control per filter, with a chip in words for those that are set.
+
+    ``choices`` says what a plain text column, whose values the schema does not know, may be set to.
+    """
     controls = []
     for column in columns:
         label = label_of(model, column, labels)
@@ -189,7 +201,8 @@ def filter_controls(
                 _control(asked, f"{column}_to", _("%(what)s to", what=label), "day_to", []),
             ]
         else:
-            controls.append(_control(asked, column, label, "choice", options_of(session, model, column, by)))
+            options = choices[column]() if column in choices else options_of(session, model, column, by)
+            controls.append(_control(asked, column, label, "choice", options))
     return controls
 
 

@@ -120,6 +120,7 @@ class ListPage:
     exports: list[Link] = field(default_factory=list)
     intro: str = ""
     selection: Selection | None = None
+    back: Link | None = None
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,8 @@ class HomePage:
 class ReportPage:
     """A report on screen: its parameters, its figures, chart and tables, its files, its past runs.
 
-    ``keep_url`` takes a POST of ``keep_inputs`` that makes the report now and keeps it.
+    ``keep_url`` takes a POST of ``keep_inputs`` that makes the report now and keeps it; ``now_url`` leads from a
+    stored run to the same day as it is now, whose figures open.
     """
 
     title: str
@@ -270,6 +272,7 @@ class ReportPage:
     exports: list[Link]
     runs: list[Row]
     stored: str = ""
+    now_url: str = ""
     hidden: list[tuple[str, str]] = field(default_factory=list)
     keep_url: str = ""
     keep_inputs: list[tuple[str, str]] = field(default_factory=list)
@@ -302,6 +305,29 @@ class TreePage:
     acts: list[ActButton]
     intro: str = ""
     add_url: str = ""
+
+
+@dataclass(frozen=True)
+class JobLine:
+    """A job on its page; ``inputs`` (name, value) pairs to send when it is run now."""
+
+    label: str
+    name: str
+    state: Cell
+    facts: list[Fact]
+    inputs: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class JobsPage:
+    """The house's jobs and the schedulers that run them; ``run_url`` is empty for who only reads."""
+
+    title: str
+    crumbs: list[Link]
+    jobs: list[JobLine]
+    run_url: str
+    runs_url: str
+    schedulers: TableView
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class HouseApi(BaseApi):
     @expose("/<int:pk>", methods=["GET"])
     def get(self, pk: int) -> Response:
         by = self._require("can_show")
-        return jsonify(id=pk, result=json_of(self.view.record_in_scope(by, pk), by))
+        return jsonify(id=pk, result=json_of(self.view.record_in_scope(by, pk), by, alone=True))
 
     @expose("/", methods=["POST"])
     def post(self) -> tuple[Response, int]:
@@ -98,7 +98,7 @@ class HouseApi(BaseApi):
         act = self._act(name, creates=False)
         by = self._require(act.permission)
         record = self.view.record_in_scope(by, pk)
-        body = _body()
+        body = json_body()
         warned = _warned(body)
         done = run(
             db.session(),
@@ -107,7 +107,7 @@ class HouseApi(BaseApi):
             at=now(),
             record_id=record.id,
             inputs=inputs_from_json(body, act.form),
-            key=_key(),
+            key=key_of_header(),
             is_json=True,
             warned=warned,
         )
@@ -121,10 +121,10 @@ class HouseApi(BaseApi):
         """Run an act that makes a record: 201 with the record."""
         act = self._act(name, creates=True)
         by = self._require(act.permission)
-        body = _body()
+        body = json_body()
         warned = _warned(body)
         inputs = inputs_from_json(body, act.form)
-        done = run(db.session(), act, by=by, at=now(), inputs=inputs, key=_key(), is_json=True, warned=warned)
+        done = run(db.session(), act, by=by, at=now(), inputs=inputs, key=key_of_header(), is_json=True, warned=warned)
         return _told(json_of(done.record, by), done), 201
 
     @expose("/batch/<string:name>", methods=["POST"])
@@ -134,10 +134,10 @@ class HouseApi(BaseApi):
         if not act.many:
             abort(404)
         by = self._require(act.permission)
-        body = _body()
+        body = json_body()
         ids = many.ids_in_json(body.pop("ids", None))
         inputs = inputs_from_json(body, act.form)
-        key = _key() or uuid.uuid4().hex
+        key = key_of_header() or uuid.uuid4().hex
         rows = run_many(db.session(), act, ids, inputs=inputs, by=by, at=now(), key=key, is_json=True)
         done = sum(row.ok for row in rows)
         return jsonify(done=done, refused=len(rows) - done, result=[many.row_in_json(row) for row in rows])
@@ -173,7 +173,7 @@ class HouseApi(BaseApi):
             abort(404)
         record = None if pk is None else self.view.record_in_scope(by, pk)
         form_class = self.view.form_class(adding=pk is None)
-        body = _body()
+        body = json_body()
         version = body.pop("row_version", None) if isinstance(body, dict) else None
         context = form_context(db.session(), by, now=now(), is_json=True, record=record)
         standing = {name: getattr(record, name) for name in self.view.form_columns} if record is not None else {}
@@ -192,7 +192,7 @@ class HouseApi(BaseApi):
             at=now(),
             record_id=pk,
             row_version=None if version is None else _whole(version),
-            key=_key(),
+            key=key_of_header(),
         )
         return jsonify(id=saved.id, result=json_of(saved, by))
 
@@ -202,7 +202,7 @@ def _demand_token() -> None:
     verify_jwt_in_request()
 
 
-def _body() -> Any:
+def json_body() -> Any:
     """Return the request's JSON object; malformed bodies are 400."""
     if not request.data:
         return {}
@@ -215,7 +215,8 @@ def _body() -> Any:
     return dict(body)
 
 
-def _key() -> str | None:
+def key_of_header() -> str | None:
+    """Return the Idempotency-Key of a call; a malformed one is 400."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and (len(key) > MAX_KEY or not KEY.fullmatch(key)):
         abort(400)

@@ -54,6 +54,8 @@ LEAD_QUALITIES: tuple[Named, ...] = (
     ("repeated", "重复线索", "Known already"),
     ("invalid", "无效", "Invalid"),
 )
+#: Those of them that are worth a consultant's time: 有效. REF-2.
+VALID_LEADS = frozenset({"strong", "fair", "weak"})
 
 #: REF-2, Areas: the districts of the city, then what lies farther off.
 AREAS: tuple[Named, ...] = (

@@ -245,8 +245,20 @@ DAILY_REPORT_AT = setting(
     _l("Time of the daily reports"),
     "21:00",
     "clock",
-    help=_l("Branch time. Reports of a day that was missed are made as soon as the scheduler runs again."),
+    help=_l(
+        "Branch time; before 12:00 the day before is reported. What was missed is made as soon as the scheduler runs."
+    ),
     source="RPT-02",
+)
+ANSWERED_BEFORE_RING = setting(
+    "reports.answered_before_ring",
+    _l("A call is answered in time before this ring"),
+    "2",
+    "whole",
+    least=1,
+    most=20,
+    help=_l("2: after at most one ring. Counts from the day after it is set."),
+    source="2.1.1.1",
 )
 
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, calendar, customer_life, customers, files, followup, hr, reports, settings
+from app.views import (
+    appointments,
+    audit,
+    calendar,
+    customer_life,
+    customers,
+    files,
+    followup,
+    hr,
+    jobs,
+    reports,
+    settings,
+)
 from app.words import _l
 
 
@@ -27,6 +39,7 @@ def register(appbuilder: AppBuilder) -> None:
     menu.group("system", _l("System"))
     settings.register(menu)
     calendar.register(menu)
+    jobs.register(menu)
     audit.register(menu)
     files.register(menu)
     menu.finish()

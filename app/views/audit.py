@@ -12,6 +12,7 @@ from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.recording import act_words
 from app.panel.registry import Registrar
+from app.services.jobs import JOBS, job_label
 from app.services.notices import sentence
 from app.words import _l
 
@@ -73,11 +74,17 @@ class JobRunView(HouseView):
     """Which slot of which job ran, and how it ended."""
 
     datamodel = HouseInterface(JobRun)
-    list_columns = ("job", "slot", "started_at", "ended_at", "attempts", "summary", "error")
+    list_columns = ("job_label", "slot", "started_at", "ended_at", "attempts", "requested_by", "summary", "error")
+    labels = {"job_label": _l("Job")}
+    computed = {"job_label": lambda run: job_label(run.job)}
     show_sections = (
-        (_l("Job run"), ("job", "slot", "attempts", "started_at", "ended_at", "host", "summary", "error")),
+        (_l("Job run"), ("job_label", "slot", "attempts", "started_at", "ended_at", "host", "summary", "error")),
+        (_l("Asked for by hand"), ("requested_by", "requested_at")),
     )
-    order_columns = ("started_at",)
+    order_columns = ("started_at", "ended_at")
+    filters = ("job", "started_at")
+    choices = {"job": lambda: [(name, job_label(name)) for name in JOBS]}
+    eager = ("requested_by",)
 
 
 class JobHeartbeatView(HouseView):

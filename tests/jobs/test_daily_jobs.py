@@ -145,8 +145,8 @@ def test_missed_looks_are_made_up_and_a_second_scheduler_finds_nothing(session, 
 # --- reports.daily: RPT-02 ---------------------------------------------------------------------------------------
 
 
-def scheduled(session, branch_id=None):
-    statement = select(ReportRun).where(ReportRun.made_by_job == "reports.daily")
+def scheduled(session, branch_id=None, report="appointment_daily"):
+    statement = select(ReportRun).where(ReportRun.made_by_job == "reports.daily", ReportRun.report == report)
     if branch_id is not None:
         statement = statement.where(ReportRun.branch_id == branch_id)
     return session.scalars(statement.order_by(ReportRun.branch_id, ReportRun.business_on)).all()
@@ -162,6 +162,7 @@ def test_each_branch_gets_one_report_a_day_and_yesterdays_if_it_was_missed(sessi
         ("appointment_daily", branch_ids[code], date(2026, 3, day)) for code in ("01", "02") for day in (9, 10)
     ]
     assert {(run.made_at, run.made_by, run.employee_id) for run in runs} == {(on(21), "house:job:reports.daily", None)}
+    assert len(scheduled(session, report="contact_daily")) == 4, "RPT-01 beside it"
     assert run_job("reports.daily", on(21, days=1)) == ["01:2026-03-11", "02:2026-03-11"]
 
 
@@ -175,6 +176,15 @@ def test_each_branch_is_served_at_the_time_that_it_sets(session, run_job, branch
     assert "02:2026-03-10" in run_job("reports.daily", on(18))
     assert [run.business_on.day for run in scheduled(session, branch_ids["01"])] == [9]
     assert [run.business_on.day for run in scheduled(session, branch_ids["02"])] == [9, 10]
+
+
+def test_a_time_before_noon_reports_the_day_that_has_ended(session, run_job, branch_ids, set_value):
+    """At midnight a report of the day that begins would be empty. RPT-01, RPT-02."""
+    set_value(DAILY_REPORT_AT, "00:00", branch="01")
+    set_value(DAILY_REPORT_AT, "12:00", branch="02")
+    assert run_job("reports.daily", on(12)) == ["01:2026-03-08", "01:2026-03-09", "02:2026-03-09", "02:2026-03-10"]
+    assert run_job("reports.daily", on(23, 59, 59)) == []
+    assert run_job("reports.daily", on(0, days=1)) == ["01:2026-03-10"]
 
 
 def test_a_time_that_is_changed_after_the_report_was_made_makes_no_second_one(session, run_job, set_value):
@@ -218,7 +228,7 @@ def test_reports_by_hand_stand_beside_the_scheduled_one(session, run_job, superv
     assert run_job("reports.daily", on(21, 10)) == []
     kept = session.execute(
         select(ReportRun.id, ReportRun.made_by_job)
-        .where(ReportRun.branch_id == branch_ids["01"], ReportRun.business_on == DAY)
+        .where(ReportRun.branch_id == branch_ids["01"], ReportRun.business_on == DAY, ReportRun.report == report.name)
         .order_by(ReportRun.id)
     ).all()
     assert kept == [(before, None), (by_clock, "reports.daily"), *((run, None) for run in after)]

@@ -37,6 +37,8 @@ from app.panel.pages import (
     Frame,
     HistoryLine,
     HomePage,
+    JobLine,
+    JobsPage,
     Link,
     ListPage,
     Pager,
@@ -467,6 +469,23 @@ def every_page() -> dict[str, Any]:
             exports=[Link("PDF", "/pdf")],
             runs=[line],
             stored="As stored.",
+        ),
+        "panel/jobs.html": JobsPage(
+            title="Jobs",
+            crumbs=[],
+            jobs=[
+                JobLine(
+                    "Slips lapse",
+                    "appointments.expire",
+                    Cell("In order", tone="ok"),
+                    [Fact("Last run", Cell("10:00", "/run", sub="took 0.1 s")), Fact("Error", Cell("x", wide=True))],
+                    [("job", "appointments.expire"), ("request_key", "k")],
+                ),
+                JobLine("Daily reports", "reports.daily", Cell("Failing", tone="bad"), []),
+            ],
+            run_url="/job/run_now",
+            runs_url="/job_run",
+            schedulers=table,
         ),
         "panel/error.html": ErrorPage(404, "Not found", "There is nothing here.", "abc123", [Link("Home", "/")]),
     }
