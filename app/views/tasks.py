@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import app.reports.daily  # noqa: F401  (declares long work)
 from app.models.tasks import BackgroundTask
 from app.panel.house_view import HouseView
 from app.panel.interface import HouseInterface
