@@ -41,7 +41,13 @@ def _together(*parts: Rights) -> dict[str, str]:
 #: Tables that everybody must see to choose from them, whatever her reach over business rows.
 DIRECTORY: Mapping[str, Reach] = {"department": BRANCH, "employee": BRANCH, "channel_partner": BRANCH}
 
-EVERYBODY: Rights = {"notice": "list show mark_read", "handover_batch": "show"}
+#: Of these everybody sees her own, whatever her reach over business rows.
+ONES_OWN: Mapping[str, Reach] = {"notice": OWN, "background_task": OWN, "handover_batch": OWN}
+EVERYBODY: Rights = {
+    "notice": "list show mark_read",
+    "handover_batch": "show",
+    "background_task": "list show cancel retry",
+}
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
     "department_slips": "list",
@@ -178,7 +184,7 @@ def _role(code: str, label: object, reach: Reach, *rights: Rights, **reaches: Re
         code,
         reach,
         _together(EVERYBODY, *rights),
-        {**DIRECTORY, "notice": OWN, "handover_batch": OWN, **reaches},
+        {**DIRECTORY, **ONES_OWN, **reaches},
     )
 
 
@@ -270,7 +276,7 @@ ROLES: dict[str, Role] = {
         {"followup_plan": "list show"},
     ),
     "market": _role("R31", _l("Market"), OWN),
-    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES, REQUIREMENTS, MERGES),
+    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES, REQUIREMENTS, MERGES, background_task=BRANCH),
     "branch_head": _role(
         "R33",
         _l("Branch head"),
@@ -312,6 +318,7 @@ ROLES: dict[str, Role] = {
         employee=GROUP,
         channel_partner=GROUP,
         handover_batch=GROUP,
+        background_task=GROUP,
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +27,12 @@ KINDS: dict[str, object] = {
     "customer_received": _l("%(by)s handed you the customer %(customer)s: %(reason)s"),
     "customer_merged": _l("The file %(merged)s was merged into %(kept)s of %(customer)s."),
     "merge_rejected": _l("%(by)s rejected the merge of %(merged)s into %(kept)s: %(reason)s"),
+    "task_done": _l("Finished in the background: %(task_kind)s."),
+    "task_failed": _l("Failed in the background: %(task_kind)s. Open it to see why."),
 }
+
+#: Facts that are kept as a code and become words when they are read: fact -> function (code) to words.
+FACT_WORDS: dict[str, Callable[[str], str]] = {}
 
 
 def tell(session: Session, employee_id: int | None, kind: str, record: Any, **facts: str) -> None:
@@ -42,7 +48,8 @@ def tell(session: Session, employee_id: int | None, kind: str, record: Any, **fa
 
 def sentence(notice: Notice) -> str:
     """Return a notice in the reader's language."""
-    return str(KINDS[notice.kind]) % notice.facts
+    facts = {name: FACT_WORDS[name](fact) if name in FACT_WORDS else fact for name, fact in notice.facts.items()}
+    return str(KINDS[notice.kind]) % facts
 
 
 def unread_count(session: Session, employee_id: int) -> int:

@@ -17,6 +17,7 @@ from app.views import (
     jobs,
     reports,
     settings,
+    tasks,
 )
 from app.words import _l
 
@@ -42,4 +43,5 @@ def register(appbuilder: AppBuilder) -> None:
     jobs.register(menu)
     audit.register(menu)
     files.register(menu)
+    tasks.register(menu)
     menu.finish()

@@ -9,5 +9,6 @@ import "./select.js";
 import "./tabs.js";
 import "./guard.js";
 import "./tree.js";
+import "./progress.js";
 
 enhance(document);
