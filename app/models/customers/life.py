@@ -131,7 +131,7 @@ class CustomerTrait(Stateful, Recorded, Base):
     trait_type_id: Mapped[int] = mapped_column(
         ForeignKey("dictionary_item.id"), index=True, info=col(_l("Type of trait"), dictionary="trait_type")
     )
-    value: Mapped[str] = mapped_column(String(400), info=col(_l("Content"), multiline=True))
+    value: Mapped[str] = mapped_column(String(400), info=col(_l("What is known"), multiline=True))
     month: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Month")))
     month_day: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Day of the month")))
     stage: Mapped[Stage] = mapped_column(Choice(Stage), info=col(_l("Stage")))

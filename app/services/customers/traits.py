@@ -55,7 +55,7 @@ class _What(HouseForm):
 class _Content(HouseForm):
     """What is known, and where it was learned."""
 
-    value = Words(_l("Content"), required=True, most=400, multiline=True)
+    value = Words(_l("What is known"), required=True, most=400, multiline=True)
     month = Whole(_l("Month"), least=1, most=12, description=_l("For an anniversary; it comes back every year."))
     month_day = Whole(_l("Day of the month"), least=1, most=31)
     stage = Choose(_l("Stage"), options=Stage, required=True)
