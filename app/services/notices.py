@@ -19,7 +19,7 @@ KINDS: dict[str, object] = {
     "slip_received": _l("%(by)s handed you the slip %(new)s of %(customer)s."),
     "slip_arrived": _l("%(customer)s has arrived (slip %(slip)s)."),
     "slip_voided": _l("%(by)s voided your slip %(slip)s of %(customer)s: %(reason)s"),
-    "handover_received": _l("%(by)s let %(leaver)s leave: %(count)s records are yours now."),
+    "handover_received": _l("%(leaver)s has left: %(count)s records are yours now (%(by)s)."),
     "slip_expired": _l("The slip %(slip)s of %(customer)s has lapsed."),
 }
 
