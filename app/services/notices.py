@@ -21,7 +21,7 @@ KINDS: dict[str, object] = {
     "slip_arrived": _l("%(customer)s has arrived (slip %(slip)s)."),
     "arrival_undone": _l("%(by)s took back the arrival of %(customer)s (slip %(slip)s): %(reason)s"),
     "slip_voided": _l("%(by)s voided your slip %(slip)s of %(customer)s: %(reason)s"),
-    "handover_received": _l("%(by)s let %(leaver)s leave: %(count)s records are yours now."),
+    "handover_received": _l("%(leaver)s has left: %(count)s records are yours now (%(by)s)."),
     "slip_expired": _l("The slip %(slip)s of %(customer)s has lapsed."),
     "customer_given_away": _l("%(by)s handed your customer %(customer)s to %(owner)s: %(reason)s"),
     "customer_received": _l("%(by)s handed you the customer %(customer)s: %(reason)s"),

@@ -161,6 +161,7 @@ def test_a_live_session_and_a_token_end_at_once(do, session, hr, leaver, success
     assert call("GET", "appointment_slip/").status_code == 200
     do("employee.leave", hr, leaver, reason="回老家", successor_employee_id=successor.id)
     session.commit()
+    session.expire_all()  # each request has a session of its own; these share the test's
     assert not is_open(session, leaver)
     answer = client.get("/")
     assert (answer.status_code, "/login/" in answer.location) == (302, True)
@@ -401,8 +402,8 @@ def test_the_dialog_tells_what_she_holds(session, login, leaver, make_slip):
     session.commit()
     text = login("hr").get(f"/employee/{leaver.id}/act/leave", headers={"X-Dialog": "1"}).text
     told = dict(re.findall(r"<li[^>]*>(?:<a[^>]*>)?([^<]+?)(?:</a>)? <b>(\d+)</b></li>", text))
-    assert len(told) == len(HOLDINGS)
     assert list(told.values()).count("1") >= 3, "a customer, a slip, a reminder"
+    assert "0" not in told.values(), "what she does not hold is not told"
 
 
 def test_the_hand_over_has_a_page_for_hr_and_the_successor_only(do, session, hr, leaver, successor, make_slip, login):

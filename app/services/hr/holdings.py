@@ -75,10 +75,11 @@ def held_by(session: Session, employee: Employee) -> dict[str, list[int]]:
 
 
 def told_of(session: Session, employee: Employee, by: Actor) -> list[Told]:
-    """Return what the dialog of leaving tells: how much of everything she holds. Counts cross scopes; rows do not."""
+    """Return what the dialog of leaving tells: how much she holds of what. Counts cross scopes; rows do not."""
     lines = []
     for holding in HOLDINGS:
         count = session.scalar(select(func.count()).select_from(holding.ids(employee).subquery())) or 0
         query = {name: str(employee.id) if value == "employee" else value for name, value in holding.query.items()}
-        lines.append(Told(holding.label, count, holding.page, query))
+        if count:
+            lines.append(Told(holding.label, count, holding.page, query))
     return lines

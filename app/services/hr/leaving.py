@@ -34,13 +34,13 @@ class Leaving(FromDay):
 
 
 def _not_oneself(employee: Employee, by: Actor) -> object | None:
-    return _("Nobody lets herself leave.") if employee.id == by.employee_id else None
+    return _("Nobody records her own leaving.") if employee.id == by.employee_id else None
 
 
 @act(
     Employee,
     "leave",
-    _l("Let leave"),
+    _l("Leaving"),
     form=Leaving,
     moves={EmployeeState.ACTIVE: EmployeeState.LEFT},
     guard=_not_oneself,

@@ -269,7 +269,7 @@ class Returning(FromDay):
 @act(
     Employee,
     "return_to_work",
-    _l("Take back"),
+    _l("Rehire"),
     form=Returning,
     moves={EmployeeState.LEFT: EmployeeState.ACTIVE},
     icon="person-check",
