@@ -69,7 +69,8 @@ def test_how_far_it_is_is_told_as_json(login, session, asked):
     session.expire_all()
     told = client.get(f"/background_task/{asked.id}/state").json
     assert told | {"label": ""} == {
-        "state": "running", "label": "", "done": 12, "total": 40, "count": "12 / 40", "said": "第 12 行", "ended": False,
+        "state": "running", "label": "", "done": 12, "total": 40, "count": "12 / 40", "said": "第 12 行",
+        "ended": False,
     }  # fmt: skip
 
 
