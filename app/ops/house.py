@@ -50,11 +50,7 @@ def open_house(
         with cli.database(purpose) as cluster:
             from_environment()  # refuses here, in a sentence, what would otherwise end a worker with a stack
             _prepare_apart(cluster, with_demo=purpose == "demo")
-            children = [_web(home, arguments)]
-            if with_scheduler:
-                children.append(_beside(home, "scheduler"))
-            if with_worker:
-                children.append(_beside(home, "worker"))
+            children = _children(home, arguments, with_scheduler=with_scheduler, with_worker=with_worker)
             supervisor = Supervisor(home, children, say=cli.say, tend=_tending(cluster))
             stop_on_signals(supervisor.stopping)
 
@@ -148,6 +144,16 @@ def _web(home: Path, arguments: argparse.Namespace) -> Child:
     if Path("/dev/shm").is_dir():
         command += ["--worker-tmp-dir", "/dev/shm"]  # its heartbeat file is not to wait for a busy disk
     return Child("web server", command, _childs_environment(), _log(home, "web"))
+
+
+def _children(home: Path, arguments: argparse.Namespace, *, with_scheduler: bool, with_worker: bool) -> list[Child]:
+    """Describe what the supervisor keeps running; the web server comes first."""
+    children = [_web(home, arguments)]
+    if with_scheduler:
+        children.append(_beside(home, "scheduler"))
+    if with_worker:
+        children.append(_beside(home, "worker"))
+    return children
 
 
 def _beside(home: Path, name: str) -> Child:

@@ -7,9 +7,10 @@ from typing import Any
 from app.actors import Actor
 from app.models.audit import ActRun, DemoState, JobHeartbeat, JobRun, Notice, SensitiveViewLog
 from app.models.base import models
-from app.panel.describe import label_of
+from app.panel.describe import NONE, label_of, may_open, record_url
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
+from app.panel.pages import Cell
 from app.panel.recording import act_words
 from app.panel.registry import Registrar
 from app.services.jobs import JOBS, job_label
@@ -60,14 +61,23 @@ class NoticeView(HouseView):
     """What happened to one's work."""
 
     datamodel = HouseInterface(Notice)
-    list_columns = ("sentence", "created_at", "read_at")
-    labels = {"sentence": _l("Notice")}
+    list_columns = ("sentence", "about", "created_at", "read_at")
+    labels = {"sentence": _l("Notice"), "about": _l("About")}
     computed = {"sentence": sentence}
-    show_sections = ((_l("Notice"), ("sentence", "created_at", "read_at")),)
+    show_sections = ((_l("Notice"), ("sentence", "about", "created_at", "read_at")),)
     quick = (Tab("unread", _l("Unread"), lambda by, now: Notice.read_at.is_(None)), Tab("all", _l("All")))
 
     def conditions(self, by: Actor) -> list[Any]:
         return [Notice.employee_id == by.employee_id]
+
+    def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
+        """Return one shown value; what the notice is about leads there."""
+        if name != "about":
+            return super().cell(record, name, by, plain=plain)
+        if record.table_name is None or record.record_id is None:
+            return Cell(NONE)
+        url = record_url(record.table_name, record.record_id) if may_open(record.table_name, by) else ""
+        return Cell(_table_words(record), url=url)
 
 
 class JobRunView(HouseView):

@@ -44,7 +44,7 @@ class BackgroundTaskView(HouseView):
             _l("Background task"),
             ("what", "about", "employee", "branch", "queued_at", "started_at", "ended_at", "result"),
         ),
-        (_l("Attempts"), ("attempts", "worker")),
+        (_l("Worker"), ("worker", "attempts")),
     )
     computed = {"what": lambda task: label_of(task.kind)}
     quick = (
