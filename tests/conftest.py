@@ -60,12 +60,16 @@ def app(database: tuple[str, str]) -> Iterator[Flask]:
         db.engine.dispose()
 
 
+#: What the tests set, so that no branch is ever closed.
+ALWAYS_OPEN = {"desk.opens_at": "00:00", "desk.closes_at": "00:00", "desk.holidays": "none"}
+
+
 def always_open(app: Flask) -> None:
     """Let no branch ever be closed, so that tests which place slips read the same at any hour and on any holiday."""
     from app.extensions import db
 
     with app.app_context():
-        for key, value in (("desk.opens_at", "00:00"), ("desk.closes_at", "00:00"), ("desk.holidays", "none")):
+        for key, value in ALWAYS_OPEN.items():
             db.session.execute(update(Param).where(Param.key == key).values(value=value))
         db.session.commit()
 
