@@ -47,6 +47,8 @@ READ_SLIPS: Rights = {
     "customer": "list show",
     "customer_contact": "list",
     "contact_record": "list show",
+    "customer_trait": "list show",
+    "customer_owner_history": "list show",
 }
 READ_DESKS: Rights = {"phone_desk": "list", "web_desk": "list", "partner_desk": "list"}
 CONSULTANT: Rights = _together(
@@ -111,6 +113,8 @@ SYSTEM: Rights = _together(
         "report_run": "list show",
     },
 )
+REQUIREMENTS: Rights = {"field_requirement": "list show add edit"}
+MERGES: Rights = {"customer_merge_log": "list show"}
 SOURCES: Rights = {
     "source_channel": "list show add edit",
     "channel_partner": "list show add edit end resume",
@@ -159,7 +163,9 @@ ROLES: dict[str, Role] = {
     "finance": _role("R23", _l("Finance"), BRANCH),
     "finance_manager": _role("R24", _l("Finance manager"), GROUP),
     "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION),
-    "operations": _role("R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES, appointment_slip=BRANCH),
+    "operations": _role(
+        "R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES, REQUIREMENTS, appointment_slip=BRANCH
+    ),
     "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH),
     "records_clerk": _role("R28", _l("Records clerk"), BRANCH),
     "member_service": _role("R29", _l("Member service"), BRANCH, READ_DESKS, {"contact_record": "list show"}),
@@ -167,7 +173,7 @@ ROLES: dict[str, Role] = {
         "R30", _l("Service supervisor"), BRANCH, READ_DESKS, READ_SLIPS, {"followup_plan": "list show"}
     ),
     "market": _role("R31", _l("Market"), OWN),
-    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES),
+    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES, REQUIREMENTS, MERGES),
     "branch_head": _role(
         "R33",
         _l("Branch head"),
@@ -189,6 +195,7 @@ ROLES: dict[str, Role] = {
         SYSTEM,
         ORGANISATION,
         SOURCES,
+        REQUIREMENTS,
         {
             "branch": "add edit",
             "role_override": "list show add edit",

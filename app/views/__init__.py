@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, customers, files, followup, hr, reports, settings
+from app.views import appointments, audit, customer_life, customers, files, followup, hr, reports, settings
 from app.words import _l
 
 
@@ -19,6 +19,7 @@ def register(appbuilder: AppBuilder) -> None:
     followup.register(menu)
     menu.group("customers", _l("Customers"))
     customers.register(menu)
+    customer_life.register(menu)
     menu.group("reports", _l("Reports"))
     reports.register(menu)
     menu.group("organisation", _l("Organisation"))

@@ -23,6 +23,7 @@ from app.models.customers import (
     Customer,
     CustomerContact,
     FileState,
+    OwnerRole,
     OwnerRule,
     PartnerState,
     Sex,
@@ -32,6 +33,7 @@ from app.models.customers import (
 )
 from app.models.findable import query_terms
 from app.models.hr import Branch, Department, Employee
+from app.services.customers.ownership import give_customer
 from app.services.hr import own_branch
 from app.services.scope import find, in_scope
 from app.services.settings import NUMBER_UNIQUE, next_number, value_of
@@ -213,15 +215,21 @@ def register_temporary(
         source_channel_id=source_channel_id,
         channel_partner_id=channel_partner_id,
         referrer_customer_id=referrer_customer_id,
-        developer_id=by.employee_id,
-        developed_at=at,
-        developer_rule=OwnerRule.FIRST_REGISTERED,
         followup_note=followup_note,
         state=FileState.TEMPORARY,
         contacts=[_contact(kind, value) for kind, value in contacts.items() if value],
     )
     session.add(customer)
-    session.flush()
+    give_customer(
+        session,
+        customer,
+        role=OwnerRole.DEVELOPER,
+        to=session.get(Employee, by.employee_id) if by.employee_id is not None else None,
+        rule=OwnerRule.FIRST_REGISTERED,
+        reason=None,
+        by=by,
+        at=at,
+    )
     if record is not None and record.customer_id is None:
         record.customer_id = customer.id
     return customer

@@ -146,12 +146,18 @@ class OwnerRule(Labelled):
 
     FIRST_REGISTERED = "first_registered"
     DISPATCHED = "dispatched"
+    TRANSFERRED = "transferred"
+    INHERITED = "inherited"
+    MERGED = "merged"
 
     @classmethod
     def labels(cls) -> dict[Any, object]:
         return {
             cls.FIRST_REGISTERED: _l("First registered by"),
             cls.DISPATCHED: _l("Dispatched by a supervisor"),
+            cls.TRANSFERRED: _l("Handed over by a supervisor"),
+            cls.INHERITED: _l("Taken over from a colleague who left"),
+            cls.MERGED: _l("Came with a merged file"),
         }
 
 
@@ -177,6 +183,10 @@ class Customer(Stateful, Recorded, Branched, Base):
         CheckConstraint(
             "channel_partner_id IS NULL OR referrer_customer_id IS NULL", name="partner_customer_has_no_referrer"
         ),
+        CheckConstraint("merged_into_id <> id", name="not_merged_into_itself"),
+        CheckConstraint("state <> 'merged' OR merged_into_id IS NOT NULL", name="merged_names_the_kept"),
+        CheckConstraint("merged_into_id IS NULL OR state IN ('merged', 'restricted')", name="only_merged_names_a_kept"),
+        CheckConstraint("state <> 'restricted' OR restriction_asked_by_id IS NOT NULL", name="restriction_was_asked"),
         Index("ix_customer_search_terms", "search_terms", postgresql_using="gin"),
         Index("ix_customer_developer_id_id", "developer_id", "id"),
         Index("ix_customer_branch_id_id", "branch_id", "id"),
@@ -191,6 +201,7 @@ class Customer(Stateful, Recorded, Branched, Base):
     birth_on: Mapped[date | None] = mapped_column(info=col(_l("Date of birth")))
     birth_year: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Year of birth")))
     id_no: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("ID number"), sensitive=True))
+    id_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     occupation: Mapped[str | None] = mapped_column(String(60), info=col(_l("Occupation")))
     area_id: Mapped[int | None] = mapped_column(
         ForeignKey("dictionary_item.id"), info=col(_l("Area"), dictionary="area")
@@ -219,13 +230,27 @@ class Customer(Stateful, Recorded, Branched, Base):
     followup_note: Mapped[str | None] = mapped_column(
         String(500), info=col(_l("Mind when calling"), _l("Such as: no calls between 12 and 14."), multiline=True)
     )
+    merged_into_id: Mapped[int | None] = mapped_column(
+        ForeignKey("customer.id"), index=True, info=col(_l("Merged into"))
+    )
+    restriction_asked_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Restriction asked for at")))
+    restriction_asked_by_id: Mapped[int | None] = mapped_column(
+        ForeignKey("employee.id"), info=col(_l("Restriction asked for by"))
+    )
+    restriction_reason: Mapped[str | None] = mapped_column(String(500), info=col(_l("Reason for the restriction")))
     search_terms: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default="{}")
 
     branch: Mapped[Branch] = relationship(lazy="select")
     area: Mapped[DictionaryItem | None] = relationship(lazy="select")
     source_channel: Mapped[SourceChannel | None] = relationship(lazy="select")
     channel_partner: Mapped[ChannelPartner | None] = relationship(lazy="select")
-    referrer: Mapped[Customer | None] = relationship(remote_side="Customer.id", lazy="select")
+    referrer: Mapped[Customer | None] = relationship(
+        foreign_keys=[referrer_customer_id], remote_side="Customer.id", lazy="select"
+    )
+    merged_into: Mapped[Customer | None] = relationship(
+        foreign_keys=[merged_into_id], remote_side="Customer.id", lazy="select"
+    )
+    restriction_asked_by: Mapped[Employee | None] = relationship(foreign_keys=[restriction_asked_by_id], lazy="select")
     developer: Mapped[Employee | None] = relationship(foreign_keys=[developer_id], lazy="select")
     owner_consultant: Mapped[Employee | None] = relationship(foreign_keys=[owner_consultant_id], lazy="select")
     contacts: Mapped[list[CustomerContact]] = relationship(
@@ -309,6 +334,11 @@ def contact_hash(kind: ContactKind, value: str) -> str:
     return ring().digest(f"contact:{kind.value}", value.lower())
 
 
+def id_hash(number: str) -> str:
+    """Return the keyed hash by which an ID number is found again."""
+    return ring().digest("id", number.upper())
+
+
 #: A number long enough to keep its ends: a telephone, an ID number.
 LONG_NUMBER = re.compile(r"\+?\d{7,17}[\dXx]")
 
@@ -327,7 +357,7 @@ def mask(kind: ContactKind | None, value: str | None) -> str:
 
 @event.listens_for(Session, "before_flush")
 def _keep_search_terms(session: Session, _context: Any, _instances: Any) -> None:
-    """Recompute what a customer is found by whenever her names, number or contacts change."""
+    """Recompute what a customer is found by whenever her names, numbers or contacts change."""
     touched: dict[int, Customer] = {}
     for found in (*session.new, *session.dirty):
         customer = found.customer if isinstance(found, CustomerContact) else found
@@ -337,6 +367,9 @@ def _keep_search_terms(session: Session, _context: Any, _instances: Any) -> None
         terms = search_terms_of(customer)
         if sorted(customer.search_terms or []) != terms:
             customer.search_terms = terms
+        digest = id_hash(customer.id_no) if customer.id_no else None
+        if customer.id_hash != digest:
+            customer.id_hash = digest
 
 
 def search_terms_of(customer: Customer) -> list[str]:
