@@ -73,7 +73,7 @@ PARTNER_DESK: Rights = {
 SUPERVISOR: Rights = _together(
     CONSULTANT,
     {
-        "appointment_slip": "void",
+        "appointment_slip": "void dispatch",
         "department_followups": "list",
         "report_appointment_daily": "list run export",
         "report_run": "list show",

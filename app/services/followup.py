@@ -87,6 +87,23 @@ def withdraw_plans(session: Session, slip: AppointmentSlip, *, rule: str | None 
         plan.become(PlanState.WITHDRAWN)
 
 
+def move_plans(session: Session, old: AppointmentSlip, new: AppointmentSlip) -> None:
+    """Hand what is still to be done about a slip to the one that took its place: same rule, category and day.
+
+    What was done already is not asked for again.
+    """
+    plans = session.scalars(
+        select(FollowupPlan)
+        .where(FollowupPlan.appointment_slip_id == old.id, FollowupPlan.state == PlanState.APPROVED)
+        .order_by(FollowupPlan.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    for plan in plans:
+        plan.become(PlanState.WITHDRAWN)
+        _plan_for_slip(session, new, rule=plan.rule, category=plan.category.code, day=plan.planned_on)
+
+
 class Feedback(HouseForm):
     """What the customer said."""
 

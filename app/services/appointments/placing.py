@@ -120,24 +120,22 @@ def refuse_second_open(session: Session, customer: Customer, by: Actor, at: date
 def write_slip(
     session: Session, said: Mapping[str, Any], branch: Branch, *, by: Actor, at: datetime, **given: Any
 ) -> AppointmentSlip:
-    """Write a new slip of what the form said and what its act knows; plan its reminder."""
+    """Write a new slip of what the form said and what its act knows; awaited, unless it is given a state."""
     words = {name: said.get(name) for name in SAID if name != "item_ids"}
     slip = AppointmentSlip(
         slip_no=next_number(session, "appointment_slip", branch=branch, at=at, zone=by.timezone),
         branch_id=branch.id,
-        state=SlipState.PENDING,
         ordered_at=at,
         **words | {"companion_count": words["companion_count"] or 0},
-        **given,
+        **{"state": SlipState.PENDING} | given,
     )
     slip.item_links = [AppointmentSlipItem(item_id=item_id) for item_id in said.get("item_ids") or ()]
     session.add(slip)
     session.flush()
-    _plan_reminder(session, slip, by, at)
     return slip
 
 
-def _plan_reminder(session: Session, slip: AppointmentSlip, by: Actor, at: datetime) -> None:
+def plan_slip_reminder(session: Session, slip: AppointmentSlip, by: Actor, at: datetime) -> None:
     """R-2.1.2-4: the day before, unless that day has passed."""
     days = value_of(session, REMINDER_DAYS, branch_id=slip.branch_id, at=at)
     day = slip.appointed_at.astimezone(by.timezone).date() - timedelta(days=days)
@@ -182,11 +180,10 @@ def place(
     contact = session.get(ContactRecord, contact_record_id) if contact_record_id is not None else None
     if contact is not None and contact.customer_id not in (None, customer.id):
         raise InvalidInput({"contact_record_id": [_("This contact record is about another customer.")]})
-    branch = own_branch(session, by)
-    return write_slip(
+    slip = write_slip(
         session,
         said,
-        branch,
+        own_branch(session, by),
         by=by,
         at=at,
         customer_id=customer.id,
@@ -198,3 +195,5 @@ def place(
         placed_by_id=by.employee_id,
         first_ordered_at=at,
     )
+    plan_slip_reminder(session, slip, by, at)
+    return slip
