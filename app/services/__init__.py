@@ -3,6 +3,17 @@
 Importing this package declares every act.
 """
 
-from app.services import accounts, appointments, customers, followup, hr, imports, notices, plain, settings
+from app.services import accounts, appointments, customers, followup, hr, imports, notices, plain, settings, tasks
 
-__all__ = ["accounts", "appointments", "customers", "followup", "hr", "imports", "notices", "plain", "settings"]
+__all__ = [
+    "accounts",
+    "appointments",
+    "customers",
+    "followup",
+    "hr",
+    "imports",
+    "notices",
+    "plain",
+    "settings",
+    "tasks",
+]
