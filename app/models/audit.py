@@ -137,7 +137,9 @@ class ReportRun(Base):
     __tablename__ = "report_run"
     TITLE, TITLES = _l("Stored report"), _l("Stored reports")
     SCOPE = Scope(branch="branch_id")
+    TOLD_ALONE = ("parameters", "facts")
     __table_args__ = (
+        UniqueConstraint("made_by", "request_key"),
         Index("ix_report_run_report_branch_day", "report", "branch_id", "business_on"),
         Index(
             "uq_report_run_scheduled",
@@ -158,6 +160,7 @@ class ReportRun(Base):
     made_by: Mapped[str] = mapped_column(String(200), info=col(_l("By")))
     employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Made by")))
     made_by_job: Mapped[str | None] = mapped_column(String(80), info=col(_l("Job")))
+    request_key: Mapped[str | None] = mapped_column(String(80))
 
     branch: Mapped[Branch] = relationship(lazy="select")
     employee: Mapped[Employee | None] = relationship(lazy="select")

@@ -169,6 +169,8 @@ class Base(Model):
     LOCK_FIRST: ClassVar[tuple[str, ...]] = ()
     #: Properties that REST tells beside the declared columns.
     ALSO_TOLD: ClassVar[tuple[str, ...]] = ()
+    #: Columns and properties that REST tells of one record, but not in lists: too long there.
+    TOLD_ALONE: ClassVar[tuple[str, ...]] = ()
     #: The name of the table for people, singular and plural.
     TITLE: ClassVar[object] = ""
     TITLES: ClassVar[object] = ""

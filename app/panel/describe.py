@@ -11,9 +11,12 @@ from sqlalchemy import inspect
 
 from app.actors import Actor
 from app.acts import REGISTRY, Act
+from app.fields import Upload
 from app.models.audit import ActRun
 from app.models.base import Base, Column, Labelled, column_names, described, models
 from app.models.customers import CustomerContact, mask
+from app.models.files import StoredFile
+from app.panel.files import content_url, is_picture, size_text
 from app.panel.pages import Cell
 from app.words import _
 
@@ -64,12 +67,22 @@ def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
         return Cell(_masked(record, value), number=True)
     if isinstance(value, Labelled):
         return Cell(str(value.label), tone=value.tone if name == "state" else "")
+    if isinstance(value, StoredFile):
+        return _file_cell(value)
     if isinstance(value, Base):
         url = record_url(value.__tablename__, value.id) if not plain and may_open(value.__tablename__, by) else ""
         return Cell(str(value), url=url)
     return Cell(
         text_of(value, by), number=isinstance(value, int | Decimal | date), wide=bool(column and column.multiline)
     )
+
+
+def _file_cell(file: StoredFile) -> Cell:
+    """Return a file: its name leads to its content. Who may see the record may read the file."""
+    if file.dropped_at is not None:
+        return Cell(file.name, sub=_("removed"))
+    picture = content_url(file, inline=True) if is_picture(file) else ""
+    return Cell(file.name, url=content_url(file), sub=size_text(file.size_bytes), picture=picture)
 
 
 def _masked(record: Any, value: str) -> str:
@@ -92,8 +105,11 @@ def text_of(value: Any, by: Actor) -> str:
     return str(value)
 
 
-def json_of(record: Any, by: Actor) -> dict[str, Any]:
-    """Return a record for REST: its declared columns, sensitive ones masked, instants in UTC, money as text."""
+def json_of(record: Any, by: Actor, *, alone: bool = False) -> dict[str, Any]:
+    """Return a record for REST: its declared columns, sensitive ones masked, instants in UTC, money as text.
+
+    ``alone``: not in a list, so what is too long for a list is told as well.
+    """
     model = type(record)
     told: dict[str, Any] = {"id": record.id}
     if hasattr(record, "row_version"):
@@ -105,6 +121,8 @@ def json_of(record: Any, by: Actor) -> dict[str, Any]:
         value = getattr(record, name)
         told[name] = _masked(record, value) if column.sensitive and isinstance(value, str) else json_value(value)
     told.update({name: json_value(getattr(record, name)) for name in model.ALSO_TOLD})
+    if alone:
+        told.update({name: json_value(getattr(record, name)) for name in model.TOLD_ALONE})
     told["text"] = str(record)
     told["acts"] = [act.name for act in acts_now(record, by)]
     return told
@@ -174,6 +192,8 @@ def picked_table(field: Any) -> str:
     """Return the table that a field's ids belong to, or an empty string."""
     if "dictionary" in field.kwargs:
         return "dictionary_item"
+    if issubclass(field.field_class, Upload):
+        return "stored_file"
     table: str = field.kwargs.get("table", "")
     return table
 

@@ -63,6 +63,8 @@ class HouseView(ModelView):
 
     datamodel: HouseInterface
     canonical: ClassVar[bool] = True
+    #: The class of this table's REST, where it does more than ``panel.rest.HouseApi``.
+    api: ClassVar[Any] = None
     page: ClassVar[str] = ""
     title: ClassVar[object] = ""
     crumbs: ClassVar[tuple[object, ...]] = ()
@@ -167,14 +169,8 @@ class HouseView(ModelView):
         return self.datamodel.statement(by, conditions)
 
     def _list_page(self, by: Actor, asked: Asked) -> ListPage:
-        session = db.session()
-        statement = self.rows_asked(by, asked)
-        total = self.datamodel.count(session, statement)
-        attribute = getattr(self.model, asked.order)
-        order = [attribute.desc() if asked.descending else attribute.asc(), self.model.id.desc()]
-        records = self.datamodel.page(
-            session, statement, order=order, page=asked.page, size=asked.size, eager=self.eager
-        )
+        nothing = _("Nothing here yet.") if not asked.words and not asked.filters else _("Nothing answers this.")
+        table, pager = self.table_of(by, asked, self.rows_asked(by, asked), empty=nothing)
         return ListPage(
             title=self.heading,
             crumbs=[Link(str(crumb), "") for crumb in self.crumbs],
@@ -184,18 +180,27 @@ class HouseView(ModelView):
             ],
             search=asked.words,
             search_hint=self._search_hint(),
-            filters=filter_controls(session, self.model, [*self.filters], asked, by, self.labels),
+            filters=filter_controls(db.session(), self.model, [*self.filters], asked, by, self.labels),
             keep=[(name, request.args[name]) for name in ("tab", "o", "d", "size") if name in request.args],
-            table=TableView(
-                [self._head(name, asked) for name in self.list_columns],
-                [self.row_of(record, by) for record in records],
-                empty=_("Nothing here yet.") if not asked.words and not asked.filters else _("Nothing answers this."),
-            ),
-            pager=self._pager(asked, total, len(records)),
+            table=table,
+            pager=pager,
             acts=self._head_buttons(by),
             add_url=url_for(".add") if self.form_columns and by.may(self.datamodel.table, "can_add") else "",
             intro=str(self.intro),
         )
+
+    def table_of(self, by: Actor, asked: Asked, statement: Any, *, empty: str) -> tuple[TableView, Pager]:
+        """Return the page asked for of a scoped statement's rows, with this list's columns and acts."""
+        session = db.session()
+        total = self.datamodel.count(session, statement)
+        attribute = getattr(self.model, asked.order)
+        order = [attribute.desc() if asked.descending else attribute.asc(), self.model.id.desc()]
+        records = self.datamodel.page(
+            session, statement, order=order, page=asked.page, size=asked.size, eager=self.eager
+        )
+        heads = [self._head(name, asked) for name in self.list_columns]
+        rows = [self.row_of(record, by) for record in records]
+        return TableView(heads, rows, empty=empty), self._pager(asked, total, len(records))
 
     def _search_hint(self) -> str:
         if self.model.__tablename__ == "customer" or self.search_through:

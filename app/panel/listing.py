@@ -69,12 +69,13 @@ def asked_of(names: set[str], orders: set[str], tabs: list[str], *, default_orde
         tab=tab,
         order=order,
         descending=direction == "desc",
-        page=_number(given.get("page", "0"), MOST_PAGE),
-        size=max(1, min(_number(given.get("size", str(SIZES[0])), 10**9), MOST_ROWS)),
+        page=whole_number(given.get("page", "0"), MOST_PAGE),
+        size=max(1, min(whole_number(given.get("size", str(SIZES[0])), 10**9), MOST_ROWS)),
     )
 
 
-def _number(text: str, most: int) -> int:
+def whole_number(text: str, most: int) -> int:
+    """Return a number of the query string; answers 400 to what is none or too large."""
     if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > most:
         abort(400)
     return int(text)
@@ -168,7 +169,7 @@ def _value(model: type[Base], column: str, text: str) -> Any:
             abort(400)
         return options(text)
     if kind.python_type is int:
-        return _number(text, 10**10)
+        return whole_number(text, 10**10)
     if kind.python_type is bool:
         if text not in ("yes", "no"):
             abort(400)

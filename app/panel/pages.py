@@ -35,7 +35,8 @@ class ActButton:
 
 @dataclass(frozen=True)
 class Cell:
-    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line."""
+    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line; ``picture`` is the address
+    of a picture that a record's page shows beneath."""
 
     text: str
     url: str = ""
@@ -43,6 +44,7 @@ class Cell:
     tone: str = ""
     number: bool = False
     wide: bool = False
+    picture: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class ListPage:
     add_url: str = ""
     exports: list[Link] = field(default_factory=list)
     intro: str = ""
+    back: Link | None = None
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,8 @@ class HomePage:
 class ReportPage:
     """A report on screen: its parameters, its figures, chart and tables, its files, its past runs.
 
-    ``keep_url`` takes a POST of ``keep_inputs`` that makes the report now and keeps it.
+    ``keep_url`` takes a POST of ``keep_inputs`` that makes the report now and keeps it; ``now_url`` leads from a
+    stored run to the same day as it is now, whose figures open.
     """
 
     title: str
@@ -235,6 +239,7 @@ class ReportPage:
     exports: list[Link]
     runs: list[Row]
     stored: str = ""
+    now_url: str = ""
     hidden: list[tuple[str, str]] = field(default_factory=list)
     keep_url: str = ""
     keep_inputs: list[tuple[str, str]] = field(default_factory=list)

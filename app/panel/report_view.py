@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, abort, jsonify, redirect, render_template, request, url_for
@@ -16,12 +18,16 @@ from app.actors import Actor, Reach
 from app.errors import InvalidInput
 from app.extensions import db
 from app.models.audit import ReportRun
-from app.panel.describe import local_time
+from app.panel.acting import request_key_sent
+from app.panel.describe import json_of, local_time
+from app.panel.forms import inputs_from_json
 from app.panel.pages import Cell, ColumnHead, Link, ReportPage, Row, TableView
 from app.panel.person import me, now
+from app.panel.report_rows import Keys, opened_from, rows_json, rows_page, rows_url
+from app.panel.rest import json_body, key_of_header
 from app.reports.base import REPORTS, Asked, Report
 from app.reports.charts import alt_text, chart_svg, data_uri
-from app.reports.facts import Label, ReportFacts, to_json
+from app.reports.facts import Label, ReportFacts, Table, to_json
 from app.reports.runs import facts_of, make, newest_runs
 from app.reports.sheets import csv_bytes, report_pdf, shown, xlsx_bytes
 from app.services.runner import form_context
@@ -34,6 +40,10 @@ FORMATS = {
     "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", xlsx_bytes),
     "pdf": ("application/pdf", report_pdf),
 }
+
+
+#: Where the rows behind a figure open, by its name and keys; empty if nowhere.
+Opens = Callable[[str, Keys], str]
 
 
 def asked_from(report: Report, given: Any, by: Actor, *, is_json: bool = False) -> Asked:
@@ -105,14 +115,21 @@ class ReportView(BaseView):
             return form, None
         return form, self.report.gather(db.session(), asked, by, now())
 
+    @expose("/rows")
+    def rows(self) -> str:
+        """Open the rows behind a figure."""
+        by = self._require("can_list")
+        opened = opened_from(self.report, request.args, asked_from(self.report, request.args, by), by)
+        return render_template("panel/list.html", page=rows_page(opened, by), appbuilder=self.appbuilder)
+
     @expose("/run", methods=["POST"])
     def run(self) -> Any:
-        """Make the report now and keep it."""
+        """Make the report now and keep it; a second click finds what the first one made."""
         by = self._require("can_run")
         asked = asked_from(self.report, request.form, by)
         session = db.session()
         with unit_of_work(session):
-            made = make(session, self.report, asked, by=by, at=now())
+            made = make(session, self.report, asked, by=by, at=now(), key=request_key_sent())
         return redirect(url_for(".stored", pk=made.id))
 
     @expose("/stored/<int:pk>")
@@ -156,6 +173,8 @@ class ReportView(BaseView):
 
     def _page(self, by: Actor, form: Any, facts: ReportFacts | None, run: ReportRun | None) -> ReportPage:
         locale = locale_in_force()
+        # Stored figures are no links: what they counted may have changed since, and another may have counted them.
+        opens = self._opens(by, form) if run is None else _shut
         return ReportPage(
             title=f"{self.report.label} {self.report.number}",
             crumbs=[Link(_("Reports"), "")],
@@ -164,24 +183,35 @@ class ReportView(BaseView):
             figures=[]
             if facts is None
             else [
-                Cell(shown(figure.value, locale, facts.zone, figure.kind), sub=figure.label.in_(locale))
+                Cell(
+                    shown(figure.value, locale, facts.zone, figure.kind),
+                    opens(figure.name, ()) if figure.value else "",
+                    sub=figure.label.in_(locale),
+                )
                 for figure in facts.figures
             ],
             chart_uri="" if facts is None or facts.chart is None else data_uri(chart_svg(facts.chart, locale)),
             chart_alt="" if facts is None or facts.chart is None else alt_text(facts.chart, locale),
             tables=[]
             if facts is None
-            else [(table.title.in_(locale), _table(table, facts.zone)) for table in facts.tables],
+            else [(table.title.in_(locale), _table(table, facts.zone, opens)) for table in facts.tables],
             keep_url=url_for(".run")
             if facts is not None and run is None and by.may(self.report.right, "can_run")
             else "",
-            keep_inputs=_given(form),
+            keep_inputs=[*_given(form), ("request_key", uuid.uuid4().hex)],
             exports=self._exports(by, form, run) if facts is not None else [],
             runs=self._runs(by),
             stored=_("Kept as it was on %(when)s, made by %(who)s.", when=local_time(run.made_at, by), who=_who(run))
             if run
             else "",
+            now_url=url_for(".list", **dict(_given(form)))
+            if run is not None and by.may(self.report.right, "can_list")
+            else "",
         )
+
+    def _opens(self, by: Actor, form: Any) -> Opens:
+        kept = dict(_given(form))
+        return lambda name, keys: rows_url(self.report, name, keys, kept, by)
 
     def _exports(self, by: Actor, form: Any, run: ReportRun | None) -> Any:
         if not by.may(self.report.right, "can_export"):
@@ -225,19 +255,29 @@ def _who(run: ReportRun) -> str:
     return run.employee.name if run.employee is not None else _("the system")
 
 
-def _table(table: Any, zone: str) -> TableView:
+def _shut(_name: str, _keys: Keys) -> str:
+    return ""
+
+
+def _table(table: Table, zone: str, opens: Opens) -> TableView:
+    """Return a table whose cells open the rows that they count; what counts nothing opens nothing."""
     locale = locale_in_force()
+    keys: list[Keys | None] = [*(table.keys or [None] * len(table.rows)), *([()] if table.totals is not None else [])]
     lines = [*table.rows, *([table.totals] if table.totals is not None else [])]
     rows = [
         Row(
             index,
             "",
             [
-                Cell(_shown(value, column.kind, locale, zone), number=column.kind != "text")
+                Cell(
+                    _shown(value, column.kind, locale, zone),
+                    opens(column.name, key) if value and key is not None and column.kind != "text" else "",
+                    number=column.kind != "text",
+                )
                 for value, column in zip(line, table.columns, strict=True)
             ],
         )
-        for index, line in enumerate(lines)
+        for index, (line, key) in enumerate(zip(lines, keys, strict=True))
     ]
     heads = [ColumnHead(column.name, column.label.in_(locale)) for column in table.columns]
     return TableView(heads, rows, empty=_("Nothing happened on this day."))
@@ -255,7 +295,7 @@ def view_for(report: Report) -> type[ReportView]:
 
 
 class ReportApi(BaseApi):
-    """``GET /api/v1/report/<name>?day=…&format=json|csv|xlsx|pdf``."""
+    """``GET /api/v1/report/<name>?day=…&format=json|csv|xlsx|pdf``, ``…/rows?measure=…``, ``POST …/run``."""
 
     resource_name = "report"
     class_permission_name = "report"
@@ -266,17 +306,40 @@ class ReportApi(BaseApi):
 
     @expose_api("/<string:name>", methods=["GET"])
     def get(self, name: str) -> Response:
-        verify_jwt_in_request()
-        by = me()
-        report = REPORTS.get(name)
-        if report is None:
-            abort(404)
         file_format = request.args.get("format", "json")
-        if not by.may(report.right, "can_list" if file_format == "json" else "can_export"):
-            abort(403)
+        report, by = _report(name, "can_list" if file_format == "json" else "can_export")
         given = MultiDict([(key, value) for key, value in request.args.items(multi=True) if key != "format"])
         asked = asked_from(report, given, by)
         facts = report.gather(db.session(), asked, by, now())
         if file_format == "json":
             return jsonify(to_json(facts))
         return file_answer(facts, file_format, f"{name}-{asked.day.isoformat()}")
+
+    @expose_api("/<string:name>/rows", methods=["GET"])
+    def get_rows(self, name: str) -> Response:
+        """Tell the rows behind a figure: ``measure``, the groups' keys, ``page``, ``page_size``."""
+        report, by = _report(name, "can_list")
+        opened = opened_from(report, request.args, asked_from(report, request.args, by), by)
+        return jsonify(rows_json(opened, by))
+
+    @expose_api("/<string:name>/run", methods=["POST"])
+    def post_run(self, name: str) -> tuple[Response, int]:
+        """Make the report now and keep it: 201 with the stored run; the same Idempotency-Key makes it once."""
+        report, by = _report(name, "can_run")
+        asked = asked_from(report, inputs_from_json(json_body(), report.params), by, is_json=True)
+        session = db.session()
+        with unit_of_work(session):
+            made = make(session, report, asked, by=by, at=now(), key=key_of_header())
+        return jsonify(id=made.id, result=json_of(made, by, alone=True)), 201
+
+
+def _report(name: str, permission: str) -> tuple[Report, Actor]:
+    """Return a report for the bearer of a token: 404 if there is none, 403 if it is not for her."""
+    verify_jwt_in_request()
+    by = me()
+    report = REPORTS.get(name)
+    if report is None:
+        abort(404)
+    if not by.may(report.right, permission):
+        abort(403)
+    return report, by

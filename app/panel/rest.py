@@ -78,7 +78,7 @@ class HouseApi(BaseApi):
     @expose("/<int:pk>", methods=["GET"])
     def get(self, pk: int) -> Response:
         by = self._require("can_show")
-        return jsonify(id=pk, result=json_of(self.view.record_in_scope(by, pk), by))
+        return jsonify(id=pk, result=json_of(self.view.record_in_scope(by, pk), by, alone=True))
 
     @expose("/", methods=["POST"])
     def post(self) -> tuple[Response, int]:
@@ -102,8 +102,8 @@ class HouseApi(BaseApi):
             by=by,
             at=now(),
             record_id=record.id,
-            inputs=inputs_from_json(_body(), act.form),
-            key=_key(),
+            inputs=inputs_from_json(json_body(), act.form),
+            key=key_of_header(),
             is_json=True,
         )
         told = json_of(done.record, by)
@@ -117,7 +117,13 @@ class HouseApi(BaseApi):
         act = self._act(name, creates=True)
         by = self._require(act.permission)
         done = run(
-            db.session(), act, by=by, at=now(), inputs=inputs_from_json(_body(), act.form), key=_key(), is_json=True
+            db.session(),
+            act,
+            by=by,
+            at=now(),
+            inputs=inputs_from_json(json_body(), act.form),
+            key=key_of_header(),
+            is_json=True,
         )
         return _told(json_of(done.record, by), done), 201
 
@@ -152,7 +158,7 @@ class HouseApi(BaseApi):
             abort(404)
         record = None if pk is None else self.view.record_in_scope(by, pk)
         form_class = self.view.form_class(adding=pk is None)
-        body = _body()
+        body = json_body()
         version = body.pop("row_version", None) if isinstance(body, dict) else None
         context = form_context(db.session(), by, now=now(), is_json=True, record=record)
         standing = {name: getattr(record, name) for name in self.view.form_columns} if record is not None else {}
@@ -171,7 +177,7 @@ class HouseApi(BaseApi):
             at=now(),
             record_id=pk,
             row_version=None if version is None else _whole(version),
-            key=_key(),
+            key=key_of_header(),
         )
         return jsonify(id=saved.id, result=json_of(saved, by))
 
@@ -181,7 +187,7 @@ def _demand_token() -> None:
     verify_jwt_in_request()
 
 
-def _body() -> Any:
+def json_body() -> Any:
     """Return the request's JSON object; malformed bodies are 400."""
     if not request.data:
         return {}
@@ -194,7 +200,8 @@ def _body() -> Any:
     return dict(body)
 
 
-def _key() -> str | None:
+def key_of_header() -> str | None:
+    """Return the Idempotency-Key of a call; a malformed one is 400."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and (len(key) > MAX_KEY or not KEY.fullmatch(key)):
         abort(400)
@@ -313,7 +320,7 @@ def api_for(view: HouseView) -> type[HouseApi]:
     table = view.datamodel.table
     return type(
         f"{view.model.__name__}Api",
-        (HouseApi,),
+        (view.api or HouseApi,),
         {"view": view, "resource_name": table, "class_permission_name": table, "openapi_spec_tag": table},
     )
 

@@ -1,7 +1,8 @@
 """The declarations of printed forms and of reports, and their registries.
 
 A paper belongs to a table: from a record, ``gather`` makes frozen facts and ``render`` makes the PDF. A report
-has parameters, gathers ``ReportFacts`` and is rendered by the machinery on screen, as CSV, XLSX and PDF.
+has parameters, gathers ``ReportFacts`` and is rendered by the machinery on screen, as CSV, XLSX and PDF. What it
+counts it declares as measures (``measures.py``), so that every figure opens its rows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.fields import Day, HouseForm, Pick
+from app.models.hr import Branch
+from app.reports import counting
 from app.reports.facts import ReportFacts
+from app.reports.measures import Breakdown, Drawn, Group, Measure, Rate, Window
 from app.words import _l
 
 
@@ -66,7 +70,11 @@ class Asked:
 
 
 class Report:
-    """A report: subclass it, name it, write ``gather``; registration follows."""
+    """A report: subclass it, name it, declare what it counts; registration follows.
+
+    ``measures`` and ``rates`` are what it counts, ``groups`` what divides them. ``figures`` stand above, ``columns``
+    (by default every measure, then every rate) in each of the ``tables``. A report that is no count writes ``gather``.
+    """
 
     name: ClassVar[str]
     number: ClassVar[str]
@@ -74,9 +82,17 @@ class Report:
     category: ClassVar[str] = "reports"
     params: ClassVar[type[HouseForm]] = DayAndBranch
     daily: ClassVar[bool] = False
+    measures: ClassVar[tuple[Measure, ...]] = ()
+    rates: ClassVar[tuple[Rate, ...]] = ()
+    groups: ClassVar[tuple[Group, ...]] = ()
+    figures: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[tuple[str, ...]] = ()
+    tables: ClassVar[tuple[Breakdown, ...]] = ()
+    chart: ClassVar[Drawn | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls.columns = cls.columns or tuple(each.name for each in (*cls.measures, *cls.rates))
         REPORTS[cls.name] = cls()
 
     @property
@@ -84,9 +100,21 @@ class Report:
         """The view name of this report's rights: can_list, can_run, can_export."""
         return f"report_{self.name}"
 
+    def measure(self, name: str) -> Measure | Rate:
+        """Return a measure or rate by name; raises ``KeyError``."""
+        return {each.name: each for each in (*self.measures, *self.rates)}[name]
+
+    def group(self, name: str) -> Group:
+        """Return a group by name; raises ``KeyError``."""
+        return {each.name: each for each in self.groups}[name]
+
+    def window(self, session: Session, asked: Asked) -> Window:
+        """Return the day of the branch that is asked for."""
+        return Window(session, session.get_one(Branch, asked.branch_id), asked.day)
+
     def gather(self, session: Session, asked: Asked, by: Actor, at: datetime) -> ReportFacts:
         """Return the facts; nothing is rounded, formatted or translated yet."""
-        raise NotImplementedError
+        return counting.gather(self, session, self.window(session, asked), by, at)
 
 
 REPORTS: dict[str, Report] = {}

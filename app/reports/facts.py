@@ -164,15 +164,22 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under columns, perhaps with a line of totals. Every value is of its column's kind, or None."""
+    """Rows under columns, perhaps with a line of totals. Every value is of its column's kind, or None.
+
+    ``keys`` says for each row, as (group, key) pairs, which rows of the database stand behind it; none: nobody knows.
+    """
 
     name: str
     title: Label
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     totals: Row | None = None
+    keys: tuple[tuple[tuple[str, str], ...], ...] = ()
 
     def __post_init__(self) -> None:
+        if self.keys and len(self.keys) != len(self.rows):
+            raise ValueError(f"{self.name}: {len(self.keys)} keys for {len(self.rows)} rows")
+        object.__setattr__(self, "keys", tuple(tuple(sorted(pairs)) for pairs in self.keys))
         lines = [*self.rows, *([self.totals] if self.totals is not None else [])]
         for line in lines:
             if len(line) != len(self.columns):
@@ -293,6 +300,7 @@ def _table_out(table: Table) -> dict[str, Any]:
         "columns": [{"name": each.name, "label": each.label.to_json(), "kind": each.kind} for each in table.columns],
         "rows": [[_value_out(value) for value in row] for row in table.rows],
         "totals": None if table.totals is None else [_total_out(value) for value in table.totals],
+        "keys": [dict(pairs) for pairs in table.keys],
     }
 
 
@@ -305,6 +313,7 @@ def _table_in(data: Mapping[str, Any]) -> Table:
         columns=columns,
         rows=tuple(tuple(map(_value_in, kinds, row)) for row in data["rows"]),
         totals=None if data["totals"] is None else tuple(map(_total_in, kinds, data["totals"])),
+        keys=tuple(tuple(pairs.items()) for pairs in data.get("keys", ())),
     )
 
 

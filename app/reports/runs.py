@@ -9,19 +9,41 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
+from app.errors import KeyReused
 from app.models.audit import ReportRun
 from app.reports.base import Asked, Report
 from app.reports.facts import ReportFacts, from_json, to_json
+from app.words import _
 
 __all__ = ["facts_of", "make", "make_scheduled", "newest_runs"]
 
 
-def make(session: Session, report: Report, asked: Asked, *, by: Actor, at: datetime) -> ReportRun:
-    """Run a report now and keep it."""
-    run = ReportRun(**_values(report, report.gather(session, asked, by, at), asked, by=by, at=at))
-    session.add(run)
-    session.flush()
-    return run
+def make(
+    session: Session, report: Report, asked: Asked, *, by: Actor, at: datetime, key: str | None = None
+) -> ReportRun:
+    """Run a report now and keep it; the same request key keeps it once. Refuses a key used for another report."""
+    earlier = _made_with(session, by, key)
+    if earlier is None:
+        values = _values(report, report.gather(session, asked, by, at), asked, by=by, at=at) | {"request_key": key}
+        made = session.scalar(
+            insert(ReportRun)
+            .values(**values)
+            .on_conflict_do_nothing(index_elements=["made_by", "request_key"])
+            .returning(ReportRun)
+        )
+        # A second click at the same moment waited for the first, and finds what that one made.
+        earlier = made or _made_with(session, by, key)
+        assert earlier is not None
+    if (earlier.report, earlier.branch_id, earlier.business_on) != (report.name, asked.branch_id, asked.day):
+        raise KeyReused(_("This request key was used before for something else. Please start again."))
+    return earlier
+
+
+def _made_with(session: Session, by: Actor, key: str | None) -> ReportRun | None:
+    if key is None:
+        return None
+    same = (ReportRun.made_by == by.name, ReportRun.request_key == key)
+    return session.scalars(select(ReportRun).where(*same)).one_or_none()
 
 
 def make_scheduled(session: Session, report: Report, asked: Asked, *, job: str, by: Actor, at: datetime) -> int | None:

@@ -161,6 +161,26 @@ DAILY_REPORT_AT = setting(
     help=_l("Branch time. Reports of a day that was missed are made as soon as the scheduler runs again."),
     source="RPT-02",
 )
+LARGEST_FILE_MB = setting(
+    "files.largest_mb",
+    _l("Largest file that is taken, MB"),
+    "10",
+    "whole",
+    least=1,
+    most=15,
+    help=_l("Files that people send as evidence or to be imported."),
+    source="2.1.3.3",
+)
+UNUSED_FILE_HOURS = setting(
+    "files.unused_hours",
+    _l("How long a file that nothing uses is kept, hours"),
+    "24",
+    "whole",
+    least=1,
+    most=720,
+    help=_l("A file that was sent with a form that was never completed is removed after this time."),
+    source="2.1.3.3",
+)
 
 
 def value_of(session: Session, declared: Setting, *, branch_id: int | None, at: datetime) -> Any:

@@ -1,0 +1,95 @@
+"""Yes or no, one or several of an enumeration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
+from wtforms import BooleanField, Form, SelectField, SelectMultipleField
+from wtforms.fields.choices import Choice as Option
+from wtforms.validators import StopValidation
+
+from app.fields.base import kept, presence
+from app.words import _
+
+
+class Flag(BooleanField):
+    """Yes or no; a checkbox."""
+
+    def __init__(self, label: Any = None, **kwargs: Any) -> None:
+        super().__init__(label, [], false_values=(False, "false", "", "no", "0"), **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist and kept(self):
+            return
+        super().process_formdata(valuelist)
+
+
+class Choose(SelectField):
+    """One of an enumeration. Its members give their label by ``labels`` (member -> lazy text); data is the member."""
+
+    def __init__(
+        self,
+        label: Any = None,
+        *,
+        options: type[Enum],
+        required: bool = False,
+        only: Iterable[Enum] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.options = options
+        self.only = tuple(only) or tuple(options)
+        super().__init__(label, presence(required), coerce=lambda v: v, choices=[], validate_choice=False, **kwargs)
+
+    def iter_choices(self) -> Any:
+        if not self.flags.required or self.data is None:
+            yield Option("", "—", self.data is None, {})
+        for member in self.only:
+            yield Option(member.value, str(member.label), self.data is member, {})  # type: ignore[attr-defined]
+
+    def process_data(self, value: Any) -> None:
+        self.data = self.options(value) if isinstance(value, str) else value
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist and kept(self):
+            return
+        self.data = None
+        if not valuelist or valuelist[0] == "":
+            return
+        try:
+            self.data = self.options(valuelist[0])
+        except ValueError:
+            raise ValueError(_("Not a valid choice.")) from None
+
+    def pre_validate(self, form: Form) -> None:
+        if self.data is not None and self.data not in self.only:
+            raise StopValidation(_("Not a valid choice."))
+
+
+class ChooseMany(SelectMultipleField):
+    """Several of an enumeration; data is a list of members in the enumeration's order."""
+
+    def __init__(self, label: Any = None, *, options: type[Enum], required: bool = False, **kwargs: Any) -> None:
+        self.options = options
+        super().__init__(label, presence(required), coerce=lambda v: v, choices=[], validate_choice=False, **kwargs)
+
+    def iter_choices(self) -> Any:
+        for member in self.options:
+            yield Option(member.value, str(member.label), member in (self.data or []), {})  # type: ignore[attr-defined]
+
+    def process_data(self, value: Any) -> None:
+        self.data = [self.options(part) for part in value or []]
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist and kept(self):
+            return
+        self.data = []
+        valuelist = [value for value in valuelist if value != ""]
+        known = {member.value for member in self.options}
+        if not set(valuelist) <= known:
+            raise ValueError(_("Not a valid choice."))
+        self.data = [member for member in self.options if member.value in valuelist]
+
+    def pre_validate(self, form: Form) -> None:
+        """Members only ever come out of ``process_formdata``."""
