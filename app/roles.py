@@ -123,6 +123,16 @@ SOURCES: Rights = {
 }
 
 
+#: Handing files in; which kinds of rows follows from the right ``import`` on their tables.
+IMPORTS: Rights = {
+    "import_batch": "list show upload read_again map check carry_out resume cancel",
+    "import_finding": "list show choose",
+    "import_row": "list",
+}
+IMPORT_CUSTOMERS: Rights = _together(IMPORTS, {"customer": "import", "contact_record": "import"})
+IMPORT_STAFF: Rights = _together(IMPORTS, {"employee": "import", "department": "import", "position": "import"})
+
+
 def _role(code: str, label: object, reach: Reach, *rights: Rights, **reaches: Reach) -> Role:
     return Role(
         label,
@@ -138,7 +148,16 @@ ROLES: dict[str, Role] = {
     "web_consultant": _role("R02", _l("Web consultant"), OWN, CONSULTANT, WEB_DESK),
     "channel_specialist": _role("R03", _l("Channel specialist"), OWN, CONSULTANT, PARTNER_DESK),
     "phone_supervisor": _role("R04", _l("Phone supervisor"), DEPARTMENT, SUPERVISOR, PHONE_DESK, **BRANCH_BOOKS),
-    "web_supervisor": _role("R04", _l("Web supervisor"), DEPARTMENT, SUPERVISOR, WEB_DESK, **BRANCH_BOOKS),
+    "web_supervisor": _role(
+        "R04",
+        _l("Web supervisor"),
+        DEPARTMENT,
+        SUPERVISOR,
+        WEB_DESK,
+        IMPORT_CUSTOMERS,
+        **BRANCH_BOOKS,
+        import_batch=OWN,
+    ),
     "channel_supervisor": _role(
         "R04",
         _l("Channel supervisor"),
@@ -170,9 +189,18 @@ ROLES: dict[str, Role] = {
     "storekeeper": _role("R22", _l("Storekeeper"), BRANCH),
     "finance": _role("R23", _l("Finance"), BRANCH),
     "finance_manager": _role("R24", _l("Finance manager"), GROUP),
-    "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION),
+    "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION, IMPORT_STAFF, import_batch=OWN),
     "operations": _role(
-        "R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES, REQUIREMENTS, appointment_slip=BRANCH
+        "R26",
+        _l("Operations"),
+        BRANCH,
+        DAILY_REPORT,
+        SOURCES,
+        DICTIONARIES,
+        REQUIREMENTS,
+        IMPORT_CUSTOMERS,
+        appointment_slip=BRANCH,
+        import_batch=OWN,
     ),
     "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH),
     "records_clerk": _role("R28", _l("Records clerk"), BRANCH),
@@ -181,7 +209,18 @@ ROLES: dict[str, Role] = {
         "R30", _l("Service supervisor"), BRANCH, READ_DESKS, READ_SLIPS, {"followup_plan": "list show"}
     ),
     "market": _role("R31", _l("Market"), OWN),
-    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES, REQUIREMENTS, MERGES, background_task=BRANCH),
+    "it_manager": _role(
+        "R32",
+        _l("IT manager"),
+        BRANCH,
+        SYSTEM,
+        SOURCES,
+        REQUIREMENTS,
+        MERGES,
+        IMPORT_CUSTOMERS,
+        {"import_mapping": "list"},
+        background_task=BRANCH,
+    ),
     "branch_head": _role(
         "R33",
         _l("Branch head"),
@@ -204,6 +243,7 @@ ROLES: dict[str, Role] = {
         ORGANISATION,
         SOURCES,
         REQUIREMENTS,
+        IMPORT_STAFF,
         {
             "branch": "add edit",
             "role_override": "list show add edit",
@@ -214,6 +254,7 @@ ROLES: dict[str, Role] = {
         employee=GROUP,
         channel_partner=GROUP,
         background_task=GROUP,
+        import_batch=OWN,
     ),
 }
 

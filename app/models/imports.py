@@ -13,6 +13,7 @@ from app.models.base import Base, Branched, Choice, Instant, Labelled, Recorded,
 from app.models.files import StoredFile
 from app.models.hr import Branch, Employee
 from app.models.import_sentences import sentence_of
+from app.models.tasks import BackgroundTask
 from app.words import _l
 
 
@@ -158,9 +159,7 @@ class ImportBatch(Stateful, Recorded, Branched, Base):
     )
 
     kind: Mapped[ImportOf] = mapped_column(Choice(ImportOf), info=col(_l("What")))
-    state: Mapped[ImportState] = mapped_column(
-        Choice(ImportState), default=ImportState.UPLOADED, info=col(_l("State"))
-    )
+    state: Mapped[ImportState] = mapped_column(Choice(ImportState), default=ImportState.UPLOADED, info=col(_l("State")))
     file_id: Mapped[int] = mapped_column(ForeignKey("stored_file.id"), index=True, info=col(_l("File")))
     file_name: Mapped[str] = mapped_column(String(200), info=col(_l("File name"), search=True))
     digest: Mapped[str] = mapped_column(String(64))
@@ -176,20 +175,19 @@ class ImportBatch(Stateful, Recorded, Branched, Base):
         server_default="skip",
         info=col(_l("Rows that stand already")),
     )
-    all_or_nothing: Mapped[bool] = mapped_column(
-        default=False, server_default="false", info=col(_l("All or nothing"))
-    )
+    all_or_nothing: Mapped[bool] = mapped_column(default=False, server_default="false", info=col(_l("All or nothing")))
     fingerprint: Mapped[str | None] = mapped_column(String(64))
     round: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Check")))
     rows_total: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Rows")))
     rows_done: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Rows done")))
     rows_refused: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Rows refused")))
-    rows_duplicate: Mapped[int] = mapped_column(
-        default=0, server_default="0", info=col(_l("Rows that stand already"))
-    )
+    rows_duplicate: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Rows that stand already")))
     rows_made: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Made")))
     rows_updated: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Filled in")))
     rows_skipped: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Skipped")))
+    rows_left_out: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Left out")))
+    links_done: Mapped[int] = mapped_column(default=0, server_default="0")
+    task_id: Mapped[int | None] = mapped_column(ForeignKey("background_task.id"), info=col(_l("Background task")))
     employee_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), index=True, info=col(_l("Handed in by")))
     checked_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Checked at")))
     finished_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Finished at")))
@@ -197,6 +195,7 @@ class ImportBatch(Stateful, Recorded, Branched, Base):
     branch: Mapped[Branch] = relationship(lazy="select")
     file: Mapped[StoredFile] = relationship(lazy="select")
     employee: Mapped[Employee] = relationship(lazy="select")
+    task: Mapped[BackgroundTask | None] = relationship(lazy="select")
 
     @property
     def progress_text(self) -> str:

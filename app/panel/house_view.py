@@ -187,7 +187,12 @@ class HouseView(ModelView):
             acts=self._head_buttons(by),
             add_url=url_for(".add") if self.form_columns and by.may(self.datamodel.table, "can_add") else "",
             intro=str(self.intro),
+            exports=self.downloads(by),
         )
+
+    def downloads(self, by: Actor) -> Any:
+        """Return links to files that belong to a list, such as templates; overridden."""
+        return []
 
     def table_of(self, by: Actor, asked: Asked, statement: Any, *, empty: str) -> tuple[TableView, Pager]:
         """Return the page asked for of a scoped statement's rows, with this list's columns and acts."""

@@ -5,7 +5,19 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, customer_life, customers, files, followup, hr, reports, settings, tasks
+from app.views import (
+    appointments,
+    audit,
+    customer_life,
+    customers,
+    files,
+    followup,
+    hr,
+    imports,
+    reports,
+    settings,
+    tasks,
+)
 from app.words import _l
 
 
@@ -26,6 +38,7 @@ def register(appbuilder: AppBuilder) -> None:
     hr.register(menu)
     menu.group("system", _l("System"))
     settings.register(menu)
+    imports.register(menu)
     audit.register(menu)
     files.register(menu)
     tasks.register(menu)

@@ -21,7 +21,7 @@ from app.services.files import content_of
 from app.services.imports.kinds import KINDS, BadRow, ImportKind, Reference, Row
 from app.services.imports.reading import RawRow, rows_below
 from app.services.imports.references import resolve
-from app.services.imports.table import Asked, Unreadable, cell_name, is_blank
+from app.services.imports.table import Asked, cell_name, is_blank, said
 from app.services.imports.values import BadCell, Known, as_text
 
 PIECE = 500
@@ -63,7 +63,7 @@ class Examination:
     found: list[Found] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
 
-    def refuse(self, row: Row, name: str | None, rule: str, value: object = None, **facts: Any) -> None:
+    def refuse(self, row: Row, name: str | None, rule: str, value: object = None, /, **facts: Any) -> None:
         """Refuse a row for one of its cells, or as a whole."""
         row.refused = True
         self.found.append(Found(row.row_no, name, rule, facts, value=self.shown(name, value)))
@@ -105,9 +105,7 @@ def examine(
 def raw_rows(batch: ImportBatch, most: int) -> Iterator[RawRow]:
     """Read a batch's file as it was told to. Raises ``Unreadable``."""
     asked = Asked(batch.sheet, batch.encoding, batch.delimiter)
-    return rows_below(
-        content_of(batch.file), batch.file.media_type, asked, batch.header_row, len(batch.columns), most
-    )
+    return rows_below(content_of(batch.file), batch.file.media_type, asked, batch.header_row, len(batch.columns), most)
 
 
 def _read_row(exam: Examination, raw: RawRow) -> Row:
@@ -140,9 +138,7 @@ def _read_cell(exam: Examination, row: Row, name: str, raw: Any) -> None:
         return
     row.values[name] = value
     for rule, facts in exam.known.warnings:
-        exam.found.append(
-            Found(row.row_no, name, rule, facts, Weight.WARNING, value=exam.shown(name, as_text(raw)))
-        )
+        exam.found.append(Found(row.row_no, name, rule, facts, Weight.WARNING, value=exam.shown(name, as_text(raw))))
 
 
 def _refuse_twins(exam: Examination) -> None:
@@ -155,14 +151,8 @@ def _refuse_twins(exam: Examination) -> None:
             earlier = first.setdefault(key, row.row_no)
             if earlier != row.row_no:
                 label = exam.kind.column(key[0]).label
-                exam.refuse(row, key[0], "twice_in_file", row.get(key[0]), row=earlier, what=_said(label))
+                exam.refuse(row, key[0], "twice_in_file", row.get(key[0]), row=earlier, what=said(label))
                 break
-
-
-def _said(label: object) -> dict[str, str]:
-    from app.services.imports.table import said
-
-    return said(label)
 
 
 # --- against what stands ------------------------------------------------------------------------------------------
@@ -219,7 +209,11 @@ def _earlier_choices(session: Session, batch: ImportBatch) -> dict[int, Any]:
 
 
 def keep_findings(
-    session: Session, batch: ImportBatch, exam: Examination, found: Sequence[Found], choices: dict[int, Any] | None = None
+    session: Session,
+    batch: ImportBatch,
+    exam: Examination,
+    found: Sequence[Found],
+    choices: dict[int, Any] | None = None,
 ) -> None:
     """Write findings down, in the order of the rows, a thousand at a time."""
     lines = [
@@ -247,6 +241,3 @@ def keep_findings(
 def _heading(batch: ImportBatch, exam: Examination, name: str | None) -> str:
     place = exam.places.get(name or "")
     return "" if place is None else str(batch.columns[place]["head"])[:120]
-
-
-__all__ = ["Examination", "Found", "Link", "Unreadable", "check_file", "examine", "keep_findings", "pieces", "raw_rows"]

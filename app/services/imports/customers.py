@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_, select, tuple_
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.fields import normal_phone
@@ -94,16 +94,28 @@ class Customers(ImportKind):
     model = Customer
     numbers = "customer"
     columns = (
-        ImportColumn("name", _l("Full name"), words(60), "姓名 客户姓名 顾客姓名 客户名称 名字 客户 顾客", example="林小雨"),
+        ImportColumn(
+            "name", _l("Full name"), words(60), "姓名 客户姓名 顾客姓名 客户名称 名字 客户 顾客", example="林小雨"
+        ),
         ImportColumn("alias", _l("Alias"), words(60), "昵称 称呼 网名 别名"),
         ImportColumn(
-            "phone", _l("Telephone"), phone, "手机 手机号 手机号码 电话 电话号码 联系电话 联系方式 mobile tel",
-            sensitive=True, example="13900000000",
+            "phone",
+            _l("Telephone"),
+            phone,
+            "手机 手机号 手机号码 电话 电话号码 联系电话 联系方式 mobile tel",
+            sensitive=True,
+            example="13900000000",
             note=_l("Format the column as text, so that no digit is lost. One of telephone, WeChat, QQ is required."),
         ),
         ImportColumn("wechat", _l("WeChat"), words(60), "微信 微信号", sensitive=True),
         ImportColumn("qq", _l("QQ"), code(20), "qq号 qq号码", sensitive=True),
-        ImportColumn("sex", _l("Sex"), choice(Sex, f=Sex.FEMALE, m=Sex.MALE, 女士=Sex.FEMALE, 先生=Sex.MALE), "性别 gender", example="女"),
+        ImportColumn(
+            "sex",
+            _l("Sex"),
+            choice(Sex, f=Sex.FEMALE, m=Sex.MALE, 女士=Sex.FEMALE, 先生=Sex.MALE),
+            "性别 gender",
+            example="女",
+        ),
         ImportColumn("birth_on", _l("Date of birth"), day(past=True), "生日 出生日期 出生年月日", example="1996-05-12"),
         ImportColumn("birth_year", _l("Year of birth"), whole(1900, 2100), "出生年份 出生年"),
         ImportColumn("age", _l("Age"), whole(0, 120), "年龄"),
@@ -112,24 +124,42 @@ class Customers(ImportKind):
         ImportColumn("area", _l("Area"), item("area"), "区域 地区 所在区域", attribute="area_id", example="黄浦区"),
         ImportColumn("address", _l("Address"), words(200), "地址 联系地址 住址"),
         ImportColumn(
-            "source", _l("Source channel"), named("source_channel", _l("source channel")), "来源 来源途径 客户来源 渠道来源 来源渠道",
+            "source",
+            _l("Source channel"),
+            named("source_channel", _l("source channel")),
+            "来源 来源途径 客户来源 渠道来源 来源渠道",
             attribute="source_channel_id",
         ),
         ImportColumn(
-            "partner", _l("Channel partner"), named("channel_partner", _l("channel partner")), "渠道 渠道名称 合作渠道",
+            "partner",
+            _l("Channel partner"),
+            named("channel_partner", _l("channel partner")),
+            "渠道 渠道名称 合作渠道",
             attribute="channel_partner_id",
         ),
         ImportColumn(
-            "referrer", _l("Referred by"), words(60), "介绍人 推荐人 老顾客 老客户 转介绍人", sensitive=True,
+            "referrer",
+            _l("Referred by"),
+            words(60),
+            "介绍人 推荐人 老顾客 老客户 转介绍人",
+            sensitive=True,
             note=_l("File number, telephone or full name; of this file or on file."),
         ),
         ImportColumn(
-            "developer", _l("Developed by"), named("employee", _l("employee")), "开发人 归属人 归属 咨询师 网络咨询师 所属人",
-            attribute="developer_id", note=_l("Employee number or full name."),
+            "developer",
+            _l("Developed by"),
+            named("employee", _l("employee")),
+            "开发人 归属人 归属 咨询师 网络咨询师 所属人",
+            attribute="developer_id",
+            note=_l("Employee number or full name."),
         ),
-        ImportColumn("developed_at", _l("Developed since"), instant, "建档时间 建档日期 登记日期 登记时间 录入时间 创建时间"),
-        ImportColumn("followup_note", _l("Mind when calling"), words(500, multiline=True), "备注 回访注意 注意事项 说明"),
-    )  # fmt: skip
+        ImportColumn(
+            "developed_at", _l("Developed since"), instant, "建档时间 建档日期 登记日期 登记时间 录入时间 创建时间"
+        ),
+        ImportColumn(
+            "followup_note", _l("Mind when calling"), words(500, multiline=True), "备注 回访注意 注意事项 说明"
+        ),
+    )
     references = (Reference("referrer", "referrer_customer_id", acyclic=True),)
 
     def prepare(self, session: Session, by: Actor, at: datetime) -> Known:
@@ -281,21 +311,24 @@ class Customers(ImportKind):
             customer.developer_id = row.get("developer")
             customer.developed_at = row.get("developed_at") or at
             customer.developer_rule = OwnerRule.FIRST_REGISTERED
-            session.add(
-                CustomerOwnerHistory(
-                    customer=customer,
-                    role=OwnerRole.DEVELOPER,
-                    to_employee_id=customer.developer_id,
-                    rule=customer.developer_rule,
-                    given_at=customer.developed_at,
-                    given_by_id=by.employee_id,
-                )
-            )
         return customer
 
-    def fill(
-        self, session: Session, record: Customer, row: Row, known: Known, by: Actor, at: datetime
-    ) -> list[str]:
+    def beside(self, record: Customer, by: Actor) -> list[Any]:
+        """Return the change of owner that goes with a customer who has one. Part B, customer_owner_history."""
+        if record.developer_id is None:
+            return []
+        return [
+            CustomerOwnerHistory(
+                customer=record,
+                role=OwnerRole.DEVELOPER,
+                to_employee_id=record.developer_id,
+                rule=record.developer_rule,
+                given_at=record.developed_at,
+                given_by_id=by.employee_id,
+            )
+        ]
+
+    def fill(self, session: Session, record: Customer, row: Row, known: Known, by: Actor, at: datetime) -> list[str]:
         """Fill in what is empty, and ways to reach her of a kind that she has not; never her owner."""
         filled = super().fill(session, record, row, known, by, at)
         has = {contact.kind for contact in record.contacts}
@@ -319,29 +352,50 @@ class Chats(ImportKind):
     numbers = "chat"
     columns = (
         ImportColumn(
-            "contacted_at", _l("When"), instant, "时间 对话时间 开始时间 访问时间 咨询时间 接入时间 日期", required=True,
+            "contacted_at",
+            _l("When"),
+            instant,
+            "时间 对话时间 开始时间 访问时间 咨询时间 接入时间 日期",
+            required=True,
             example="2026-01-03 14:30",
         ),
-        ImportColumn("visitor", _l("Visitor"), words(60), "客户名称 访客名称 访客 名称 姓名 客户", example="访客 10086"),
         ImportColumn(
-            "category", _l("Business category"), item("business_category"), "业务类别 咨询类型 对话类型 分类",
-            attribute="business_category_id", example="项目咨询", note=_l("Empty: asking about a treatment."),
+            "visitor", _l("Visitor"), words(60), "客户名称 访客名称 访客 名称 姓名 客户", example="访客 10086"
         ),
-        ImportColumn("landing_page", _l("Landing page"), words(400), "来源网址 着陆页 访问来源 来源网站 初次访问网址 落地页 url"),
+        ImportColumn(
+            "category",
+            _l("Business category"),
+            item("business_category"),
+            "业务类别 咨询类型 对话类型 分类",
+            attribute="business_category_id",
+            example="项目咨询",
+            note=_l("Empty: asking about a treatment."),
+        ),
+        ImportColumn(
+            "landing_page", _l("Landing page"), words(400), "来源网址 着陆页 访问来源 来源网站 初次访问网址 落地页 url"
+        ),
         ImportColumn("keyword", _l("Keyword"), words(120), "关键词 搜索词 搜索关键词", example="双眼皮"),
         ImportColumn("chat_text", _l("Chat"), words(20000, multiline=True), "对话内容 聊天记录 聊天内容 对话记录 内容"),
         ImportColumn(
-            "consultant", _l("Consultant"), named("employee", _l("employee")), "客服 客服名称 咨询师 接待客服 初始接待客服",
-            attribute="consultant_id", note=_l("Employee number or full name."),
+            "consultant",
+            _l("Consultant"),
+            named("employee", _l("employee")),
+            "客服 客服名称 咨询师 接待客服 初始接待客服",
+            attribute="consultant_id",
+            note=_l("Employee number or full name."),
         ),
         ImportColumn("area", _l("Area"), words(60), "地区 访客地区 区域 ip地区"),
         ImportColumn("phone", _l("Telephone"), phone, "手机 手机号 电话 联系方式", sensitive=True),
         ImportColumn("wechat", _l("WeChat"), words(60), "微信 微信号", sensitive=True),
         ImportColumn("chat_id", _l("Chat identifier"), code(80), "对话编号 对话id 编号 永久身份 会话id"),
         ImportColumn(
-            "quality", _l("Quality of the lead"), item("lead_quality"), "线索质量 有效性 客户质量", attribute="lead_quality_id"
+            "quality",
+            _l("Quality of the lead"),
+            item("lead_quality"),
+            "线索质量 有效性 客户质量",
+            attribute="lead_quality_id",
         ),
-    )  # fmt: skip
+    )
 
     def prepare(self, session: Session, by: Actor, at: datetime) -> Known:
         known = super().prepare(session, by, at)
@@ -369,7 +423,14 @@ class Chats(ImportKind):
         named_rows = {row.get("chat_id"): row.row_no for row in rows if row.get("chat_id")}
         others = {_same(row.values): row.row_no for row in rows if not row.get("chat_id")}
         moments = sorted({row.get("contacted_at") for row in rows if not row.get("chat_id")})
-        columns = (record.id, record.record_no, record.chat_id, record.contacted_at, record.landing_page, record.chat_text)
+        columns = (
+            record.id,
+            record.record_no,
+            record.chat_id,
+            record.contacted_at,
+            record.landing_page,
+            record.chat_text,
+        )
         standing = select(*columns).where(
             record.branch_id == by.branch_id,
             record.channel == Channel.WEB_CHAT,

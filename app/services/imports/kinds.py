@@ -173,6 +173,10 @@ class ImportKind:
         """Return a record made of a row, not added to the session yet."""
         return self.model(**self.attributes(row, known, by))
 
+    def beside(self, record: Any, by: Actor) -> list[Any]:
+        """Return what is written beside a new record."""
+        return []
+
     def fill(self, session: Session, record: Any, row: Row, known: Known, by: Actor, at: datetime) -> list[str]:
         """Fill in what is empty in a record; return the names of the columns filled."""
         filled = []
@@ -218,7 +222,9 @@ def judged(check: Callable[[], None], field_of: Callable[[str], str | None]) -> 
     raise BadRow(place, "said", **wrong)
 
 
-def names_in_scope(session: Session, model: type[Base], by: Actor, *columns: str, branch: bool = True) -> dict[str, int]:
+def names_in_scope(
+    session: Session, model: type[Base], by: Actor, *columns: str, branch: bool = True
+) -> dict[str, int]:
     """Return plain name -> id of the records that forms offer, of one's own branch."""
     chosen: Any = model
     statement = in_scope(model, by)

@@ -25,7 +25,20 @@ from app.services.imports.kinds import (
     standing_by,
 )
 from app.services.imports.table import Raw, is_blank, said
-from app.services.imports.values import BadCell, Known, as_text, choice, code, day, id_no, named, phone, plain, words, yes_no
+from app.services.imports.values import (
+    BadCell,
+    Known,
+    as_text,
+    choice,
+    code,
+    day,
+    id_no,
+    named,
+    phone,
+    plain,
+    words,
+    yes_no,
+)
 from app.words import _l, in_locale
 
 
@@ -47,23 +60,35 @@ class Departments(ImportKind):
     name = ImportOf.DEPARTMENTS
     model = Department
     columns = (
-        ImportColumn("code", _l("Code"), code(20), "部门编码 部门代码 部门编号 编号 代码", required=True, example="KF01"),
-        ImportColumn("name", _l("Name"), words(80), "部门 部门名称 科室 科室名称 名称", required=True, example="客服一部"),
+        ImportColumn(
+            "code", _l("Code"), code(20), "部门编码 部门代码 部门编号 编号 代码", required=True, example="KF01"
+        ),
+        ImportColumn(
+            "name", _l("Name"), words(80), "部门 部门名称 科室 科室名称 名称", required=True, example="客服一部"
+        ),
         ImportColumn(
             "kind", _l("Kind"), choice(DepartmentKind), "部门类型 科室类型 性质 类别", required=True, example="业务部门"
         ),
         ImportColumn(
-            "parent", _l("Part of"), words(80), "上级部门 上级 所属部门 上级部门编码 上级编码 parent", example="KF",
+            "parent",
+            _l("Part of"),
+            words(80),
+            "上级部门 上级 所属部门 上级部门编码 上级编码 parent",
+            example="KF",
             note=_l("Code or name, of this file or on file."),
         ),
         ImportColumn(
-            "head", _l("Head of department"), named("employee", _l("employee")), "负责人 部门负责人 主管 经理",
-            attribute="head_id", note=_l("Employee number or full name."),
+            "head",
+            _l("Head of department"),
+            named("employee", _l("employee")),
+            "负责人 部门负责人 主管 经理",
+            attribute="head_id",
+            note=_l("Employee number or full name."),
         ),
         ImportColumn("settles", _l("Settles revenue"), yes_no, "是否核算 核算 独立核算", example="是"),
         ImportColumn("valid_from", _l("Valid from"), day(), "启用日期 生效日期", example="2026-01-01"),
         ImportColumn("valid_to", _l("Valid to"), day(), "停用日期 失效日期"),
-    )  # fmt: skip
+    )
     references = (Reference("parent", "parent_id", acyclic=True),)
 
     def prepare(self, session: Session, by: Actor, at: datetime) -> Known:
@@ -96,11 +121,20 @@ class Positions(ImportKind):
     name = ImportOf.POSITIONS
     model = Position
     columns = (
-        ImportColumn("code", _l("Code"), code(40), "岗位编码 岗位代码 岗位编号 职位编码 编号 代码", required=True, example="web_01"),
-        ImportColumn("name", _l("Name"), words(80), "岗位 岗位名称 职位 职位名称 职务 名称", required=True, example="网络咨询师"),
+        ImportColumn(
+            "code",
+            _l("Code"),
+            code(40),
+            "岗位编码 岗位代码 岗位编号 职位编码 编号 代码",
+            required=True,
+            example="web_01",
+        ),
+        ImportColumn(
+            "name", _l("Name"), words(80), "岗位 岗位名称 职位 职位名称 职务 名称", required=True, example="网络咨询师"
+        ),
         ImportColumn("name_en", _l("English name"), words(80), "英文名 英文名称", example="Web consultant"),
         ImportColumn("default_role", _l("Default role"), role, "默认角色 角色 系统角色", example="web_consultant"),
-    )  # fmt: skip
+    )
 
     def keys(self, row: Row, known: Known) -> list[tuple[str, object]]:
         return [("code", row.get("code"))]
@@ -116,26 +150,53 @@ class Employees(ImportKind):
     name = ImportOf.EMPLOYEES
     model = Employee
     columns = (
-        ImportColumn("employee_no", _l("Employee number"), code(20), "工号 员工编号 员工号 人员编号", required=True, example="0117"),
+        ImportColumn(
+            "employee_no",
+            _l("Employee number"),
+            code(20),
+            "工号 员工编号 员工号 人员编号",
+            required=True,
+            example="0117",
+        ),
         ImportColumn("name", _l("Full name"), words(60), "姓名 员工姓名 名字 员工", required=True, example="王芳"),
         ImportColumn(
-            "department", _l("Department"), named("department", _l("department")), "部门 部门名称 科室 所属部门 部门编码",
-            required=True, attribute="department_id", example="客服一部", note=_l("Code or name; it must be on file."),
+            "department",
+            _l("Department"),
+            named("department", _l("department")),
+            "部门 部门名称 科室 所属部门 部门编码",
+            required=True,
+            attribute="department_id",
+            example="客服一部",
+            note=_l("Code or name; it must be on file."),
         ),
         ImportColumn(
-            "position", _l("Position"), named("position", _l("position")), "岗位 职位 职务 岗位名称",
-            attribute="position_id", example="网络咨询师",
+            "position",
+            _l("Position"),
+            named("position", _l("position")),
+            "岗位 职位 职务 岗位名称",
+            attribute="position_id",
+            example="网络咨询师",
         ),
         ImportColumn("hired_on", _l("Hired on"), day(), "入职日期 入职时间 到岗日期", example="2026-01-03"),
-        ImportColumn("phone", _l("Telephone"), phone, "手机 手机号 手机号码 电话 联系电话", sensitive=True, example="13900000000"),
+        ImportColumn(
+            "phone", _l("Telephone"), phone, "手机 手机号 手机号码 电话 联系电话", sensitive=True, example="13900000000"
+        ),
         ImportColumn("id_no", _l("ID number"), id_no, "身份证 身份证号 身份证号码 证件号码", sensitive=True),
         ImportColumn(
-            "partner", _l("Covering colleague"), words(60), "搭档 代班人 协作人", note=_l("Employee number or full name.")
+            "partner",
+            _l("Covering colleague"),
+            words(60),
+            "搭档 代班人 协作人",
+            note=_l("Employee number or full name."),
         ),
         ImportColumn(
-            "successor", _l("Successor"), words(60), "继任者 接任人 交接人 接替人", note=_l("Employee number or full name.")
+            "successor",
+            _l("Successor"),
+            words(60),
+            "继任者 接任人 交接人 接替人",
+            note=_l("Employee number or full name."),
         ),
-    )  # fmt: skip
+    )
     references = (
         Reference("partner", "partner_employee_id", acyclic=False),
         Reference("successor", "successor_employee_id", acyclic=False),

@@ -97,7 +97,9 @@ def _heads(cells: tuple[Raw, ...]) -> tuple[str, ...]:
     return tuple(heads)
 
 
-def rows_below(content: bytes, media_type: str, asked: Asked, header_row: int, width: int, most: int) -> Iterator[RawRow]:
+def rows_below(
+    content: bytes, media_type: str, asked: Asked, header_row: int, width: int, most: int
+) -> Iterator[RawRow]:
     """Read the rows below the headers, blank ones left out. Raises ``Unreadable``, also beyond ``most`` rows."""
     found = open_rows(content, media_type, asked)
     of_row: dict[int, list[Trouble]] = {}

@@ -30,7 +30,9 @@ MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3}\d{1,7}:[A-Z]{
 MOST_MERGED = 200
 
 DAMAGED = _l("This workbook is damaged. Please open it in a spreadsheet program, save it anew and try again.")
-TOO_LARGE = _l("Unpacked, this workbook is larger than %(most)s MB. Please split it.", most=LARGEST_INFLATED // MEGABYTE)
+TOO_LARGE = _l(
+    "Unpacked, this workbook is larger than %(most)s MB. Please split it.", most=LARGEST_INFLATED // MEGABYTE
+)
 BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -95,7 +97,9 @@ def _look_through(parts: zipfile.ZipFile, part: zipfile.ZipInfo, left: int) -> t
                 continue
             window = tail + piece
             if b"<!DOCTYPE" in window or b"<!ENTITY" in window:
-                raise Unreadable(_l("This workbook declares entities, which no spreadsheet program does. It is not read."))
+                raise Unreadable(
+                    _l("This workbook declares entities, which no spreadsheet program does. It is not read.")
+                )
             for hit in MERGED.finditer(window):
                 if hit.end() > len(tail) and len(ranges) < MOST_MERGED:
                     ranges.append(hit.group(1).decode())

@@ -99,9 +99,7 @@ def _refuse_rings(exam: Examination, reference: Reference) -> None:
             ring = path[path.index(here) :]
             for row_no in ring:
                 row = link_row(exam, row_no)
-                exam.refuse(
-                    row, reference.field, "ring", row.get(reference.field), count=len(ring), row=leads[row_no]
-                )
+                exam.refuse(row, reference.field, "ring", row.get(reference.field), count=len(ring), row=leads[row_no])
 
 
 def _refuse_followers(exam: Examination) -> None:

@@ -316,4 +316,3 @@ def index_names(pairs: Any) -> dict[str, int]:
         for name in {plain(name) for name in names if name}:
             found[name] = key if found.get(name, key) == key else SEVERAL
     return found
-
