@@ -88,7 +88,13 @@ def checked(do, hand_in, work, session):
         batch = hand_in(by, kind, content)
         if options:
             columns = [line["field"] for line in batch.columns]
-            do("import_batch.map", by, batch, columns=columns, **{"on_duplicate": OnDuplicate.SKIP, "all_or_nothing": False, **options})
+            do(
+                "import_batch.map",
+                by,
+                batch,
+                columns=columns,
+                **{"on_duplicate": OnDuplicate.SKIP, "all_or_nothing": False, **options},
+            )
         do("import_batch.check", by, batch)
         task = work()
         assert task.state is TaskState.DONE, task.error
@@ -117,7 +123,10 @@ def findings(session):
         statement = select(ImportFinding).where(ImportFinding.batch_id == batch.id, ImportFinding.round == batch.round)
         if weight is not None:
             statement = statement.where(ImportFinding.weight == weight)
-        return [(each.cell or str(each.row_no), each.rule) for each in session.scalars(statement.order_by(ImportFinding.row_no, ImportFinding.column_no))]
+        return [
+            (each.cell or str(each.row_no), each.rule)
+            for each in session.scalars(statement.order_by(ImportFinding.row_no, ImportFinding.column_no))
+        ]
 
     return of
 
@@ -208,7 +217,13 @@ def _made(session, batch):
         .where(ImportRow.batch_id == batch.id, ImportRow.action == RowAction.MADE)
         .order_by(ImportRow.row_no)
     ).all()
-    model = {"customers": Customer, "chats": ContactRecord, "employees": Employee, "departments": Department, "positions": Position}
+    model = {
+        "customers": Customer,
+        "chats": ContactRecord,
+        "employees": Employee,
+        "departments": Department,
+        "positions": Position,
+    }
     return [session.get(model[batch.kind.value], key) for key in keys]
 
 
@@ -221,7 +236,10 @@ def test_a_number_that_a_spreadsheet_spoiled_is_told(operations, checked, findin
     assert findings(batch) == [("B2", rule)]
 
 
-@pytest.mark.parametrize("written", [13912340001, 13912340001.0, "139 1234 0001", "１３９１２３４０００１", "+86 139-1234-0001", "13912340001.0"])
+@pytest.mark.parametrize(
+    "written",
+    [13912340001, 13912340001.0, "139 1234 0001", "１３９１２３４０００１", "+86 139-1234-0001", "13912340001.0"],
+)
 def test_a_telephone_is_read_whatever_the_spreadsheet_made_of_it(session, operations, imported, written):
     batch = imported(operations, ImportOf.CUSTOMERS, xlsx(HEADS, ["林小雨", written, "女", None, None, None]))
     assert _made(session, batch)[0].contacts[0].value == "13912340001"
@@ -231,7 +249,9 @@ def test_merged_cells_are_named(operations, checked, findings, phone):
     batch = checked(
         operations,
         ImportOf.CUSTOMERS,
-        xlsx(HEADS, ["林小雨", phone(), "女", None, None, None], ["王芳", phone(), None, None, None, None], merge="C2:C3"),
+        xlsx(
+            HEADS, ["林小雨", phone(), "女", None, None, None], ["王芳", phone(), None, None, None, None], merge="C2:C3"
+        ),
     )
     assert findings(batch) == [("C2", "merged"), ("C3", "merged")]
 
@@ -312,14 +332,18 @@ def test_a_text_is_read_in_whatever_encoding(session, operations, imported, phon
     names = ["林小雨", "王芳", "李娜"] if encoding != "big5" else ["林小雨", "王芳", "李安"]
     heads = ["姓名", "手机", "备注"] if encoding != "big5" else ["姓名", "電話", "年齡"]
     rows = [[name, phone(), "" if encoding == "big5" else "从朋友处听说，想了解双眼皮的恢复期"] for name in names]
-    batch = imported(operations, ImportOf.CUSTOMERS, text(heads, *rows, encoding=encoding)) if encoding != "big5" else None
+    batch = (
+        imported(operations, ImportOf.CUSTOMERS, text(heads, *rows, encoding=encoding)) if encoding != "big5" else None
+    )
     if batch is not None:
         assert [made.name for made in _made(session, batch)] == names
         assert batch.encoding == encoding.removesuffix("-sig")
 
 
 def test_the_encoding_can_be_chosen_where_the_guess_was_wrong(operations, hand_in, do):
-    batch = hand_in(operations, ImportOf.CUSTOMERS, text(["姓名", "手机"], ["林小雨", "13912340002"], encoding="gb18030"))
+    batch = hand_in(
+        operations, ImportOf.CUSTOMERS, text(["姓名", "手机"], ["林小雨", "13912340002"], encoding="gb18030")
+    )
     assert batch.encoding == "gb18030"
     with pytest.raises(InvalidInput):
         do("import_batch.read_again", operations, batch, encoding="utf-8")
@@ -328,12 +352,18 @@ def test_the_encoding_can_be_chosen_where_the_guess_was_wrong(operations, hand_i
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "，", "|"])
 def test_the_separator_is_found(operations, hand_in, delimiter):
-    batch = hand_in(operations, ImportOf.CUSTOMERS, text(["姓名", "手机", "性别"], ["林小雨", "13912340002", "女"], delimiter=delimiter))
+    batch = hand_in(
+        operations,
+        ImportOf.CUSTOMERS,
+        text(["姓名", "手机", "性别"], ["林小雨", "13912340002", "女"], delimiter=delimiter),
+    )
     assert [line["field"] for line in batch.columns] == ["name", "phone", "sex"]
 
 
 def test_ragged_rows_are_told_by_their_number(operations, checked, findings):
-    batch = checked(operations, ImportOf.CUSTOMERS, "姓名,手机,备注\n林小雨,13912340003,好,多\n王芳,13912340004\n".encode())
+    batch = checked(
+        operations, ImportOf.CUSTOMERS, "姓名,手机,备注\n林小雨,13912340003,好,多\n王芳,13912340004\n".encode()
+    )
     assert findings(batch) == [("2", "ragged_more"), ("3", "ragged_fewer")]
 
 
@@ -359,7 +389,11 @@ def test_customers_are_imported_and_each_can_be_explained(session, operations, i
     batch = imported(
         operations,
         ImportOf.CUSTOMERS,
-        xlsx([*HEADS, "归属人", "介绍人"], ["林小雨", numbers[0], "女", "1996-05-12", None, "好", developer.employee_no, "王芳"], ["王芳", numbers[1], "女", None, None, None, None, None]),
+        xlsx(
+            [*HEADS, "归属人", "介绍人"],
+            ["林小雨", numbers[0], "女", "1996-05-12", None, "好", developer.employee_no, "王芳"],
+            ["王芳", numbers[1], "女", None, None, None, None, None],
+        ),
     )
     first, second = _made(session, batch)
     assert batch.state is ImportState.DONE
@@ -373,7 +407,9 @@ def test_customers_are_imported_and_each_can_be_explained(session, operations, i
     assert numbers[0] not in str(entry.inputs)
 
 
-def test_the_same_file_is_refused_with_who_and_when_until_the_first_is_cancelled(session, operations, hand_in, do, phone):
+def test_the_same_file_is_refused_with_who_and_when_until_the_first_is_cancelled(
+    session, operations, hand_in, do, phone
+):
     content = xlsx(HEADS, ["林小雨", phone(), "女", None, None, None])
     first = hand_in(operations, ImportOf.CUSTOMERS, content)
     with pytest.raises(Refusal) as said:
@@ -397,7 +433,10 @@ def test_only_what_is_empty_is_filled_in(session, operations, imported, phone):
     number = phone()
     first = _made(session, imported(operations, ImportOf.CUSTOMERS, xlsx(["姓名", "手机"], ["林小雨", number])))[0]
     batch = imported(
-        operations, ImportOf.CUSTOMERS, xlsx([*HEADS, "微信"], ["别的名字", number, "女", "1996-05-12", None, None, "linxy"]), on_duplicate=OnDuplicate.FILL
+        operations,
+        ImportOf.CUSTOMERS,
+        xlsx([*HEADS, "微信"], ["别的名字", number, "女", "1996-05-12", None, None, "linxy"]),
+        on_duplicate=OnDuplicate.FILL,
     )
     session.refresh(first)
     assert (first.name, first.birth_on, batch.rows_updated) == ("林小雨", date(1996, 5, 12), 1)
@@ -415,10 +454,14 @@ def test_one_row_may_be_treated_apart(session, operations, do, checked, work, im
     assert batch.rows_updated == 1
 
 
-def test_a_customer_of_another_branch_is_told_by_owner_only(session, operations, checked, make_customer, person, findings):
+def test_a_customer_of_another_branch_is_told_by_owner_only(
+    session, operations, checked, make_customer, person, findings
+):
     """R-2.1.1-2 crosses branches, and gives no name."""
     make_customer(person("b2_phone_consultant"), phone="13912340009", name="慕容雪")
-    batch = checked(operations, ImportOf.CUSTOMERS, xlsx(["姓名", "手机"], ["林小雨", "13912340009"]), on_duplicate=OnDuplicate.FILL)
+    batch = checked(
+        operations, ImportOf.CUSTOMERS, xlsx(["姓名", "手机"], ["林小雨", "13912340009"]), on_duplicate=OnDuplicate.FILL
+    )
     finding = session.scalars(select(ImportFinding).where(ImportFinding.batch_id == batch.id)).one()
     assert finding.rule == "known_number"
     assert "慕容雪" not in finding.sentence
@@ -431,13 +474,19 @@ def test_a_partners_customer_has_no_referrer_in_a_file_either(session, operation
 
     partner = session.scalars(select(ChannelPartner).where(ChannelPartner.branch_id == operations.branch_id)).first()
     batch = checked(
-        operations, ImportOf.CUSTOMERS, xlsx(["姓名", "手机", "渠道", "介绍人"], ["林小雨", phone(), partner.name, "王芳"], ["王芳", phone(), None, None])
+        operations,
+        ImportOf.CUSTOMERS,
+        xlsx(
+            ["姓名", "手机", "渠道", "介绍人"], ["林小雨", phone(), partner.name, "王芳"], ["王芳", phone(), None, None]
+        ),
     )
     assert ("D2", "said") in findings(batch)
 
 
 def test_all_or_nothing_imports_nothing_while_a_row_is_refused(operations, do, checked, phone):
-    batch = checked(operations, ImportOf.CUSTOMERS, xlsx(["姓名", "手机"], ["林小雨", phone()], ["王芳", "x"]), all_or_nothing=True)
+    batch = checked(
+        operations, ImportOf.CUSTOMERS, xlsx(["姓名", "手机"], ["林小雨", phone()], ["王芳", "x"]), all_or_nothing=True
+    )
     with pytest.raises(Refusal):
         do("import_batch.carry_out", operations, batch)
     assert batch.state is ImportState.CHECKED
@@ -445,7 +494,14 @@ def test_all_or_nothing_imports_nothing_while_a_row_is_refused(operations, do, c
 
 def test_only_what_was_checked_is_imported(session, operations, do, checked, phone):
     batch = checked(operations, ImportOf.CUSTOMERS, xlsx(["姓名", "手机"], ["林小雨", phone()]))
-    do("import_batch.map", operations, batch, columns=["alias", "phone"], on_duplicate=OnDuplicate.SKIP, all_or_nothing=False)
+    do(
+        "import_batch.map",
+        operations,
+        batch,
+        columns=["alias", "phone"],
+        on_duplicate=OnDuplicate.SKIP,
+        all_or_nothing=False,
+    )
     assert batch.state is ImportState.UPLOADED
     with pytest.raises(Refusal):
         do("import_batch.carry_out", operations, batch)
@@ -454,7 +510,14 @@ def test_only_what_was_checked_is_imported(session, operations, do, checked, pho
 def test_headers_are_remembered(session, operations, do, hand_in, phone):
     first = hand_in(operations, ImportOf.CUSTOMERS, xlsx(["贵姓", "号", "手机"], ["林小雨", "x", phone()]))
     assert [line["field"] for line in first.columns] == ["", "", "phone"]
-    do("import_batch.map", operations, first, columns=["name", "", "phone"], on_duplicate=OnDuplicate.SKIP, all_or_nothing=False)
+    do(
+        "import_batch.map",
+        operations,
+        first,
+        columns=["name", "", "phone"],
+        on_duplicate=OnDuplicate.SKIP,
+        all_or_nothing=False,
+    )
     assert count(session, ImportMapping) == 1
     second = hand_in(operations, ImportOf.CUSTOMERS, xlsx(["贵姓", "号", "手机"], ["王芳", "y", phone()]))
     assert [line["field"] for line in second.columns] == ["name", "", "phone"]
@@ -468,7 +531,10 @@ def test_columns_that_make_no_sense_are_refused(operations, do, hand_in, phone, 
     assert "columns" in said.value.errors
 
 
-@pytest.mark.parametrize(("who", "kind"), [("hr", ImportOf.CUSTOMERS), ("operations", ImportOf.EMPLOYEES), ("web_supervisor", ImportOf.DEPARTMENTS)])
+@pytest.mark.parametrize(
+    ("who", "kind"),
+    [("hr", ImportOf.CUSTOMERS), ("operations", ImportOf.EMPLOYEES), ("web_supervisor", ImportOf.DEPARTMENTS)],
+)
 def test_one_imports_only_what_is_ones_own_business(person, hand_in, who, kind):
     with pytest.raises(Refusal):
         hand_in(person(who), kind, xlsx(HEADS, ["林小雨"]))
@@ -548,7 +614,11 @@ def test_staff_errors_are_told(session, hr, checked, findings, employee):
 
 
 def test_positions_are_imported(session, hr, imported):
-    batch = imported(hr, ImportOf.POSITIONS, xlsx(["岗位编码", "岗位名称", "默认角色"], ["p1", "接待", "guide"], ["p2", "督导", "没有"]))
+    batch = imported(
+        hr,
+        ImportOf.POSITIONS,
+        xlsx(["岗位编码", "岗位名称", "默认角色"], ["p1", "接待", "guide"], ["p2", "督导", "没有"]),
+    )
     assert [each.default_role for each in _made(session, batch)] == ["guide"]
     assert batch.rows_left_out == 1
 
@@ -556,13 +626,24 @@ def test_positions_are_imported(session, hr, imported):
 # --- chats --------------------------------------------------------------------------------------------------------
 
 
-def test_chats_of_another_system_are_imported_with_their_day_in_the_number(session, operations, imported, employee, make_customer):
+def test_chats_of_another_system_are_imported_with_their_day_in_the_number(
+    session, operations, imported, employee, make_customer
+):
     """White paper 2.1.1.2; R-2.1.1-1, -2."""
     make_customer(phone="13912340010")
     clerk = employee("web_consultant")
     content = text(
         ["开始时间", "访客名称", "着陆页", "关键词", "对话内容", "客服", "地区", "手机"],
-        ["2026-01-03 14:30:05", "访客1", "https://example.com/a", "双眼皮", "你好\n请问", clerk.name, "上海", "13912340010"],
+        [
+            "2026-01-03 14:30:05",
+            "访客1",
+            "https://example.com/a",
+            "双眼皮",
+            "你好\n请问",
+            clerk.name,
+            "上海",
+            "13912340010",
+        ],
         ["2026年1月3日 15:00", "访客2", "", "", "在吗", "", "", ""],
         encoding="gb18030",
     )
@@ -630,7 +711,9 @@ def test_a_cancelled_import_stops_and_what_was_made_stays(session, operations, d
     assert (batch.state, batch.rows_made) == (ImportState.CANCELLED, 6)
 
 
-def test_a_number_registered_between_check_and_import_is_not_doubled(session, operations, do, checked, work, make_customer):
+def test_a_number_registered_between_check_and_import_is_not_doubled(
+    session, operations, do, checked, work, make_customer
+):
     """R-2.1.1-2."""
     batch = checked(operations, ImportOf.CUSTOMERS, xlsx(["姓名", "手机"], ["林小雨", "13912340077"]))
     make_customer(phone="13912340077")

@@ -82,7 +82,7 @@ class _Step:
             ImportFinding.weight == Weight.DUPLICATE,
             ImportFinding.row_no.in_(row_nos),
         )
-        return dict(self.session.execute(chosen).tuples()) if row_nos else {}
+        return {row[0]: row[1] for row in self.session.execute(chosen)} if row_nos else {}
 
     # --- rows whose record stands --------------------------------------------------------------------------------
 

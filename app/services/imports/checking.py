@@ -205,7 +205,7 @@ def _earlier_choices(session: Session, batch: ImportBatch) -> dict[int, Any]:
         ImportFinding.round == batch.round - 1,
         ImportFinding.choice.is_not(None),
     )
-    return dict(session.execute(earlier).tuples())
+    return {row[0]: row[1] for row in session.execute(earlier)}
 
 
 def keep_findings(

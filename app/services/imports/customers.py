@@ -276,7 +276,7 @@ class Customers(ImportKind):
         by_hash = {contact_hash(ContactKind.PHONE, number): name for name in wanted if (number := normal_phone(name))}
         visible = in_scope(Customer, by).with_only_columns(Customer.id, Customer.customer_no, Customer.name)
         visible = visible.where(Customer.state.in_([FileState.TEMPORARY, FileState.FORMAL]))
-        for key, number, name in session.execute(visible.where(Customer.name.in_(wanted))):
+        for key, _number, name in session.execute(visible.where(Customer.name.in_(wanted))):
             found[plain(name)] = key if plain(name) not in found else SEVERAL
         for key, number, _name in session.execute(
             visible.where(Customer.customer_no.in_([name.upper() for name in wanted]))
@@ -401,11 +401,8 @@ class Chats(ImportKind):
         known = super().prepare(session, by, at)
         know_items(session, known, "business_category", "lead_quality")
         known.names["employee"] = names_in_scope(session, Employee, by, "employee_no", "name")
-        known.more["department_of"] = dict(
-            session.execute(
-                select(Employee.id, Employee.department_id).where(Employee.branch_id == by.branch_id)
-            ).tuples()
-        )
+        placed = select(Employee.id, Employee.department_id).where(Employee.branch_id == by.branch_id)
+        known.more["department_of"] = {row[0]: row[1] for row in session.execute(placed)}
         return known
 
     def keys(self, row: Row, known: Known) -> list[tuple[str, object]]:
