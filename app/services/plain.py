@@ -93,7 +93,7 @@ def save(
 
 
 def check_record(session: Session, record: Any, by: Actor) -> None:
-    """Raise ``InvalidInput`` or ``Refusal`` if a row of plain data breaks a rule of its table, however it is written."""
+    """Raise ``InvalidInput`` or ``Refusal`` if a row of plain data breaks a rule of its table."""
     _check_branch(record, by)
     with session.no_autoflush:
         for check in _CHECKS.get(type(record).__tablename__, ()):

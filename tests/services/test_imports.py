@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -556,7 +557,7 @@ def test_a_tree_of_departments_may_be_given_bottom_up(session, hr, imported):
     batch = imported(hr, ImportOf.DEPARTMENTS, xlsx(DEPARTMENT_HEADS, *rows))
     made = _made(session, batch)
     assert len(made) == 300
-    assert all(each.parent_id == other.id for each, other in zip(made, made[1:], strict=False))
+    assert all(each.parent_id == other.id for each, other in pairwise(made))
     assert made[-1].parent_id is None
 
 

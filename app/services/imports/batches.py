@@ -96,7 +96,8 @@ def _refuse_known_file(session: Session, batch: ImportBatch, digest: str, by: Ac
         when = earlier.created_at.astimezone(by.timezone).strftime("%Y-%m-%d %H:%M")
         raise Refusal(
             _(
-                "%(who)s handed in this very file on %(when)s (%(state)s). Cancel that import first, or change the file.",
+                "%(who)s handed in this very file on %(when)s (%(state)s). "
+                "Cancel that import first, or change the file.",
                 who=earlier.employee.name,
                 when=when,
                 state=earlier.state.label,

@@ -69,7 +69,7 @@ class Examination:
         self.found.append(Found(row.row_no, name, rule, facts, value=self.shown(name, value)))
 
     def shown(self, name: str | None, value: object) -> str | None:
-        """Return a value as a finding keeps it: bounded, masked where its column is sensitive or looks like a number."""
+        """Return a value as a finding keeps it: bounded, and masked where its column is sensitive."""
         if value is None:
             return None
         text = str(value)[:200]

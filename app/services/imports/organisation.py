@@ -53,6 +53,19 @@ def role(value: Raw, known: Known) -> str | None:
     raise BadCell("nobody", what=said(_l("role")))
 
 
+#: As other systems write them: 业务部门 for 业务.
+department_kind = choice(
+    DepartmentKind,
+    管理部门=DepartmentKind.MANAGEMENT,
+    职能部门=DepartmentKind.FUNCTION,
+    医管部门=DepartmentKind.MEDICAL_ADMIN,
+    业务部门=DepartmentKind.BUSINESS,
+    医疗部门=DepartmentKind.MEDICAL,
+    医技部门=DepartmentKind.MEDICAL_TECH,
+    后勤部门=DepartmentKind.LOGISTICS,
+)
+
+
 @import_kind
 class Departments(ImportKind):
     """部门: in any order; a part may stand above what it is part of."""
@@ -67,7 +80,7 @@ class Departments(ImportKind):
             "name", _l("Name"), words(80), "部门 部门名称 科室 科室名称 名称", required=True, example="客服一部"
         ),
         ImportColumn(
-            "kind", _l("Kind"), choice(DepartmentKind), "部门类型 科室类型 性质 类别", required=True, example="业务部门"
+            "kind", _l("Kind"), department_kind, "部门类型 科室类型 性质 类别", required=True, example="业务部门"
         ),
         ImportColumn(
             "parent",

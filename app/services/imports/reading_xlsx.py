@@ -143,7 +143,8 @@ def _rows(sheet: Any, found: FileRows, merged: list[Any]) -> Iterator[tuple[int,
             if any(not is_blank(value) for value in cells[MOST_COLUMNS:]):
                 raise Unreadable(
                     _l(
-                        "Row %(row)s has more than %(most)s columns (up to %(column)s). Please delete those not needed.",
+                        "Row %(row)s has more than %(most)s columns (up to %(column)s). "
+                        "Please delete those not needed.",
                         row=number,
                         most=MOST_COLUMNS,
                         column=get_column_letter(len(cells)),
