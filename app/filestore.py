@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app.keyring import ring
@@ -51,6 +53,20 @@ class FileStore:
     def drop(self, key: str) -> None:
         """Remove a file that no row needs; one that is gone is no fault."""
         self._path(key).unlink(missing_ok=True)
+
+    def older_than(self, before: datetime) -> Iterator[str]:
+        """Yield the keys of the files written before a moment; half-written ones of that age are removed."""
+        for path in self.root.glob("??/*"):
+            try:
+                written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            except FileNotFoundError:
+                continue  # another process was faster
+            if written >= before:
+                continue
+            if path.suffix == ".part":
+                path.unlink(missing_ok=True)
+            elif KEY.fullmatch(path.name):
+                yield path.name
 
     def _path(self, key: str) -> Path:
         if not KEY.fullmatch(key):

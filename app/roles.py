@@ -178,6 +178,16 @@ SOURCES: Rights = {
 }
 
 
+#: Handing files in; which kinds of rows follows from the right ``import`` on their tables.
+IMPORTS: Rights = {
+    "import_batch": "list show upload read_again map check carry_out resume cancel",
+    "import_finding": "list show choose",
+    "import_row": "list",
+}
+IMPORT_CUSTOMERS: Rights = _together(IMPORTS, {"customer": "import", "contact_record": "import"})
+IMPORT_STAFF: Rights = _together(IMPORTS, {"employee": "import", "department": "import", "position": "import"})
+
+
 def _role(code: str, label: object, reach: Reach, *rights: Rights, **reaches: Reach) -> Role:
     return Role(
         label,
@@ -193,7 +203,16 @@ ROLES: dict[str, Role] = {
     "web_consultant": _role("R02", _l("Web consultant"), OWN, CONSULTANT, WEB_DESK),
     "channel_specialist": _role("R03", _l("Channel specialist"), OWN, CONSULTANT, PARTNER_DESK),
     "phone_supervisor": _role("R04", _l("Phone supervisor"), DEPARTMENT, SUPERVISOR, PHONE_DESK, **BRANCH_BOOKS),
-    "web_supervisor": _role("R04", _l("Web supervisor"), DEPARTMENT, SUPERVISOR, WEB_DESK, **BRANCH_BOOKS),
+    "web_supervisor": _role(
+        "R04",
+        _l("Web supervisor"),
+        DEPARTMENT,
+        SUPERVISOR,
+        WEB_DESK,
+        IMPORT_CUSTOMERS,
+        **BRANCH_BOOKS,
+        import_batch=OWN,
+    ),
     "channel_supervisor": _role(
         "R04",
         _l("Channel supervisor"),
@@ -241,7 +260,9 @@ ROLES: dict[str, Role] = {
     "storekeeper": _role("R22", _l("Storekeeper"), BRANCH),
     "finance": _role("R23", _l("Finance"), BRANCH, READ_ORGANISATION),
     "finance_manager": _role("R24", _l("Finance manager"), GROUP, READ_ORGANISATION),
-    "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION, handover_batch=BRANCH),
+    "hr": _role(
+        "R25", _l("Human resources"), BRANCH, ORGANISATION, IMPORT_STAFF, handover_batch=BRANCH, import_batch=OWN
+    ),
     "operations": _role(
         "R26",
         _l("Operations"),
@@ -251,6 +272,8 @@ ROLES: dict[str, Role] = {
         DICTIONARIES,
         REQUIREMENTS,
         {"branch_day": "list show add edit"},
+        IMPORT_CUSTOMERS,
+        import_batch=OWN,
         **dict.fromkeys(("appointment_slip", "contact_record", "customer"), BRANCH),
     ),
     "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH, {"customer": "list show ask_restriction"}),
@@ -276,7 +299,18 @@ ROLES: dict[str, Role] = {
         {"followup_plan": "list show"},
     ),
     "market": _role("R31", _l("Market"), OWN),
-    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES, REQUIREMENTS, MERGES, background_task=BRANCH),
+    "it_manager": _role(
+        "R32",
+        _l("IT manager"),
+        BRANCH,
+        SYSTEM,
+        SOURCES,
+        REQUIREMENTS,
+        MERGES,
+        IMPORT_CUSTOMERS,
+        {"import_mapping": "list"},
+        background_task=BRANCH,
+    ),
     "branch_head": _role(
         "R33",
         _l("Branch head"),
@@ -308,6 +342,7 @@ ROLES: dict[str, Role] = {
         ORGANISATION,
         SOURCES,
         REQUIREMENTS,
+        IMPORT_STAFF,
         {
             "branch": "add edit",
             "role_override": "list show add edit",
@@ -319,6 +354,7 @@ ROLES: dict[str, Role] = {
         channel_partner=GROUP,
         handover_batch=GROUP,
         background_task=GROUP,
+        import_batch=OWN,
     ),
 }
 

@@ -14,6 +14,7 @@ from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusa
 from app.extensions import db
 from app.models.base import models
 from app.panel.describe import acts_now, may_open, record_url
+from app.panel.files import inputs_with_files
 from app.panel.pages import ActButton, FormPage, Link, ShownPage
 from app.panel.person import me, now
 from app.services.runner import MAX_KEY, Answer, form_context, prefilled, run
@@ -89,7 +90,12 @@ def answer(act: Act, record: Any) -> Any:
     if request.method == "GET":
         refusal = _refusal_now(act, record, by)
         return _show(act, record, _form(act, record, by, None), refusal), 409 if refusal else 200
-    form = _form(act, record, by, request.form)
+    inputs, refused = inputs_with_files(act.form, by)
+    form = _form(act, record, by, inputs)
+    if refused is not None:
+        form.validate()
+        put_errors(form, refused)
+        return _show(act, record, form), 422
     try:
         done = run(
             db.session(),
@@ -97,7 +103,7 @@ def answer(act: Act, record: Any) -> Any:
             by=by,
             at=now(),
             record_id=None if record is None else record.id,
-            inputs=request.form,
+            inputs=inputs,
             key=request_key_sent(),
             row_version=row_version_sent(),
             warned=request.form.get("warned"),

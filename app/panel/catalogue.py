@@ -24,6 +24,7 @@ KINDS = {
     "Pick": "id",
     "Item": "id",
     "Items": "ids",
+    "Upload": "file",
 }
 
 
@@ -61,7 +62,7 @@ def inputs_of(act: Act) -> list[dict[str, Any]]:
             "label": str(field.args[0]) if field.args else name,
             "required": bool(field.kwargs.get("required")),
         }
-        for key in ("table", "dictionary", "most", "least"):
+        for key in ("table", "dictionary", "most", "least", "purpose"):
             if key in field.kwargs:
                 told[key] = field.kwargs[key]
         if "options" in field.kwargs:

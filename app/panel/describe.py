@@ -12,9 +12,12 @@ from sqlalchemy import inspect
 
 from app.actors import Actor
 from app.acts import REGISTRY, Act
+from app.fields import Upload
 from app.models.audit import ActRun
 from app.models.base import Base, Column, Labelled, column_names, described, models
 from app.models.customers import CustomerContact, mask
+from app.models.files import StoredFile
+from app.panel.files import content_url, is_picture, size_text
 from app.panel.pages import Cell
 from app.services.runner import WARNED
 from app.words import _
@@ -83,6 +86,8 @@ def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
         return Cell(str(value.label), tone=value.tone if name == "state" else "")
     if column is not None and column.options is not None and value:
         return Cell(_chosen(column.options, value))
+    if isinstance(value, StoredFile):
+        return _file_cell(value)
     if isinstance(value, Base):
         url = record_url(value.__tablename__, value.id) if not plain and may_open_record(value, by) else ""
         return Cell(str(value), url=url)
@@ -94,6 +99,14 @@ def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
 def _chosen(options: Any, value: str) -> str:
     """Return a chosen text by its label; what is no longer offered stands as it is."""
     return str(options(value).label) if value in {member.value for member in options} else value
+
+
+def _file_cell(file: StoredFile) -> Cell:
+    """Return a file: its name leads to its content. Who may see the record may read the file."""
+    if file.dropped_at is not None:
+        return Cell(file.name, sub=_("removed"))
+    picture = content_url(file, inline=True) if is_picture(file) else ""
+    return Cell(file.name, url=content_url(file), sub=size_text(file.size_bytes), picture=picture)
 
 
 def _masked(record: Any, value: str) -> str:
@@ -212,6 +225,8 @@ def picked_table(field: Any) -> str:
     """Return the table that a field's ids belong to, or an empty string."""
     if "dictionary" in field.kwargs:
         return "dictionary_item"
+    if issubclass(field.field_class, Upload):
+        return "stored_file"
     table: str = field.kwargs.get("table", "")
     return table
 

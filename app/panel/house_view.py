@@ -65,6 +65,8 @@ class HouseView(ModelView):
 
     datamodel: HouseInterface
     canonical: ClassVar[bool] = True
+    #: The class of this table's REST, where it does more than ``panel.rest.HouseApi``.
+    api: ClassVar[Any] = None
     page: ClassVar[str] = ""
     title: ClassVar[object] = ""
     crumbs: ClassVar[tuple[object, ...]] = ()
@@ -192,8 +194,13 @@ class HouseView(ModelView):
             acts=self._head_buttons(by),
             add_url=self._add_url(by),
             intro=str(self.intro),
+            exports=self.downloads(by),
             selection=selection,
         )
+
+    def downloads(self, by: Actor) -> Any:
+        """Return links to files that belong to a list, such as templates; overridden."""
+        return []
 
     def _add_url(self, by: Actor) -> str:
         """Return where a new row is written; nowhere if an act does it."""

@@ -43,7 +43,8 @@ class Bar:
 
 @dataclass(frozen=True)
 class Cell:
-    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line; ``bar`` stands under it."""
+    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line; ``bar`` stands under it;
+    ``picture`` is the address of a picture that a record's page shows beneath."""
 
     text: str
     url: str = ""
@@ -52,6 +53,7 @@ class Cell:
     number: bool = False
     wide: bool = False
     bar: Bar | None = None
+    picture: str = ""
 
 
 @dataclass(frozen=True)

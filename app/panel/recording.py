@@ -13,6 +13,7 @@ from app.acts import REGISTRY
 from app.extensions import db
 from app.models.audit import ActRun
 from app.models.base import models
+from app.models.files import StoredFile
 from app.panel import acting
 from app.panel.describe import NONE, input_texts, label_of, local_time, may_open, picked_table, record_url
 from app.panel.pages import (
@@ -130,7 +131,7 @@ def history_of(session: Session, record: Any, by: Actor) -> list[HistoryLine]:
         .order_by(ActRun.id.desc())
         .limit(HISTORY_LINES)
     ).all()
-    names = _names_of(session, entries, by)
+    names = _names_of(session, record, entries, by)
     return [_line(entry, record, by, names) for entry in entries]
 
 
@@ -162,7 +163,7 @@ def _other(entry: ActRun, record: Any, by: Actor) -> Link | None:
     return None
 
 
-def _names_of(session: Session, entries: Any, by: Actor) -> dict[tuple[str, int], str]:
+def _names_of(session: Session, record: Any, entries: Any, by: Actor) -> dict[tuple[str, int], str]:
     """Return the names of the records that history inputs point to, one statement per table, in scope."""
     wanted: dict[str, set[int]] = {}
     for entry in entries:
@@ -176,9 +177,16 @@ def _names_of(session: Session, entries: Any, by: Actor) -> dict[tuple[str, int]
     found: dict[tuple[str, int], str] = {}
     for table, keys in wanted.items():
         model = models()[table]
-        for row in session.scalars(in_scope(model, by).where(model.id.in_(sorted(keys)))):
+        for row in session.scalars(_nameable(model, record, by).where(model.id.in_(sorted(keys)))):
             found[table, row.id] = str(row)
     return found
+
+
+def _nameable(model: Any, record: Any, by: Actor) -> Any:
+    """Return the rows whose names a history may tell: those in scope, and the files of the record itself."""
+    if model is StoredFile:
+        return select(model).where(model.subject_table == record.__tablename__, model.subject_id == record.id)
+    return in_scope(model, by)
 
 
 # --- paper -------------------------------------------------------------------------------------------------------

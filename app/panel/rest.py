@@ -343,7 +343,7 @@ def api_for(view: HouseView) -> type[HouseApi]:
     table = view.datamodel.table
     return type(
         f"{view.model.__name__}Api",
-        (HouseApi,),
+        (view.api or HouseApi,),
         {"view": view, "resource_name": table, "class_permission_name": table, "openapi_spec_tag": table},
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from typing import Any
 
 from flask import Flask, Response, flash, g, jsonify, redirect, render_template, request, url_for
@@ -159,7 +160,23 @@ def _unfit(_wrong: DataError) -> Any:
 def _http_error(wrong: HTTPException) -> Any:
     if wrong.code is None or wrong.code < 400:
         return wrong
+    if wrong.code == 413:
+        _read_to_the_end()
     return _answer(wrong.code)
+
+
+MOST_DRAINED = 64 * 1024 * 1024
+LONGEST_DRAIN = 20.0
+
+
+def _read_to_the_end() -> None:
+    """Read away what is still being sent: a browser whose sending is cut off shows a broken connection, no page."""
+    stream, left, until = request.environ["wsgi.input"], MOST_DRAINED, time.monotonic() + LONGEST_DRAIN
+    try:
+        while left > 0 and time.monotonic() < until and (part := stream.read(65536)):
+            left -= len(part)
+    except (OSError, ValueError):
+        return  # the sender has gone
 
 
 def _broken(wrong: Exception) -> Any:

@@ -26,11 +26,6 @@ def _slips(name: str, label: object, condition: Callable[[Window], Any]) -> Meas
     return Measure(name, label, Slip, condition)
 
 
-def _lapsed_in_these_hands() -> Any:
-    """A slip handed over after it had lapsed did so in its former owner's hands, and once."""
-    return Slip.expired_at >= Slip.ordered_at
-
-
 def _due(day: Window) -> Any:
     return and_(day.holds(Slip.appointed_at), Slip.state.not_in([SlipState.VOIDED, SlipState.REPLACED]))
 
@@ -55,6 +50,7 @@ class AppointmentDaily(Report):
             lambda day: and_(day.holds(Slip.ordered_at), Slip.is_supplement.is_(True)),
         ),
         _slips("voided", _l("Voided"), lambda day: and_(day.holds(Slip.closed_at), Slip.state == SlipState.VOIDED)),
+        # A slip handed over after it had lapsed lapsed in its former owner's hands, and once.
         _slips(
             "expired", _l("Lapsed"), lambda day: and_(day.holds(Slip.expired_at), Slip.expired_at >= Slip.ordered_at)
         ),

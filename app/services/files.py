@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import unicodedata
-import warnings
-import zipfile
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-from PIL import Image, UnidentifiedImageError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.errors import InvalidInput
+from app.fields import MAX_ID
 from app.filestore import store
+from app.models.audit import SensitiveViewLog
 from app.models.files import FilePurpose, StoredFile
+from app.services.filetypes import (
+    CSV,
+    PDF,
+    PICTURES,
+    XLSX,
+    Damaged,
+    kind_of,
+    named_as,
+    no_table,
+    refuse_broken_pdf,
+    written_anew,
+)
 from app.services.scope import find
+from app.services.settings import LARGEST_FILE_MB, UNUSED_FILE_HOURS, value_of
 from app.words import _
 
 MEGABYTE = 1024 * 1024
-LARGEST_FILE = 10 * MEGABYTE
-MOST_PIXELS = 60_000_000
 MAX_NAME = 120
-
-PICTURES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
-PDF = "application/pdf"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-CSV = "text/csv"
 
 #: The types that each purpose takes.
 TAKEN: dict[FilePurpose, frozenset[str]] = {
-    FilePurpose.EVIDENCE: frozenset({*PICTURES.values(), PDF}),
+    FilePurpose.EVIDENCE: frozenset({*PICTURES, PDF}),
     FilePurpose.IMPORT: frozenset({XLSX, CSV}),
 }
 
@@ -47,19 +53,37 @@ def take_in(
     """
     if not content:
         raise InvalidInput({field: [_("This file is empty.")]})
-    if len(content) > LARGEST_FILE:
-        raise InvalidInput({field: [_("This file is larger than %(most)s MB.", most=LARGEST_FILE // MEGABYTE)]})
+    if len(content) > (most := largest_file(session, by, at)):
+        raise InvalidInput({field: [too_large(most)]})
     kind = kind_of(content)
     if kind is None or kind not in TAKEN[purpose]:
-        raise InvalidInput({field: [_NOT_TAKEN[purpose]()]})
-    if kind in PICTURES.values():
-        content = _written_anew(content, field)
-    return keep(session, content, name, kind, purpose=purpose, by=by, at=at)
+        raise InvalidInput({field: [_NOT_TAKEN[purpose](content)]})
+    try:
+        if kind in PICTURES:
+            content = written_anew(content)
+        elif kind == PDF:
+            refuse_broken_pdf(content)
+    except Damaged as said:
+        raise InvalidInput({field: [str(said)]}) from said
+    return keep(session, content, named_as(clean_name(name), kind), kind, purpose=purpose, by=by, at=at)
+
+
+def largest_file(session: Session, by: Actor, at: datetime) -> int:
+    """Return how many bytes a file may have."""
+    megabytes: int = value_of(session, LARGEST_FILE_MB, branch_id=by.branch_id, at=at)
+    return megabytes * MEGABYTE
+
+
+def too_large(most: int) -> str:
+    """Return the sentence for a file above the limit (in bytes)."""
+    return _("This file is larger than %(most)s MB.", most=most // MEGABYTE)
 
 
 _NOT_TAKEN = {
-    FilePurpose.EVIDENCE: lambda: _("Please send a picture (JPEG, PNG, WebP) or a PDF; this file is none of them."),
-    FilePurpose.IMPORT: lambda: _("Please send a table as XLSX or CSV; this file is neither."),
+    FilePurpose.EVIDENCE: lambda _content: _(
+        "Please send a picture (JPEG, PNG, WebP) or a PDF; this file is none of them."
+    ),
+    FilePurpose.IMPORT: no_table,
 }
 
 
@@ -100,12 +124,39 @@ def content_of(file: StoredFile) -> bytes:
 
 
 def attach(session: Session, file_id: int, table: str, record_id: int, *, field: str, by: Actor) -> StoredFile:
-    """Give a file that this person sent, and that nothing uses yet, to a record; refuses any other beside ``field``."""
-    file = session.get(StoredFile, file_id, with_for_update=True)
-    if file is None or file.employee_id != by.employee_id or file.subject_id is not None or file.dropped_at is not None:
+    """Give a file that this person sent, and that nothing uses yet, to a record; refuses any other beside ``field``.
+
+    Call it in the act that writes the record, after ``session.flush()`` has given the record its id.
+    """
+    file = session.get(StoredFile, file_id, with_for_update=True, populate_existing=True)
+    if file is None or not _is_free(file, by):
         raise InvalidInput({field: [_("Please choose the file again.")]})
     file.subject_table, file.subject_id = table, record_id
     return file
+
+
+def sent_file(session: Session, file_id: int, by: Actor) -> StoredFile | None:
+    """Return a file that this person sent and that nothing uses yet, or None."""
+    file = session.get(StoredFile, file_id)
+    return file if file is not None and _is_free(file, by) else None
+
+
+def _is_free(file: StoredFile, by: Actor) -> bool:
+    return file.subject_id is None and file.dropped_at is None and is_own(file, by)
+
+
+def is_own(file: StoredFile, by: Actor) -> bool:
+    """Say whether this person sent a file; who has no employee file is known by her login."""
+    if file.employee_id is not None:
+        return file.employee_id == by.employee_id
+    return by.user_id is not None and file.created_by_id == by.user_id
+
+
+def digests_of(session: Session, file_ids: Iterable[str]) -> list[str]:
+    """Return what files contain, as digests in order: the same request sent twice brings the same file twice."""
+    keys = {int(key) for key in file_ids if key.isascii() and key.isdigit() and len(key) < 20}
+    found = session.scalars(select(StoredFile.digest).where(StoredFile.id.in_(key for key in keys if key <= MAX_ID)))
+    return sorted(found)
 
 
 def readable(session: Session, file_id: int, by: Actor) -> StoredFile | None:
@@ -113,7 +164,7 @@ def readable(session: Session, file_id: int, by: Actor) -> StoredFile | None:
     file = session.get(StoredFile, file_id)
     if file is None or file.dropped_at is not None:
         return None
-    if file.employee_id is not None and file.employee_id == by.employee_id:
+    if is_own(file, by):
         return file
     if file.subject_table is None or file.subject_id is None or not by.may(file.subject_table, "can_show"):
         return None
@@ -127,67 +178,51 @@ def clean_name(name: str) -> str:
     return (kept or "file")[-MAX_NAME:]
 
 
-def kind_of(content: bytes) -> str | None:
-    """Return the media type that the bytes show, or None if they are nothing that the house takes."""
-    if content.startswith(b"%PDF-"):
-        return PDF
-    picture = _picture_format(content)
-    if picture is not None:
-        return picture
-    if content.startswith(b"PK\x03\x04"):
-        return XLSX if _is_workbook(content) else None
-    return CSV if looks_like_text(content) else None
+def log_reading(session: Session, file: StoredFile, *, by: Actor, at: datetime) -> None:
+    """Write down that somebody opened the evidence that another handed in: pictures of chats hold personal data."""
+    if file.purpose is not FilePurpose.EVIDENCE or file.subject_id is None or is_own(file, by):
+        return
+    session.add(
+        SensitiveViewLog(
+            at=at,
+            actor=by.name,
+            employee_id=by.employee_id,
+            branch_id=by.branch_id,
+            table_name=file.subject_table,
+            record_id=file.subject_id,
+            field="evidence_file",
+            reason=_("File opened: %(name)s", name=file.name),
+        )
+    )
 
 
-def looks_like_text(content: bytes) -> bool:
-    """Say whether bytes may be a table in text, in whatever encoding: no zero byte, no program, no markup."""
-    head = content[:4096]
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return True
-    if b"\x00" in content[:65536] or head.startswith((b"MZ", b"\x7fELF", b"#!", b"\xd0\xcf\x11\xe0")):
-        return False
-    return not head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<", b"{\\rtf"))
+def sweep(session: Session, *, at: datetime) -> tuple[int, int]:
+    """Drop the files that people sent and never used, and what lies in the store without a row that needs it.
+
+    Returns how many rows were dropped and how many files were removed from the disk. A file leaves the disk one sweep
+    after its row was dropped, when that is committed beyond doubt; so no row that stands ever loses its file.
+    """
+    orphans = _without_row(session, at - timedelta(days=1))
+    for key in orphans:
+        store().drop(key)
+    hours = value_of(session, UNUSED_FILE_HOURS, branch_id=None, at=at)
+    unused = session.scalars(
+        select(StoredFile)
+        .where(StoredFile.subject_id.is_(None), StoredFile.dropped_at.is_(None))
+        .where(StoredFile.purpose != FilePurpose.RESULT, StoredFile.created_at < at - timedelta(hours=hours))
+        .with_for_update(skip_locked=True)
+    ).all()
+    for file in unused:
+        file.dropped_at = at
+    return len(unused), len(orphans)
 
 
-def _picture_format(content: bytes) -> str | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(io.BytesIO(content), formats=[*PICTURES]) as picture:
-                return PICTURES.get(picture.format or "")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError):
-        return None
-
-
-def _is_workbook(content: bytes) -> bool:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as parts:
-            return "xl/workbook.xml" in parts.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return False
-
-
-def _written_anew(content: bytes, field: str) -> bytes:
-    """Return the picture alone, upright: no position, no camera, nothing behind its end."""
-    from PIL import ImageOps
-
-    broken = InvalidInput({field: [_("This picture is damaged or too large to be opened.")]})
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(io.BytesIO(content), formats=[*PICTURES]) as picture:
-                if picture.width * picture.height > MOST_PIXELS:
-                    raise broken
-                kind = picture.format or "PNG"
-                upright = ImageOps.exif_transpose(picture)
-                if kind == "JPEG" and upright.mode not in ("RGB", "L"):
-                    upright = upright.convert("RGB")
-                clean = Image.new(upright.mode, upright.size)
-                if upright.mode == "P":
-                    clean.putpalette(upright.getpalette() or [])
-                clean.paste(upright)
-                written = io.BytesIO()
-                clean.save(written, kind, **({"quality": 90} if kind != "PNG" else {}))
-                return written.getvalue()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as wrong:
-        raise broken from wrong
+def _without_row(session: Session, before: datetime) -> list[str]:
+    """Return the keys of files on disk, older than a moment, that no row needs."""
+    found: list[str] = []
+    old = list(store().older_than(before))
+    for start in range(0, len(old), 1000):
+        part = old[start : start + 1000]
+        needed = select(StoredFile.file_key).where(StoredFile.file_key.in_(part), StoredFile.dropped_at.is_(None))
+        found += sorted(set(part) - set(session.scalars(needed)))
+    return found

@@ -80,11 +80,8 @@ def save(
             changed = {name: value for name, value in values.items() if getattr(record, name) != value}
             for name, value in changed.items():
                 setattr(record, name, value)
-            _check_branch(record, by)
             session.add(record)
-            with session.no_autoflush:
-                for check in _CHECKS.get(model.__tablename__, ()):
-                    check(session, record, by)
+            check_record(session, record, by)
             session.flush()
             _write_history(session, model, record, changed, by=by, at=at, key=key, told=told, added=record_id is None)
             return record
@@ -94,6 +91,14 @@ def save(
         raise Stale(_("Somebody changed this record in the meantime. Please look at it again.")) from wrong
     except DataError as wrong:
         raise Refusal(_("A value does not fit. Please check what you typed.")) from wrong
+
+
+def check_record(session: Session, record: Any, by: Actor) -> None:
+    """Raise ``InvalidInput`` or ``Refusal`` if a row of plain data breaks a rule of its table."""
+    _check_branch(record, by)
+    with session.no_autoflush:
+        for check in _CHECKS.get(type(record).__tablename__, ()):
+            check(session, record, by)
 
 
 def _hash(model: type[Base], record_id: int | None, values: Mapping[str, Any]) -> str:

@@ -25,13 +25,14 @@ from wtforms import Form
 from app.actors import Actor
 from app.acts import Act, Outcome
 from app.errors import IllegalMove, InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
-from app.fields import FormContext
+from app.fields import FormContext, uploads_of
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import Base, models
 from app.models.customers import mask
 from app.models.hr import Employee, EmployeeState
 from app.services.constraints import sentence_for
+from app.services.files import digests_of, largest_file, sent_file
 from app.services.scope import find, in_scope
 from app.services.settings import items_in_use
 from app.services.warning import hearing, token_of
@@ -70,6 +71,8 @@ def form_context(
         is_json=is_json,
         record=record,
         actor=by,
+        sent_file=lambda key: sent_file(session, key, by),
+        largest_file=lambda: largest_file(session, by, now),
     )
 
 
@@ -143,7 +146,7 @@ def _run_once(session: Session, call: _Call) -> Answer:
     session.info["user_id"] = call.by.user_id
     with unit_of_work(session):
         _hold_actor(session, call.by)
-        told = _inputs_hash(call)
+        told = _inputs_hash(session, call)
         run_id = _claim_key(session, call, told)
         if run_id is None:
             return _replay(session, call, told)
@@ -178,13 +181,20 @@ def _hold_actor(session: Session, by: Actor) -> None:
         raise NotPermitted
 
 
-def _inputs_hash(call: _Call) -> str:
-    """Return a keyed hash of what was asked: act, record, inputs. The same key must stand for the same."""
+def _inputs_hash(session: Session, call: _Call) -> str:
+    """Return a keyed hash of what was asked: act, record, inputs. The same key must stand for the same.
+
+    A file counts by its content: a second click on "send" brings it a second time, under another number.
+    """
     if call.inputs is not None:
-        told: Any = sorted((name, sorted(map(str, call.inputs.getlist(name)))) for name in call.inputs)
+        told: dict[str, Any] = {name: sorted(map(str, call.inputs.getlist(name))) for name in call.inputs}
     else:
-        told = sorted((name, stored(value)) for name, value in (call.values or {}).items())
-    return ring().digest("inputs", json.dumps([call.act.key, call.record_id, told], default=str))
+        told = {name: stored(value) for name, value in (call.values or {}).items()}
+    for name in uploads_of(call.act.form):
+        if told.get(name):
+            given = told[name] if isinstance(told[name], list) else [told[name]]
+            told[name] = digests_of(session, map(str, given))
+    return ring().digest("inputs", json.dumps([call.act.key, call.record_id, sorted(told.items())], default=str))
 
 
 def _claim_key(session: Session, call: _Call, told: str) -> int | None:

@@ -260,6 +260,37 @@ ANSWERED_BEFORE_RING = setting(
     help=_l("2: after at most one ring. Counts from the day after it is set."),
     source="2.1.1.1",
 )
+LARGEST_FILE_MB = setting(
+    "files.largest_mb",
+    _l("Largest file that is taken, MB"),
+    "10",
+    "whole",
+    least=1,
+    most=15,
+    help=_l("Files that people send as evidence or to be imported."),
+    source="2.1.3.3",
+)
+UNUSED_FILE_HOURS = setting(
+    "files.unused_hours",
+    _l("How long a file that nothing uses is kept, hours"),
+    "24",
+    "whole",
+    least=1,
+    most=720,
+    help=_l("A file that was sent with a form that was never completed is removed after this time."),
+    source="2.1.3.3",
+)
+
+MOST_IMPORT_ROWS = setting(
+    "imports.most_rows",
+    _l("Largest import, rows"),
+    "50000",
+    "whole",
+    least=1,
+    most=200_000,
+    help=_l("A file with more rows is refused and has to be split."),
+    source="1.2",
+)
 
 
 def value_of(session: Session, declared: Setting, *, branch_id: int | None, at: datetime) -> Any:
@@ -372,7 +403,12 @@ def restore(session: Session, item: DictionaryItem, *, by: Actor, at: datetime) 
 
 
 def next_number(session: Session, doc_type: str, *, branch: Branch, at: datetime, zone: Any) -> str:
-    """Return the next number of a document type, such as ``YY01-20261122-0018``.
+    """Return the next number of a document type, such as ``YY01-20261122-0018``."""
+    return next_numbers(session, doc_type, 1, branch=branch, at=at, zone=zone)[0]
+
+
+def next_numbers(session: Session, doc_type: str, count: int, *, branch: Branch, at: datetime, zone: Any) -> list[str]:
+    """Return the next numbers of a document type, one after the other; the counter moves once.
 
     The counter's row is locked until the transaction ends, so numbers are unique under concurrency and a number
     that was given, voided documents' included, is never given again.
@@ -382,12 +418,14 @@ def next_number(session: Session, doc_type: str, *, branch: Branch, at: datetime
         raise Refusal(_("There is no number rule for %(doc_type)s. Please ask the administrator.", doc_type=doc_type))
     branch_code = branch.code if rule.with_branch else ""
     period = at.astimezone(zone).strftime("%Y%m%d") if rule.with_date else ""
-    counter = insert(NumberCounter).values(rule_id=rule.id, branch_code=branch_code, period=period, last=1)
+    counter = insert(NumberCounter).values(rule_id=rule.id, branch_code=branch_code, period=period, last=count)
     last = session.execute(
         counter.on_conflict_do_update(
-            index_elements=["rule_id", "branch_code", "period"], set_={"last": NumberCounter.last + 1}
+            index_elements=["rule_id", "branch_code", "period"], set_={"last": NumberCounter.last + count}
         ).returning(NumberCounter.last)
     ).scalar_one()
     if last >= 10**rule.width:
         raise Refusal(_("The numbers of %(doc_type)s are used up. Please ask the administrator.", doc_type=doc_type))
-    return "-".join(part for part in (f"{rule.prefix}{branch_code}", period, str(last).zfill(rule.width)) if part)
+    head = f"{rule.prefix}{branch_code}"
+    numbers = range(last - count + 1, last + 1)
+    return ["-".join(part for part in (head, period, str(each).zfill(rule.width)) if part) for each in numbers]

@@ -14,6 +14,7 @@ from app.views import (
     files,
     followup,
     hr,
+    imports,
     jobs,
     reports,
     settings,
@@ -39,6 +40,7 @@ def register(appbuilder: AppBuilder) -> None:
     hr.register(menu)
     menu.group("system", _l("System"))
     settings.register(menu)
+    imports.register(menu)
     calendar.register(menu)
     jobs.register(menu)
     audit.register(menu)

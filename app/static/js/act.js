@@ -6,6 +6,7 @@ import { allComplete, setBusy } from "./fields.js";
 import { make, word } from "./words.js";
 
 const PATIENCE = 60_000;
+const PATIENCE_WITH_FILE = 300_000;
 const kept = new Map();
 let opener = null;
 let address = "";
@@ -19,9 +20,11 @@ document.body.append(dialog);
 const ask = (url, options = {}) => fetch(url, {
   ...options,
   credentials: "same-origin",
-  signal: AbortSignal.timeout(PATIENCE),
+  signal: AbortSignal.timeout(options.body && hasFile(options.body) ? PATIENCE_WITH_FILE : PATIENCE),
   headers: { "X-Dialog": "1", Accept: "text/html, application/json" },
 });
+
+const hasFile = (body) => [...body.values()].some((value) => value instanceof File && value.size > 0);
 
 // What is on its way cannot be taken back: the dialog stays until the answer is here.
 const isSending = () => dialog.querySelector("form[data-busy]") !== null;

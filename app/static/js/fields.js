@@ -1,14 +1,17 @@
-// Refusals that only the browser can see: a date half typed comes to the server as nothing at all.
+// Refusals that only the browser can see: a date half typed comes to the server as nothing at all, and a file that is
+// far too large would be sent in vain.
 import { make, word } from "./words.js";
 
-/** Say beside each half-filled control that it is not complete; return whether all are whole. */
+/** Say beside each control that is half filled or too large what is wrong; return whether all are whole. */
 export function allComplete(form) {
   let first = null;
   for (const control of form.querySelectorAll("input")) {
     const old = document.getElementById(control.id + "-part");
     if (old) old.remove();
-    if (!control.validity || !control.validity.badInput) continue;
-    const said = make("div", { class: "err", id: control.id + "-part", role: "alert" }, word("incomplete"));
+    const tooLarge = [...control.files || []].some((file) => file.size > Number(control.dataset.most || Infinity));
+    if (!tooLarge && (!control.validity || !control.validity.badInput)) continue;
+    const sentence = tooLarge ? control.dataset.tooLarge : word("incomplete");
+    const said = make("div", { class: "err", id: control.id + "-part", role: "alert" }, sentence);
     control.after(said);
     control.setAttribute("aria-invalid", "true");
     first = first || control;

@@ -1,0 +1,47 @@
+"""Form fields of the house: plain WTForms, no Flask; one form serves the dialog, the plain page and REST.
+
+A form is bound with a ``FormContext`` (``Form(data, meta={"context": …})``), from which fields learn the time
+zone, whether the input came from a screen or as JSON, and how to find records through the actor's scope.
+"""
+
+from wtforms import ValidationError
+
+from app.fields.base import MAX_ID, MAX_LINE, MAX_TEXT, FormContext, HouseForm, Required, clean_text, kept
+from app.fields.choices import Choose, ChooseMany, Columns, Flag
+from app.fields.files import Upload, uploads_of
+from app.fields.numbers import Money, Whole
+from app.fields.records import Item, Items, Pick, RemoteSelect
+from app.fields.text import CallerNumber, PhoneNumber, Reason, Words, normal_phone
+from app.fields.times import Clock, Day, Instant
+
+__all__ = [
+    "MAX_ID",
+    "MAX_LINE",
+    "MAX_TEXT",
+    "CallerNumber",
+    "Choose",
+    "ChooseMany",
+    "Clock",
+    "Columns",
+    "Day",
+    "Flag",
+    "FormContext",
+    "HouseForm",
+    "Instant",
+    "Item",
+    "Items",
+    "Money",
+    "PhoneNumber",
+    "Pick",
+    "Reason",
+    "RemoteSelect",
+    "Required",
+    "Upload",
+    "ValidationError",
+    "Whole",
+    "Words",
+    "clean_text",
+    "kept",
+    "normal_phone",
+    "uploads_of",
+]

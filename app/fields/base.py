@@ -1,0 +1,106 @@
+"""What every form and field stands on: the context of a form, presence, clean text."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from wtforms import Field, Form
+from wtforms.validators import InputRequired, Optional, StopValidation
+
+from app.words import _, locale_in_force
+
+MAX_LINE = 200
+MAX_TEXT = 2000
+MAX_ID = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class FormContext:
+    """What a form may know.
+
+    ``find(table, id)`` returns a record in scope or None, ``choose`` the same of those that forms offer (nobody who
+    left, nothing retired); ``items(dictionary)`` returns ``(id, label)`` pairs of the items in use; ``is_json``
+    demands instants with a zone. ``sent_file(id)`` returns a file of this person's that nothing uses yet, or None;
+    ``largest_file()`` how many bytes one may have.
+    """
+
+    zone: ZoneInfo
+    now: datetime
+    find: Callable[[str, int], Any | None]
+    choose: Callable[[str, int], Any | None]
+    items: Callable[[str], Sequence[tuple[int, str]]]
+    is_json: bool = False
+    record: Any = None
+    actor: Any = None
+    sent_file: Callable[[int], Any | None] = lambda _file_id: None
+    largest_file: Callable[[], int] = lambda: 0
+
+
+class HouseForm(Form):
+    """The base of every form: messages in the reader's language, values bound through a context."""
+
+    class Meta:
+        context: FormContext | None = None
+
+        @property
+        def locales(self) -> list[str]:
+            return [locale_in_force()]
+
+    @property
+    def context(self) -> FormContext:
+        context = self.meta.context
+        if context is None:
+            raise RuntimeError(f"{type(self).__name__} was made without a context")
+        return context
+
+    def check(self) -> None:
+        """Raise ``ValidationError`` through ``refuse`` for rules that span several fields; overridden."""
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Validate each field, then, if all stand, the form as a whole."""
+        if not super().validate(extra_validators):
+            return False
+        self.check()
+        return not self.errors
+
+    def refuse(self, field: str, sentence: object) -> None:
+        """Put a sentence beside a field."""
+        errors = list(self[field].errors)
+        errors.append(str(sentence))
+        self[field].errors = errors
+
+
+def presence(required: bool) -> list[Any]:
+    return [Required()] if required else [Optional(strip_whitespace=True)]
+
+
+class Required(InputRequired):
+    """Present and not blank, with a sentence of ours. What JSON leaves out may stand already (``kept``)."""
+
+    def __call__(self, form: Form, field: Field) -> None:
+        raw = field.raw_data
+        if not raw and kept(field) and field.data not in (None, "", []):
+            return
+        if raw and any(not isinstance(value, str) or value.strip() for value in raw):
+            return
+        field.errors = []
+        raise StopValidation(_("Please fill this in."))
+
+
+def kept(field: Any) -> bool:
+    """Say whether an input that is absent leaves the prefilled value standing: so in JSON, not on screens."""
+    context = field.meta.context
+    return context is not None and context.is_json
+
+
+def clean_text(value: str) -> str:
+    """Return NFC text without surrounding blanks, line ends as ``\\n``; refuses control characters."""
+    value = unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in value):
+        raise ValueError(_("This text contains characters that cannot be stored. Please remove them."))
+    return value
