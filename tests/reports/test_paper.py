@@ -25,7 +25,7 @@ from weasyprint import HTML
 
 from app import words
 from app.reports import paper
-from app.reports.appointment_slip_paper import SlipFacts, Superseded, slip_pdf, slips_pdf
+from app.reports.appointment_slip import SlipFacts, Superseded
 from app.reports.barcodes import scannable
 from app.reports.facts import printable
 from app.reports.paper import NothingFetched, clip, masked, render_html, render_pdf, size_for
