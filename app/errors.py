@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+LONGEST_LINE = 2000
+
 
 class Refusal(Exception):
     """An act that a rule forbids just now. Answered 409, shown beside what caused it.
@@ -48,3 +50,9 @@ class NotPermitted(Exception):
 
 class OutOfScope(Exception):
     """A record that is absent, or that this person may not know of: the two look the same. Answered 404."""
+
+
+def first_line(wrong: BaseException) -> str:
+    """Return what people may read of a fault: its kind and its first line; no parameters, no row, no stack."""
+    said = str(getattr(wrong, "orig", None) or wrong)  # the database's own words, if it was the database
+    return f"{type(wrong).__name__}: {said.splitlines()[0] if said else ''}"[:LONGEST_LINE]

@@ -40,7 +40,9 @@ def _together(*parts: Rights) -> dict[str, str]:
 #: Tables that everybody must see to choose from them, whatever her reach over business rows.
 DIRECTORY: Mapping[str, Reach] = {"department": BRANCH, "employee": BRANCH, "channel_partner": BRANCH}
 
-EVERYBODY: Rights = {"notice": "list show mark_read"}
+#: Of these everybody sees her own, whatever her reach over business rows.
+ONES_OWN: Mapping[str, Reach] = {"notice": OWN, "background_task": OWN}
+EVERYBODY: Rights = {"notice": "list show mark_read", "background_task": "list show cancel retry"}
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
     "department_slips": "list",
@@ -118,7 +120,13 @@ SOURCES: Rights = {
 
 
 def _role(code: str, label: object, reach: Reach, *rights: Rights, **reaches: Reach) -> Role:
-    return Role(label, code, reach, _together(EVERYBODY, *rights), {**DIRECTORY, "notice": OWN, **reaches})
+    return Role(
+        label,
+        code,
+        reach,
+        _together(EVERYBODY, *rights),
+        {**DIRECTORY, "notice": OWN, "background_task": OWN, **reaches},
+    )
 
 
 ROLES: dict[str, Role] = {
@@ -167,7 +175,7 @@ ROLES: dict[str, Role] = {
         "R30", _l("Service supervisor"), BRANCH, READ_DESKS, READ_SLIPS, {"followup_plan": "list show"}
     ),
     "market": _role("R31", _l("Market"), OWN),
-    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES),
+    "it_manager": _role("R32", _l("IT manager"), BRANCH, SYSTEM, SOURCES, background_task=BRANCH),
     "branch_head": _role(
         "R33",
         _l("Branch head"),
@@ -198,6 +206,7 @@ ROLES: dict[str, Role] = {
         department=GROUP,
         employee=GROUP,
         channel_partner=GROUP,
+        background_task=GROUP,
     ),
 }
 

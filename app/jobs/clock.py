@@ -25,9 +25,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 import app.jobs  # noqa: F401  (declares every job)
+from app.errors import first_line
 from app.extensions import db
 from app.jobs.declared import JOBS, Job, Slot
 from app.models.audit import JobHeartbeat, JobRun
+from app.services.tasks import take_up_again
 from app.unit import acting_as, unit_of_work
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,6 @@ MOST_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(minutes=1)
 BEAT_EVERY = timedelta(seconds=10)
 FORGET_SILENT = timedelta(days=7)  # every restart leaves a heartbeat behind
-MAX_ERROR = 2000
 HOST = socket.gethostname()[:100]
 STOPPING = threading.Event()
 
@@ -61,6 +62,12 @@ def serve(flask_app: Flask, *, now: Callable[[], datetime] = lambda: datetime.no
         id="heartbeat",
         next_run_time=datetime.now(UTC),
     )
+    scheduler.add_job(
+        look_after_tasks,
+        IntervalTrigger(seconds=int(BEAT_EVERY.total_seconds())),
+        args=[flask_app, now],
+        id="abandoned tasks",
+    )
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         STOPPING.set()
@@ -83,6 +90,12 @@ def beat(flask_app: Flask, now: Callable[[], datetime], began: datetime) -> None
                 .on_conflict_do_update(index_elements=["host", "pid"], set_=times)
             )
             session.execute(delete(JobHeartbeat).where(JobHeartbeat.beat_at < at - FORGET_SILENT))
+
+
+def look_after_tasks(flask_app: Flask, now: Callable[[], datetime]) -> None:
+    """Put tasks whose worker is gone back into the queue, for the case that no other worker is there to look."""
+    with flask_app.app_context():
+        take_up_again(db.session(), at=now())
 
 
 def look(flask_app: Flask, job: Job, now: Callable[[], datetime]) -> list[str]:
@@ -137,14 +150,8 @@ def run_slot(session: Session, job: Job, slot: Slot, at: datetime) -> bool:
     except Exception as wrong:
         log.exception("job %s slot %s failed", job.name, slot.key)
         with unit_of_work(session):
-            _note(session, job, slot, at, ended_at=None, summary=None, error=_told(wrong))
+            _note(session, job, slot, at, ended_at=None, summary=None, error=first_line(wrong))
         return False
-
-
-def _told(wrong: Exception) -> str:
-    """Return what the page of runs may show: the kind of fault and its first line, no parameters, no row."""
-    said = str(getattr(wrong, "orig", None) or wrong)  # the database's own words, if it was the database
-    return f"{type(wrong).__name__}: {said.splitlines()[0] if said else ''}"[:MAX_ERROR]
 
 
 def _alone(session: Session, job: Job, slot: Slot) -> bool:

@@ -3,6 +3,6 @@
 Importing this package declares every act.
 """
 
-from app.services import accounts, appointments, customers, followup, hr, notices, plain, settings
+from app.services import accounts, appointments, customers, followup, hr, notices, plain, settings, tasks
 
-__all__ = ["accounts", "appointments", "customers", "followup", "hr", "notices", "plain", "settings"]
+__all__ = ["accounts", "appointments", "customers", "followup", "hr", "notices", "plain", "settings", "tasks"]

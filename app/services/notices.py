@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,12 @@ KINDS: dict[str, object] = {
     "slip_arrived": _l("%(customer)s has arrived (slip %(slip)s)."),
     "slip_voided": _l("%(by)s voided your slip %(slip)s of %(customer)s: %(reason)s"),
     "slip_expired": _l("The slip %(slip)s of %(customer)s has lapsed."),
+    "task_done": _l("Finished in the background: %(task_kind)s."),
+    "task_failed": _l("Failed in the background: %(task_kind)s. Open it to see why."),
 }
+
+#: Facts that are kept as a code and become words when they are read: fact -> function (code) to words.
+FACT_WORDS: dict[str, Callable[[str], str]] = {}
 
 
 def tell(session: Session, employee_id: int | None, kind: str, record: Any, **facts: str) -> None:
@@ -36,7 +42,8 @@ def tell(session: Session, employee_id: int | None, kind: str, record: Any, **fa
 
 def sentence(notice: Notice) -> str:
     """Return a notice in the reader's language."""
-    return str(KINDS[notice.kind]) % notice.facts
+    facts = {name: FACT_WORDS[name](fact) if name in FACT_WORDS else fact for name, fact in notice.facts.items()}
+    return str(KINDS[notice.kind]) % facts
 
 
 def unread_count(session: Session, employee_id: int) -> int:

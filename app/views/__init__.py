@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, customers, files, followup, hr, reports, settings
+from app.views import appointments, audit, customers, files, followup, hr, reports, settings, tasks
 from app.words import _l
 
 
@@ -27,4 +27,5 @@ def register(appbuilder: AppBuilder) -> None:
     settings.register(menu)
     audit.register(menu)
     files.register(menu)
+    tasks.register(menu)
     menu.finish()
