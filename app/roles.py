@@ -78,6 +78,7 @@ SUPERVISOR: Rights = _together(
         "report_appointment_daily": "list run export",
         "report_run": "list show",
         "sensitive_view_log": "list",
+        "print_job": "list show",
     },
 )
 #: What is kept per branch and not per department: stored reports, and who looked at what.
@@ -86,6 +87,7 @@ GUIDE: Rights = _together(READ_SLIPS, READ_DESKS, {"appointment_slip": "arrive",
 ONSITE: Rights = _together(
     READ_SLIPS, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
 )
+PRINT_LOG: Rights = {"print_job": "list show"}
 DAILY_REPORT: Rights = {"report_appointment_daily": "list run export", "report_run": "list show"}
 DICTIONARIES: Rights = {
     "dictionary": "list show add edit",
@@ -111,6 +113,7 @@ SYSTEM: Rights = _together(
         "job_run": "list show",
         "job_heartbeat": "list",
         "report_run": "list show",
+        "print_job": "list show",
     },
 )
 SOURCES: Rights = {
@@ -146,7 +149,9 @@ ROLES: dict[str, Role] = {
     ),
     "department_head": _role("R05", _l("Head of department"), DEPARTMENT, SUPERVISOR, READ_DESKS, **BRANCH_BOOKS),
     "guide": _role("R06", _l("Guide"), BRANCH, GUIDE),
-    "guide_supervisor": _role("R07", _l("Guide supervisor"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
+    "guide_supervisor": _role(
+        "R07", _l("Guide supervisor"), BRANCH, GUIDE, PRINT_LOG, {"appointment_slip": "complete"}
+    ),
     "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE),
     "consulting_supervisor": _role(
@@ -183,12 +188,16 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         READ_SLIPS,
         DAILY_REPORT,
+        PRINT_LOG,
         {"followup_plan": "list show", "department_followups": "list"},
     ),
     "hospital_director": _role("R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT),
     "archivist": _role("R35", _l("Archivist"), BRANCH),
     "auditor": _role(
-        "R36", _l("Auditor"), GROUP, {"act_run": "list show", "sensitive_view_log": "list", "job_run": "list show"}
+        "R36",
+        _l("Auditor"),
+        GROUP,
+        {"act_run": "list show", "sensitive_view_log": "list", "job_run": "list show", **PRINT_LOG},
     ),
     "admin": _role(
         "—",

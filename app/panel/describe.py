@@ -15,6 +15,8 @@ from app.models.audit import ActRun
 from app.models.base import Base, Column, Labelled, column_names, described, models
 from app.models.customers import CustomerContact, mask
 from app.panel.pages import Cell
+from app.reports.base import PAPERS
+from app.reports.press import copy_words
 from app.words import _
 
 NONE = "—"
@@ -141,6 +143,8 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
 
     ``names`` holds the records that inputs point to, as ``(table, id) -> name``.
     """
+    if entry.act == "print":
+        return _print_texts(entry)
     act = REGISTRY.find(entry.table_name, entry.act)
     model = models().get(entry.table_name)
     told = []
@@ -151,6 +155,13 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
         elif model is not None and (column := column_of(model, name)) is not None:
             told.append((str(column.label), _stored_text(model, name, value, by)))
     return told
+
+
+def _print_texts(entry: ActRun) -> list[tuple[str, str]]:
+    """Return what a printing's entry keeps: which form, and which copy of it."""
+    form = PAPERS.get((entry.table_name, entry.inputs["paper"]))
+    name = entry.inputs["paper"] if form is None else str(form.title)
+    return [(_("Form"), name), (_("Copy"), copy_words(entry.inputs["copy_no"]))]
 
 
 def _stored_text(model: Any, name: str, value: Any, by: Actor) -> str:

@@ -34,6 +34,16 @@ class ActButton:
 
 
 @dataclass(frozen=True)
+class PaperButton:
+    """A form to print: POST to ``url`` counts a copy, once per ``key``; GET shows a preview."""
+
+    label: str
+    url: str
+    icon: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Cell:
     """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line."""
 
@@ -117,6 +127,7 @@ class ListPage:
     add_url: str = ""
     exports: list[Link] = field(default_factory=list)
     intro: str = ""
+    papers: list[ActButton] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -158,7 +169,7 @@ class RecordPage:
     subtitle: str
     state: Cell | None
     acts: list[ActButton]
-    papers: list[Link]
+    papers: list[PaperButton]
     sections: list[Section]
     tabs: list[RelatedTab]
     history: list[HistoryLine]

@@ -1,7 +1,7 @@
 """The declarations of printed forms and of reports, and their registries.
 
-A paper belongs to a table: from a record, ``gather`` makes frozen facts; ``press`` prints them through a template. A report
-has parameters, gathers ``ReportFacts`` and is rendered by the machinery on screen, as CSV, XLSX and PDF.
+A paper belongs to a table: from a record, ``gather`` makes frozen facts; ``press`` prints them through a template. A
+report has parameters, gathers ``ReportFacts`` and is rendered by the machinery on screen, as CSV, XLSX and PDF.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Paper:
     """A printed form: facts and a template; the machinery prints one or many, counts the copies and marks them.
 
     ``gather(session, record, by, at)`` returns a frozen dataclass with at least ``zone``, the branch's IANA zone. The
-    template is ``templates/print/<folder>/page.html`` with its ``style.css``; ``folder`` is the form's name unless said.
+    template is ``templates/print/<folder>/page.html`` with ``style.css`` beside it; ``folder`` is the name unless said.
     ``copies`` names the parts of a form of one page that is printed several times over, such as 分诊联 and 归档联;
     ``constants`` are further values for the template. ``left_out(record)`` says why a batch passes a record by.
     """
@@ -43,6 +43,10 @@ class Paper:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", self.folder or self.name)
+
+    def title_in(self, locale: str) -> str:
+        """Return what the form is called in a language."""
+        return in_locale(self.title, locale)
 
     def copies_in(self, locale: str) -> tuple[str, ...]:
         """Return the names of the form's parts in a language."""

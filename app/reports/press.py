@@ -59,14 +59,16 @@ def lay_out(form: Paper, sheet: Sheet, locale: str) -> LaidSheet:
         sheet.facts,
         locale=locale,
         zone=sheet.facts.zone,
-        title=" ".join(part for part in (_title(form, locale), sheet.name) if part),
+        title=" ".join(part for part in (form.title_in(locale), sheet.name) if part),
         copy=copy,
         preview=said if sheet.copy_no is None else "",
         **form.constants,
     )
     document = _laid(page, _styles(form))
     if form.copies and len(document.pages) != 1:
-        raise ValueError(f"{form.name} {sheet.name}: {len(document.pages)} pages for a form of one; it ran over its page")
+        raise ValueError(
+            f"{form.name} {sheet.name}: {len(document.pages)} pages for a form of one; it ran over its page"
+        )
     return LaidSheet(sheet, document, len(document.pages) * max(1, len(form.copies)))
 
 
@@ -77,7 +79,7 @@ def bind(form: Paper, laid: Sequence[LaidSheet], locale: str) -> bytes:
     overlays = _overlays(form.folder, form.copies_in(locale), locale, _styles(form)) if form.copies else ()
     bound = laid[0].document.copy([*overlays, *(page for each in laid for page in each.document.pages)])
     if len(laid) > 1:
-        bound.metadata.title = _title(form, locale)
+        bound.metadata.title = form.title_in(locale)
     with PRESS:
         finisher = partial(_lay_over, len(overlays)) if overlays else None
         pdf: bytes = bound.write_pdf(finisher=finisher)
@@ -87,11 +89,6 @@ def bind(form: Paper, laid: Sequence[LaidSheet], locale: str) -> bytes:
 def printed(form: Paper, sheets: Sequence[Sheet], locale: str) -> bytes:
     """Print sheets of a form into one PDF."""
     return bind(form, [lay_out(form, sheet, locale) for sheet in sheets], locale)
-
-
-def _title(form: Paper, locale: str) -> str:
-    with force_locale(locale):
-        return str(form.title)
 
 
 def _styles(form: Paper) -> tuple[tuple[str, int], ...]:

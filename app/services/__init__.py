@@ -3,6 +3,17 @@
 Importing this package declares every act.
 """
 
-from app.services import accounts, appointments, customers, followup, hr, notices, plain, settings, tasks
+from app.services import accounts, appointments, customers, followup, hr, notices, plain, printing, settings, tasks
 
-__all__ = ["accounts", "appointments", "customers", "followup", "hr", "notices", "plain", "settings", "tasks"]
+__all__ = [
+    "accounts",
+    "appointments",
+    "customers",
+    "followup",
+    "hr",
+    "notices",
+    "plain",
+    "printing",
+    "settings",
+    "tasks",
+]

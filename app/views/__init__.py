@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, customers, files, followup, hr, reports, settings, tasks
+from app.views import appointments, audit, customers, files, followup, hr, printing, reports, settings, tasks
 from app.words import _l
 
 
@@ -26,6 +26,7 @@ def register(appbuilder: AppBuilder) -> None:
     menu.group("system", _l("System"))
     settings.register(menu)
     audit.register(menu)
+    printing.register(menu)
     files.register(menu)
     tasks.register(menu)
     menu.finish()

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import pytest
 from sqlalchemy import func, select, text, update
-from sqlalchemy.exc import IntegrityError, OperationalError
 
-from app.actors import house
-from app.errors import IllegalMove, InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal
-from app.filestore import store
+from app.errors import KeyReused, Refusal
 from app.models.audit import Notice
-from app.models.base import METADATA
 from app.models.customers import Customer
-from app.models.files import FilePurpose, StoredFile
 from app.models.tasks import BackgroundTask, TaskState
-from app.services.files import readable
-from app.services.notices import sentence
 from app.services.tasks import TASKS, TaskRun, enqueue, perform, task
-from app.services.tasks.running import MOST_FAILURES
 from app.unit import unit_of_work
-from app.words import _l, force_locale
+from app.words import _l
 
 KIND = "test.work"
 JOBS = text("select id, args, status::text, scheduled_at from procrastinate_jobs order by id")

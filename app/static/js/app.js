@@ -7,5 +7,6 @@ import "./menu.js";
 import "./list.js";
 import "./tabs.js";
 import "./guard.js";
+import "./print.js";
 
 enhance(document);
