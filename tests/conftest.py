@@ -21,8 +21,10 @@ from app.models.appointments import AppointmentSlip, Channel, Intention
 from app.models.customers import Customer
 from app.models.hr import Employee
 from app.models.settings import Dictionary, DictionaryItem
+from app.models.tasks import BackgroundTask, TaskState
 from app.services.hr import actor_for_employee
 from app.services.runner import Answer, run
+from app.services.tasks import perform
 from tests.databases import worker_database
 
 PASSWORD = "Yimei-demo-2026"
@@ -234,6 +236,21 @@ def slip_times(at: datetime) -> dict[str, Any]:
         "latest_arrival_at": at + timedelta(days=2, hours=2),
         "intention": Intention.B,
     }
+
+
+@pytest.fixture
+def work_off(session: Session, at: datetime) -> Callable[..., list[BackgroundTask]]:
+    """Do what waits in the queue, as a worker would; returns the tasks taken up. Commits what the test has done."""
+
+    def go(when: datetime | None = None) -> list[BackgroundTask]:
+        session.commit()
+        waiting = session.scalars(select(BackgroundTask).where(BackgroundTask.state == TaskState.QUEUED)).all()
+        for task_id, job_id in [(task.id, task.job_id) for task in waiting]:
+            perform(session, task_id, job_id, clock=lambda: when or at)
+        session.expire_all()
+        return [session.get_one(BackgroundTask, task.id) for task in waiting]
+
+    return go
 
 
 # --- the web -----------------------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.actors import house
 from app.models.hr import Branch
 from app.services.settings import Setting, value_of
+from app.services.tasks import enqueue
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,20 @@ def daily(name: str, at: Setting, *, days_back: int = 1) -> Callable[[Work], Wor
         return work
 
     return declare
+
+
+def queued(kind: str) -> Work:
+    """Return the work of a daily job that asks for long work, in the slot's own transaction: once per slot.
+
+    The task is told ``branch_id`` and ``day`` (ISO) and is done as the house, under the job's name.
+    """
+
+    def hand_over(session: Session, slot: Slot, at: datetime) -> str:
+        assert slot.branch_id is not None
+        assert slot.day is not None
+        branch = session.get_one(Branch, slot.branch_id)
+        by = house(f"job:{kind}", branch_id=branch.id, zone=branch.zone)
+        told = {"branch_id": branch.id, "day": slot.day.isoformat()}
+        return f"task {enqueue(session, kind, told, by=by, at=at, key=slot.key).id}"
+
+    return hand_over

@@ -44,8 +44,16 @@ class PaperButton:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A bar: ``done`` of ``total``; None for work whose extent is not known."""
+
+    done: int | None
+    total: int
+
+
+@dataclass(frozen=True)
 class Cell:
-    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line."""
+    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line; ``bar`` stands under it."""
 
     text: str
     url: str = ""
@@ -53,6 +61,7 @@ class Cell:
     tone: str = ""
     number: bool = False
     wide: bool = False
+    bar: Bar | None = None
 
 
 @dataclass(frozen=True)
@@ -163,6 +172,20 @@ class HistoryLine:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far long work is. ``state_url`` is asked again while it runs; ``refresh_url`` is for a page without script;
+    ``result`` is the file that it left."""
+
+    state: str
+    bar: Bar | None
+    count: str
+    said: str
+    state_url: str = ""
+    refresh_url: str = ""
+    result: Link | None = None
+
+
+@dataclass(frozen=True)
 class RecordPage:
     title: str
     crumbs: list[Link]
@@ -175,6 +198,7 @@ class RecordPage:
     history: list[HistoryLine]
     edit_url: str = ""
     banners: list[tuple[str, str]] = field(default_factory=list)
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The house's own jobs: slips lapse, and each branch's daily report is made once a day."""
+"""The house's own jobs: slips lapse, and each branch's daily report is made once a day, by the queue."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from app.actors import house
 from app.jobs.clock import look
@@ -16,6 +16,7 @@ from app.models.audit import ActRun, JobRun, Notice, ReportRun
 from app.models.followup import FollowupPlan
 from app.models.hr import Branch
 from app.models.settings import Param
+from app.models.tasks import BackgroundTask, TaskState
 from app.reports.appointment_daily import AppointmentDaily
 from app.reports.base import REPORTS, Asked
 from app.reports.runs import facts_of, make
@@ -31,13 +32,14 @@ def on(hour, minute=0, second=0, days=0):
 
 
 @pytest.fixture
-def run_job(app, session):
-    """Look for a job's slots at an instant; return the keys of those that were run."""
+def run_job(app, session, work_off):
+    """Look for a job's slots at an instant and do what they asked the queue for; return the keys of those run."""
 
     def go(name, at):
         done = look(app, JOBS[name], lambda: at)
         failed = session.execute(select(JobRun.slot, JobRun.error).where(JobRun.error.is_not(None))).all()
         assert failed == []
+        assert {task.state for task in work_off(at)} <= {TaskState.DONE}
         return done
 
     return go
@@ -224,11 +226,29 @@ def test_reports_by_hand_stand_beside_the_scheduled_one(session, run_job, superv
     assert kept == [(before, None), (by_clock, "reports.daily"), *((run, None) for run in after)]
 
 
-def test_a_report_that_stands_already_is_not_made_again(session, run_job, branch_ids):
-    """The slot's row was lost (a restored backup, a hand in the table): the report itself says that it is made."""
+def test_a_slot_asks_the_queue_once(app, session, work_off):
+    look(app, JOBS["reports.daily"], lambda: on(21))
+    assert scheduled(session) == [], "the clock only asks"
+    asked = session.scalars(select(BackgroundTask).order_by(BackgroundTask.id)).all()
+    assert [(task.request_key, task.kind, task.actor) for task in asked] == [
+        (f"{code}:2026-03-{day:02d}", "reports.daily", "house:job:reports.daily")
+        for code in ("01", "02")
+        for day in (9, 10)
+    ]
+    session.query(JobRun).delete()  # the slots' rows were lost (a restored backup, a hand in the table)
+    session.commit()
+    assert len(look(app, JOBS["reports.daily"], lambda: on(21, 5))) == 4
+    assert session.scalar(select(func.count(BackgroundTask.id))) == 4
+    assert [task.state for task in work_off(on(21, 6))] == [TaskState.DONE] * 4
+    assert len(scheduled(session)) == 4
+
+
+def test_a_report_that_stands_already_is_not_made_again(session, run_job):
+    """Slots and tasks were lost: the report itself says that it is made."""
     run_job("reports.daily", on(21))
     session.query(JobRun).delete()
+    session.query(BackgroundTask).delete()
     session.commit()
     assert len(run_job("reports.daily", on(21, 5))) == 4
     assert len(scheduled(session)) == 4
-    assert set(session.scalars(select(JobRun.summary))) == {""}
+    assert {task.said["en"] for task in session.scalars(select(BackgroundTask))} == {""}

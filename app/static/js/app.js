@@ -8,5 +8,6 @@ import "./list.js";
 import "./tabs.js";
 import "./guard.js";
 import "./print.js";
+import "./progress.js";
 
 enhance(document);
