@@ -45,7 +45,8 @@ class Act:
     ``moves`` is None for documents without states. ``creates`` acts make a record and start from none;
     ``starts_from`` maps other tables to {input: column}, so that their pages offer the act prefilled; ``prefill``
     names the inputs that begin as the record has them. ``by_system`` acts are the house's alone. ``main`` acts
-    that make a record stand at the head of lists and of the workbench.
+    that make a record stand at the head of lists and of the workbench. ``many`` acts may be done on a selection of
+    rows with one set of inputs, so they cannot begin as each record has them.
     """
 
     table: str
@@ -64,6 +65,7 @@ class Act:
     by_system: bool = False
     main: bool = False
     prefill: tuple[str, ...] = ()
+    many: bool = False
 
     @property
     def permission(self) -> str:
@@ -90,6 +92,8 @@ class Registry:
         if act.name in of_table:
             raise ValueError(f"act {act.key} is declared twice")
         _check_signature(act)
+        if act.many and (act.creates or act.by_system or act.prefill):
+            raise ValueError(f"act {act.key}: a selection of rows shares its inputs and has records to be done on")
         of_table[act.name] = act
 
     def remove(self, table: str) -> None:
@@ -98,6 +102,10 @@ class Registry:
 
     def of(self, table: str) -> tuple[Act, ...]:
         return tuple(self._acts.get(table, {}).values())
+
+    def many(self, table: str) -> tuple[Act, ...]:
+        """Return the acts of a table that may be done on a selection of rows."""
+        return tuple(act for act in self.of(table) if act.many)
 
     def find(self, table: str, name: str) -> Act | None:
         return self._acts.get(table, {}).get(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 LONGEST_LINE = 2000
@@ -34,6 +34,16 @@ class KeyReused(Refusal):
 
 class Stale(Refusal):
     """A record that somebody else changed since it was read."""
+
+
+class Warned(Refusal):
+    """An act that no rule forbids, but that its doer should think over. ``warnings`` are the sentences; who sends
+    ``token`` along has read them, and the act is done. Answered 409."""
+
+    def __init__(self, warnings: Sequence[str], token: str) -> None:
+        super().__init__(" ".join(warnings))
+        self.warnings = list(warnings)
+        self.token = token
 
 
 class InvalidInput(Exception):

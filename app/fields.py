@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Any
@@ -28,7 +28,7 @@ from wtforms import (
 )
 from wtforms.fields.choices import Choice as Option
 from wtforms.validators import InputRequired, Optional, StopValidation
-from wtforms.widgets import DateInput, DateTimeLocalInput, NumberInput, Select, TelInput, TextArea, TextInput
+from wtforms.widgets import DateInput, DateTimeLocalInput, NumberInput, Select, TelInput, TextArea, TextInput, TimeInput
 
 from app.words import _, _l, locale_in_force
 
@@ -282,6 +282,32 @@ class Day(Field):
     def pre_validate(self, form: Form) -> None:
         if self.past and self.data and self.data > self.meta.context.now.astimezone(self.meta.context.zone).date():
             raise StopValidation(_("This day lies in the future."))
+
+
+class Clock(Field):
+    """A time of day by the branch's clock, ``HH:MM``."""
+
+    widget = TimeInput()
+
+    def __init__(self, label: Any = None, *, required: bool = False, **kwargs: Any) -> None:
+        super().__init__(label, _presence(required), **kwargs)
+
+    def _value(self) -> str:
+        if self.raw_data and isinstance(self.raw_data[0], str):
+            return self.raw_data[0]
+        return self.data.strftime("%H:%M") if self.data else ""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist and kept(self):
+            return
+        self.data = None
+        text = valuelist[0] if valuelist else ""
+        if text == "":
+            return
+        # Some browsers send seconds along.
+        if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9](:00)?", text):
+            raise ValueError(_("A time of day such as 21:00, please."))
+        self.data = time.fromisoformat(text)
 
 
 class Whole(IntegerField):
@@ -557,6 +583,7 @@ __all__ = [
     "CallerNumber",
     "Choose",
     "ChooseMany",
+    "Clock",
     "Day",
     "Flag",
     "FormContext",

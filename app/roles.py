@@ -73,7 +73,7 @@ PARTNER_DESK: Rights = {
 SUPERVISOR: Rights = _together(
     CONSULTANT,
     {
-        "appointment_slip": "void",
+        "appointment_slip": "void dispatch",
         "department_followups": "list",
         "report_appointment_daily": "list run export",
         "report_run": "list show",
@@ -108,6 +108,7 @@ SYSTEM: Rights = _together(
         "department": "list show",
         "position": "list show",
         "param": "list show set_value",
+        "branch_day": "list show add edit",
         "number_rule": "list show add edit",
         "number_counter": "list",
         "job_run": "list show",
@@ -150,7 +151,7 @@ ROLES: dict[str, Role] = {
     "department_head": _role("R05", _l("Head of department"), DEPARTMENT, SUPERVISOR, READ_DESKS, **BRANCH_BOOKS),
     "guide": _role("R06", _l("Guide"), BRANCH, GUIDE),
     "guide_supervisor": _role(
-        "R07", _l("Guide supervisor"), BRANCH, GUIDE, PRINT_LOG, {"appointment_slip": "complete"}
+        "R07", _l("Guide supervisor"), BRANCH, GUIDE, PRINT_LOG, {"appointment_slip": "complete undo_arrival"}
     ),
     "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE),
@@ -172,7 +173,16 @@ ROLES: dict[str, Role] = {
     "finance": _role("R23", _l("Finance"), BRANCH),
     "finance_manager": _role("R24", _l("Finance manager"), GROUP),
     "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION),
-    "operations": _role("R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES, appointment_slip=BRANCH),
+    "operations": _role(
+        "R26",
+        _l("Operations"),
+        BRANCH,
+        DAILY_REPORT,
+        SOURCES,
+        DICTIONARIES,
+        {"branch_day": "list show add edit"},
+        appointment_slip=BRANCH,
+    ),
     "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH),
     "records_clerk": _role("R28", _l("Records clerk"), BRANCH),
     "member_service": _role("R29", _l("Member service"), BRANCH, READ_DESKS, {"contact_record": "list show"}),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from werkzeug.datastructures import MultiDict
 
@@ -20,7 +20,7 @@ from app.acts import REGISTRY
 from app.models.appointments import AppointmentSlip, Channel, Intention
 from app.models.customers import Customer
 from app.models.hr import Employee
-from app.models.settings import Dictionary, DictionaryItem
+from app.models.settings import Dictionary, DictionaryItem, Param
 from app.models.tasks import BackgroundTask, TaskState
 from app.services.hr import actor_for_employee
 from app.services.runner import Answer, run
@@ -51,12 +51,23 @@ def app(database: tuple[str, str]) -> Iterator[Flask]:
 
     made = create_app(SQLALCHEMY_DATABASE_URI=database[0], DATABASE_OWNER_URL=database[1])
     load(made, say=lambda _line: None, share=0)
+    always_open(made)
     # The session fixture keeps an application context open, which requests of a test client then share: each begins
     # with an empty ``g``, as it would on a server.
     made.before_request_funcs.setdefault(None, []).insert(0, lambda: g.__dict__.clear())
     yield made
     with made.app_context():
         db.engine.dispose()
+
+
+def always_open(app: Flask) -> None:
+    """Let no branch ever be closed, so that tests which place slips read the same at any hour and on any holiday."""
+    from app.extensions import db
+
+    with app.app_context():
+        for key, value in (("desk.opens_at", "00:00"), ("desk.closes_at", "00:00"), ("desk.holidays", "none")):
+            db.session.execute(update(Param).where(Param.key == key).values(value=value))
+        db.session.commit()
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """What is: columns, constraints, legal moves. Importing this package declares every table."""
 
-from app.models import appointments, audit, base, customers, followup, hr, printing, settings, tasks
+from app.models import appointments, audit, base, calendar, customers, followup, hr, printing, settings, tasks
 
-__all__ = ["appointments", "audit", "base", "customers", "followup", "hr", "printing", "settings", "tasks"]
+__all__ = ["appointments", "audit", "base", "calendar", "customers", "followup", "hr", "printing", "settings", "tasks"]

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from app.actors import Actor
 from app.acts import REGISTRY, Act
-from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
+from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
 from app.extensions import db
 from app.keyring import ring
 from app.models.base import models
@@ -119,11 +119,15 @@ def answer(act: Act, record: Any) -> Any:
             inputs=request.form,
             key=request_key_sent(),
             row_version=row_version_sent(),
+            warned=request.form.get("warned"),
         )
     except InvalidInput as wrong:
         form.validate()
         put_errors(form, wrong)
         return _show(act, record, form), 422
+    except Warned as said:
+        form.validate()
+        return _show(act, record, form, warned=said), 409
     except Refusal as said:
         if said.field and said.field in form:
             form.validate()
@@ -169,7 +173,9 @@ def _from_source(act: Act, by: Actor) -> dict[str, Any]:
     return {name: getattr(record, column) for name, column in act.starts_from[table].items()}
 
 
-def _show(act: Act, record: Any, form: Any, refusal: str = "", *, anew: bool = False) -> str:
+def _show(
+    act: Act, record: Any, form: Any, refusal: str = "", *, anew: bool = False, warned: Warned | None = None
+) -> str:
     model = models()[act.table]
     consequence = str(act.consequence)
     by = me()
@@ -181,17 +187,18 @@ def _show(act: Act, record: Any, form: Any, refusal: str = "", *, anew: bool = F
         crumbs=crumbs,
         form=form,
         action=request.full_path if request.args else request.path,
-        submit=str(act.label),
+        submit=str(act.label) if warned is None else _("%(act)s anyway", act=act.label),
         cancel_url=next((crumb.url for crumb in reversed(crumbs) if crumb.url), url_for("HomeView.index")),
         tone="danger" if act.tone == "danger" else "accent",
         consequence=consequence,
         refusal=refusal or " ".join(str(error) for error in form.form_errors),
-        hidden=hidden_inputs(record, anew=anew),
+        hidden=hidden_inputs(record, anew=anew) + ([] if warned is None else [("warned", warned.token)]),
+        warnings=[] if warned is None else warned.warnings,
     )
-    return render_template("panel/dialog.html" if _is_dialog() else "panel/form.html", page=page, act=act)
+    return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
 
 
-def _is_dialog() -> bool:
+def is_dialog() -> bool:
     return request.headers.get("X-Dialog") == "1"
 
 
@@ -200,14 +207,14 @@ def _done(act: Act, done: Answer, by: Actor) -> Response | str:
     back = _after(act, done, made, by)
     if done.shown is not None:
         page = ShownPage(str(act.label), done.notice or "", done.shown, back)
-        if _is_dialog():
+        if is_dialog():
             return jsonify(redirect=None, open=None, shown_html=render_template("panel/shown_dialog.html", page=page))
         return render_template("panel/shown.html", page=page)
     flash(_("%(act)s: %(record)s.", act=act.label, record=made if made is not None else ""), "success")
     if done.notice:
         flash(done.notice, "info")
     paper = url_for(f"{act.table}.print_paper", pk=done.record.id, name=done.paper) if done.paper else None
-    if _is_dialog():
+    if is_dialog():
         # The paper is printed with a key that follows from the act's own: an answer that comes twice prints once.
         key = ring().digest("print", request_key_sent())
         return jsonify(redirect=back, open=paper, open_key=key, shown_html=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from app.models.customers import CustomerContact, mask
 from app.panel.pages import Cell
 from app.reports.base import PAPERS
 from app.reports.press import copy_words
+from app.services.runner import WARNED
 from app.words import _
 
 NONE = "—"
@@ -87,6 +88,8 @@ def text_of(value: Any, by: Actor) -> str:
         return _("Yes") if value else _("No")
     if isinstance(value, datetime):
         return local_time(value, by)
+    if isinstance(value, time):
+        return value.strftime("%H:%M")
     if isinstance(value, Decimal):
         return f"{value:,.2f}"
     if isinstance(value, list | tuple):
@@ -119,6 +122,8 @@ def json_value(value: Any) -> Any:
         return value.astimezone(UTC).isoformat()
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, time):
+        return value.strftime("%H:%M")
     if isinstance(value, Decimal):
         return str(value)
     return value
@@ -149,6 +154,9 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
     model = models().get(entry.table_name)
     told = []
     for name, value in entry.inputs.items():
+        if name == WARNED:
+            told.append((_("Done although"), " ".join(value)))
+            continue
         field = getattr(act.form, name, None) if act is not None else None
         if field is not None:
             told.append((str(field.args[0] if field.args else name), _input_text(field, value, by, names)))

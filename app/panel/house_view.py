@@ -20,7 +20,7 @@ from app.errors import InvalidInput, KeyReused, OutOfScope, Refusal, Stale
 from app.extensions import db
 from app.fields import HouseForm
 from app.models.base import Base, described, models
-from app.panel import acting, printing, recording
+from app.panel import acting, many, printing, recording
 from app.panel.describe import acts_now, cell_of, label_of, may_open, record_url
 from app.panel.forms import acts_picking, form_for, picks_of
 from app.panel.interface import MOST_COUNTED, HouseInterface
@@ -36,7 +36,7 @@ from app.panel.listing import (
     search_conditions,
     url_with,
 )
-from app.panel.pages import Cell, ColumnHead, FormPage, Link, ListPage, Pager, Row, TableView
+from app.panel.pages import Cell, ColumnHead, FormPage, Link, ListPage, Pager, Row, Selection, TableView
 from app.panel.person import me, now
 from app.services.plain import save
 from app.services.runner import form_context
@@ -181,6 +181,7 @@ class HouseView(ModelView):
         records = self.datamodel.page(
             session, statement, order=self._order(asked), page=asked.page, size=asked.size, eager=self.eager
         )
+        selection = many.selection_of(self.datamodel.table, by)
         return ListPage(
             title=self.heading,
             crumbs=[Link(str(crumb), "") for crumb in self.crumbs],
@@ -194,7 +195,7 @@ class HouseView(ModelView):
             keep=[(name, request.args[name]) for name in ("tab", "o", "d", "size") if name in request.args],
             table=TableView(
                 [self._head(name, asked) for name in self.list_columns],
-                [self.row_of(record, by) for record in records],
+                [_selectable(self.row_of(record, by), selection) for record in records],
                 empty=_("Nothing here yet.") if not asked.words and not asked.filters else _("Nothing answers this."),
             ),
             pager=self._pager(asked, total, len(records)),
@@ -202,6 +203,7 @@ class HouseView(ModelView):
             add_url=url_for(".add") if self.form_columns and by.may(self.datamodel.table, "can_add") else "",
             intro=str(self.intro),
             papers=printing.list_buttons(self, by) if records else [],
+            selection=selection,
         )
 
     def _search_hint(self) -> str:
@@ -388,6 +390,14 @@ class HouseView(ModelView):
             abort(403)
         return acting.answer(act, self.record_in_scope(by, pk))
 
+    @expose("/many/<string:name>", methods=["GET", "POST"])
+    def act_on_many(self, name: str) -> Any:
+        """Run an act on the selected rows of a list, or show its form."""
+        act = self._act(name, creates=False)
+        if not act.many:
+            abort(404)
+        return many.answer(act)
+
     def _act(self, name: str, *, creates: bool) -> Act:
         act = REGISTRY.find(self.datamodel.table, name)
         if not self.canonical or act is None or act.creates is not creates or act.by_system:
@@ -446,6 +456,14 @@ class HouseView(ModelView):
         found = list(records.unique())
         results = [{"id": record.id, "text": option_text(record)} for record in found[:OPTIONS]]
         return jsonify(results=results, more=len(found) > OPTIONS)
+
+
+def _selectable(row: Row, selection: Selection | None) -> Row:
+    """A row can be selected if it can be printed or one of the acts on a selection is possible on it now."""
+    if selection is not None and selection.papers:
+        return replace(row, selectable=True)
+    offered = {act.name for act in selection.acts} if selection is not None else set()
+    return replace(row, selectable=any(act.name in offered for act in row.acts))
 
 
 def option_text(record: Any) -> str:

@@ -76,13 +76,15 @@ class ColumnHead:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a list: its record's address, its cells in the order of the columns, its acts."""
+    """A row of a list: its record's address, its cells in the order of the columns, its acts; a
+    ``selectable`` one can be chosen for an act on several."""
 
     key: int
     url: str
     cells: list[Cell]
     acts: list[ActButton] = field(default_factory=list)
     title: str = ""
+    selectable: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ class ListPage:
     exports: list[Link] = field(default_factory=list)
     intro: str = ""
     papers: list[ActButton] = field(default_factory=list)
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,8 @@ class FormPage:
     """A form: of an act (in a dialog or as a page) or of a plain record.
 
     ``form`` is a bound WTForms form; ``refusal`` a sentence that concerns the whole; ``hidden`` (name, value)
-    pairs to send along; ``groups`` the fields in titled groups.
+    pairs to send along; ``groups`` the fields in titled groups; ``warnings`` what to think over before it is sent
+    again.
     """
 
     title: str
@@ -220,6 +224,38 @@ class FormPage:
     refusal: str = ""
     hidden: list[tuple[str, str]] = field(default_factory=list)
     groups: list[tuple[str, list[str]]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ManyRow:
+    """What became of one row of a selection: its record, and the sentence; ``made`` leads to what the act made."""
+
+    record: Link
+    ok: bool
+    sentence: str = ""
+    made: Link | None = None
+
+
+@dataclass(frozen=True)
+class ManyPage:
+    """What became of a selection, what was refused first."""
+
+    title: str
+    done_text: str
+    refused_text: str
+    rows: list[ManyRow]
+    back_url: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What may be done on the selected rows of a list. ``acts`` lead to forms that take the rows as ``id``, and so do
+    ``papers``, which print any row."""
+
+    acts: list[ActButton]
+    back: str
+    papers: list[ActButton] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

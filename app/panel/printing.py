@@ -153,7 +153,7 @@ def batch_answer(form: Paper, ids: list[int], *, back: str, hidden: list[tuple[s
     task = ask_batch(db.session(), form, ids, by=by, at=now(), key=acting.request_key_sent())
     flash(_n("%(num)s sheet is being printed.", "%(num)s sheets are being printed.", len(ids)), "success")
     onwards = record_url(TASK, task.id) if may_open(TASK, by) else back
-    return jsonify(redirect=onwards, open=None, shown_html=None) if _is_dialog() else redirect(onwards)
+    return jsonify(redirect=onwards, open=None, shown_html=None) if acting.is_dialog() else redirect(onwards)
 
 
 def _show(form: Paper, count: int, back: str, hidden: list[tuple[str, str]], refusal: str) -> str:
@@ -172,11 +172,7 @@ def _show(form: Paper, count: int, back: str, hidden: list[tuple[str, str]], ref
         ),
         hidden=[*acting.hidden_inputs(None), *hidden],
     )
-    return render_template("panel/dialog.html" if _is_dialog() else "panel/form.html", page=page)
-
-
-def _is_dialog() -> bool:
-    return request.headers.get("X-Dialog") == "1"
+    return render_template("panel/dialog.html" if acting.is_dialog() else "panel/form.html", page=page)
 
 
 # --- REST --------------------------------------------------------------------------------------------------------

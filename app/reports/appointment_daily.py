@@ -110,7 +110,8 @@ def _rows(session: Session, branch_id: int, start: datetime, end: datetime, by: 
         "redone": and_(within["ordered_at"], slip.supersedes_id.is_not(None)),
         "supplemented": and_(within["ordered_at"], slip.is_supplement.is_(True)),
         "voided": and_(within["closed_at"], slip.state == SlipState.VOIDED),
-        "expired": within["expired_at"],
+        # A slip handed over after it had lapsed lapsed in its former owner's hands, and once.
+        "expired": and_(within["expired_at"], slip.expired_at >= slip.ordered_at),
         "arrived": within["arrived_at"],
         "due": due,
         "due_arrived": and_(due, slip.arrived_at.is_not(None)),

@@ -3,14 +3,29 @@
 Importing this package declares every act.
 """
 
-from app.services import accounts, appointments, customers, followup, hr, notices, plain, printing, settings, tasks
+from app.services import (
+    accounts,
+    appointments,
+    calendar,
+    customers,
+    followup,
+    hr,
+    many,
+    notices,
+    plain,
+    printing,
+    settings,
+    tasks,
+)
 
 __all__ = [
     "accounts",
     "appointments",
+    "calendar",
     "customers",
     "followup",
     "hr",
+    "many",
     "notices",
     "plain",
     "printing",

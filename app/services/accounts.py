@@ -216,6 +216,7 @@ def reset_password(session: Session, employee: Employee, *, password: str, by: A
     guard=_has_login,
     icon="person-x",
     tone="danger",
+    many=True,
     consequence=_l("This person can no longer log in; what she did stays under her name."),
 )
 def close_login(session: Session, employee: Employee, *, by: Actor, at: datetime) -> None:

@@ -20,6 +20,7 @@ SENTENCES: dict[str, object] = {
     "ck_branch_code_two_digits": _l("A branch code has two digits."),
     "ck_number_rule_prefix_letters": _l("A prefix has one to four capital letters."),
     "uq_number_rule_prefix": _l("Another document type has this prefix already."),
+    "uq_branch_day_branch_id_day_on": _l("This day is entered already; please edit it."),
     "ck_number_rule_width_bounds": _l("A counter has three to ten digits."),
 }
 

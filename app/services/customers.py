@@ -300,6 +300,7 @@ def reveal(session: Session, contact: CustomerContact, *, reason: str, by: Actor
     form=Reason,
     moves={PartnerState.ACTIVE: PartnerState.ENDED},
     icon="slash-circle",
+    many=True,
 )
 def end_partner(session: Session, partner: ChannelPartner, *, reason: str, by: Actor, at: datetime) -> None:
     """Take no more customers from a partner; what came before stays."""
@@ -311,6 +312,7 @@ def end_partner(session: Session, partner: ChannelPartner, *, reason: str, by: A
     _l("Resume"),
     moves={PartnerState.ENDED: PartnerState.ACTIVE},
     icon="arrow-counterclockwise",
+    many=True,
 )
 def resume_partner(session: Session, partner: ChannelPartner, *, by: Actor, at: datetime) -> None:
     """Take a partner's customers again."""

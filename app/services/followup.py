@@ -87,6 +87,35 @@ def withdraw_plans(session: Session, slip: AppointmentSlip, *, rule: str | None 
         plan.become(PlanState.WITHDRAWN)
 
 
+def revive_plan(session: Session, slip: AppointmentSlip, *, rule: str, from_day: date) -> None:
+    """Ask again for what an arrival withdrew, now that it is taken back, unless its day has passed."""
+    plans = select(FollowupPlan).where(
+        FollowupPlan.appointment_slip_id == slip.id,
+        FollowupPlan.rule == rule,
+        FollowupPlan.state == PlanState.WITHDRAWN,
+        FollowupPlan.planned_on >= from_day,
+    )
+    for plan in session.scalars(plans.with_for_update().execution_options(populate_existing=True)):
+        plan.become(PlanState.APPROVED)
+
+
+def move_plans(session: Session, old: AppointmentSlip, new: AppointmentSlip) -> None:
+    """Hand what is still to be done about a slip to the one that took its place: same rule, category and day.
+
+    What was done already is not asked for again.
+    """
+    plans = session.scalars(
+        select(FollowupPlan)
+        .where(FollowupPlan.appointment_slip_id == old.id, FollowupPlan.state == PlanState.APPROVED)
+        .order_by(FollowupPlan.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    for plan in plans:
+        plan.become(PlanState.WITHDRAWN)
+        _plan_for_slip(session, new, rule=plan.rule, category=plan.category.code, day=plan.planned_on)
+
+
 class Feedback(HouseForm):
     """What the customer said."""
 

@@ -19,6 +19,7 @@ KINDS: dict[str, object] = {
     "slip_handed_over": _l("%(by)s handed your slip %(old)s of %(customer)s to %(owner)s (now %(new)s)."),
     "slip_received": _l("%(by)s handed you the slip %(new)s of %(customer)s."),
     "slip_arrived": _l("%(customer)s has arrived (slip %(slip)s)."),
+    "arrival_undone": _l("%(by)s took back the arrival of %(customer)s (slip %(slip)s): %(reason)s"),
     "slip_voided": _l("%(by)s voided your slip %(slip)s of %(customer)s: %(reason)s"),
     "slip_expired": _l("The slip %(slip)s of %(customer)s has lapsed."),
     "task_done": _l("Finished in the background: %(task_kind)s."),
@@ -55,7 +56,7 @@ def _unread(notice: Notice, by: Actor) -> object | None:
     return _("This notice is read already.") if notice.read_at is not None else None
 
 
-@act(Notice, "mark_read", _l("Mark as read"), guard=_unread, icon="check2")
+@act(Notice, "mark_read", _l("Mark as read"), guard=_unread, icon="check2", many=True)
 def mark_read(session: Session, notice: Notice, *, by: Actor, at: datetime) -> None:
     """Mark a notice of one's own as read."""
     notice.read_at = at

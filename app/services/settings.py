@@ -40,6 +40,7 @@ class Setting:
     least: int = 0
     most: int = 0
     source: str = ""
+    options: tuple[str, ...] = ()
 
     def read(self, text: str) -> Any:
         """Return the typed value of a stored text; raises ``ValueError`` with a sentence if it is none."""
@@ -47,7 +48,7 @@ class Setting:
 
     @property
     def range_text(self) -> str:
-        return _(_RANGES[self.kind], least=self.least, most=self.most)
+        return _(_RANGES[self.kind], least=self.least, most=self.most, options=", ".join(self.options))
 
 
 def _read_switch(_setting: Setting, text: str) -> bool:
@@ -70,15 +71,33 @@ def _read_clock(_setting: Setting, text: str) -> time:
     return time.fromisoformat(text)
 
 
+def _read_weekdays(_setting: Setting, text: str) -> frozenset[int]:
+    if text == "none":
+        return frozenset()
+    if not re.fullmatch(r"[1-7](\s*,\s*[1-7])*", text):
+        raise ValueError(_("Days of the week such as 6,7 (1 is Monday), or none."))
+    return frozenset(int(day) for day in text.split(","))
+
+
+def _read_option(setting: Setting, text: str) -> str:
+    if text not in setting.options:
+        raise ValueError(_("One of these, please: %(options)s.", options=", ".join(setting.options)))
+    return text
+
+
 _READERS: dict[str, Callable[[Setting, str], Any]] = {
     "switch": _read_switch,
     "whole": _read_whole,
     "clock": _read_clock,
+    "weekdays": _read_weekdays,
+    "option": _read_option,
 }
 _RANGES: dict[str, Any] = {
     "switch": _l("yes or no"),
     "whole": _l("%(least)s to %(most)s"),
     "clock": _l("a time of day, 00:00 to 23:59"),
+    "weekdays": _l("days of the week such as 6,7 (1 is Monday), or none"),
+    "option": _l("one of %(options)s"),
 }
 
 SETTINGS: dict[str, Setting] = {}
@@ -152,6 +171,48 @@ PRINT_ON_ARRIVAL = setting(
     "switch",
     help=_l("If yes, the slip opens for printing as soon as its customer is received."),
     source="R-2.1-1",
+)
+OPENS_AT = setting(
+    "desk.opens_at",
+    _l("The branch opens at"),
+    "09:00",
+    "clock",
+    help=_l("Branch time. An appointment before it warns. If opening and closing are the same, it is open all day."),
+    source="2.1.2",
+)
+CLOSES_AT = setting(
+    "desk.closes_at",
+    _l("The branch closes at"),
+    "20:00",
+    "clock",
+    help=_l("Branch time. An appointment at or after it warns."),
+    source="2.1.2",
+)
+CLOSED_WEEKDAYS = setting(
+    "desk.closed_weekdays",
+    _l("Days of the week on which the branch is closed"),
+    "none",
+    "weekdays",
+    help=_l("Weekends that the state declares working days count as open."),
+    source="2.1.2",
+)
+HOLIDAYS = setting(
+    "desk.holidays",
+    _l("Public holidays on which the branch is closed"),
+    "spring_festival",
+    "option",
+    options=("none", "spring_festival", "all"),
+    help=_l("As the state announces them. What differs stands under “Opening days”."),
+    source="2.1.2",
+)
+OVERLAP_MINUTES = setting(
+    "appointments.overlap_minutes",
+    _l("Appointments of one doctor or consultant closer than this warn, minutes"),
+    "30",
+    "whole",
+    most=480,
+    help=_l("Counted between awaited slips that wish for the same person; 0 never warns."),
+    source="2.1.2",
 )
 DAILY_REPORT_AT = setting(
     "reports.daily_at",
@@ -250,7 +311,7 @@ def item_by_code(session: Session, dictionary: str, code: str) -> DictionaryItem
     return item
 
 
-@act(DictionaryItem, "retire", _l("Retire"), moves={ItemState.IN_USE: ItemState.RETIRED}, icon="archive")
+@act(DictionaryItem, "retire", _l("Retire"), moves={ItemState.IN_USE: ItemState.RETIRED}, icon="archive", many=True)
 def retire(session: Session, item: DictionaryItem, *, by: Actor, at: datetime) -> None:
     """Take an item out of the forms; records that bear it keep it."""
     item.retired_at = at
@@ -262,6 +323,7 @@ def retire(session: Session, item: DictionaryItem, *, by: Actor, at: datetime) -
     _l("Use again"),
     moves={ItemState.RETIRED: ItemState.IN_USE},
     icon="arrow-counterclockwise",
+    many=True,
 )
 def restore(session: Session, item: DictionaryItem, *, by: Actor, at: datetime) -> None:
     """Offer a retired item again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, customers, files, followup, hr, printing, reports, settings, tasks
+from app.views import appointments, audit, calendar, customers, files, followup, hr, printing, reports, settings, tasks
 from app.words import _l
 
 
@@ -25,6 +25,7 @@ def register(appbuilder: AppBuilder) -> None:
     hr.register(menu)
     menu.group("system", _l("System"))
     settings.register(menu)
+    calendar.register(menu)
     audit.register(menu)
     printing.register(menu)
     files.register(menu)

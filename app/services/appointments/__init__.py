@@ -3,8 +3,19 @@
 White paper 2.1.1-2.1.3; SM-02.
 """
 
-from app.services.appointments import contacts, ending, placing, redoing
+from app.services.appointments import contacts, dispatching, ending, placing, redoing, undoing
+from app.services.appointments.dispatching import hand_over_slip
 from app.services.appointments.ending import expire_due
 from app.services.appointments.redoing import chain_of
 
-__all__ = ["chain_of", "contacts", "ending", "expire_due", "placing", "redoing"]
+__all__ = [
+    "chain_of",
+    "contacts",
+    "dispatching",
+    "ending",
+    "expire_due",
+    "hand_over_slip",
+    "placing",
+    "redoing",
+    "undoing",
+]

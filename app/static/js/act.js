@@ -60,10 +60,10 @@ function plainDialog(title, ...footer) {
     make("footer", {}, ...footer)));
 }
 
-async function open(link) {
+async function open(link, url = link.href) {
   if (link.getAttribute("aria-busy") === "true") return;
   opener = openerOf(link);
-  address = link.href;
+  address = url;
   dirty = false;
   const draft = kept.get(address);
   if (draft) {
@@ -178,6 +178,15 @@ document.addEventListener("click", (event) => {
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
   open(link);
+});
+// The buttons of a selection: the chosen rows go along in the address.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-many]") || !event.submitter) return;
+  event.preventDefault();
+  const url = new URL(event.submitter.formAction);
+  url.search = new URLSearchParams(new FormData(form));
+  open(event.submitter, url.href);
 });
 dialog.addEventListener("click", (event) => {
   if (!event.target.closest("[data-close]")) return;

@@ -5,6 +5,7 @@ import "./confirm.js";
 import "./keys.js";
 import "./menu.js";
 import "./list.js";
+import "./select.js";
 import "./tabs.js";
 import "./guard.js";
 import "./print.js";
