@@ -20,7 +20,7 @@ class DayKind(Labelled):
 
     @classmethod
     def labels(cls) -> dict[object, object]:
-        return {cls.OPEN: _l("Received"), cls.CLOSED: _l("Closed")}
+        return {cls.OPEN: _l("Open for customers"), cls.CLOSED: _l("Closed for customers")}
 
 
 class BranchDay(Recorded, Branched, Base):

@@ -79,7 +79,7 @@ def _show(act: Act, by: Actor, form: Any, ids: list[int], refusal: str = "") -> 
         submit=str(act.label),
         cancel_url=back,
         tone="danger" if act.tone == "danger" else "accent",
-        consequence=" ".join(part for part in (_named(model, ids, by), str(act.consequence)) if part),
+        consequence=" · ".join(part for part in (_named(model, ids, by), str(act.consequence)) if part),
         refusal=refusal,
         hidden=hidden,
     )
@@ -92,7 +92,7 @@ def _named(model: Any, ids: list[int], by: Actor) -> str:
     names = ", ".join(str(record) for record in db.session().scalars(statement))
     if not names or len(ids) <= MOST_NAMED:
         return names
-    return _("%(names)s and %(count)s more.", names=names, count=len(ids) - MOST_NAMED)
+    return _("%(names)s and %(count)s more", names=names, count=len(ids) - MOST_NAMED)
 
 
 def _told(act: Act, by: Actor, rows: list[RowResult]) -> Any:

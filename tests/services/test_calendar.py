@@ -263,7 +263,7 @@ def test_a_slip_that_one_may_not_see_is_another_customers(ask, make_slip, person
     with pytest.raises(Warned) as said:
         ask(morning, preferred_doctor_id=str(doctor.id))
     assert there.slip_no not in said.value.sentence
-    assert "另一位客户" in said.value.sentence or "another customer" in said.value.sentence
+    assert doctor.name in said.value.sentence
 
 
 def test_other_wishes_void_slips_and_the_redone_slip_itself_do_not_overlap(
