@@ -35,7 +35,7 @@ class PrintJob(Base):
     record_name: Mapped[str] = mapped_column(String(120), info=col(_l("Document"), search=True))
     paper: Mapped[str] = mapped_column(String(80), info=col(_l("Form")))
     copy_no: Mapped[int] = mapped_column(Integer, info=col(_l("Printing no.")))
-    pages: Mapped[int] = mapped_column(Integer, info=col(_l("Pages")))
+    pages: Mapped[int] = mapped_column(Integer, info=col(_l("Number of pages")))
     printed_at: Mapped[datetime] = mapped_column(Instant, index=True, info=col(_l("Printed at")))
     actor: Mapped[str] = mapped_column(String(200), info=col(_l("By")))
     employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), index=True, info=col(_l("Printed by")))
