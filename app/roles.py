@@ -95,6 +95,7 @@ SUPERVISOR: Rights = _together(
         "report_appointment_daily": "list run export",
         "report_run": "list show",
         "sensitive_view_log": "list",
+        "print_job": "list show",
     },
 )
 #: What is kept per branch and not per department: stored reports, and who looked at what.
@@ -108,6 +109,7 @@ GUIDE: Rights = _together(
 ONSITE: Rights = _together(
     READ_SLIPS, TRAITS, WISHES, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
 )
+PRINT_LOG: Rights = {"print_job": "list show"}
 DAILY_REPORT: Rights = {
     "report_contact_daily": "list run export",
     "report_appointment_daily": "list run export",
@@ -163,6 +165,7 @@ SYSTEM: Rights = _together(
         "job_run": "list show run_now",
         "job_heartbeat": "list",
         "report_run": "list show",
+        "print_job": "list show",
     },
 )
 REQUIREMENTS: Rights = {"field_requirement": "list show add edit"}
@@ -239,6 +242,7 @@ ROLES: dict[str, Role] = {
         _l("Guide supervisor"),
         BRANCH,
         GUIDE,
+        PRINT_LOG,
         {"appointment_slip": "complete undo_arrival", "customer": "propose_merge"},
     ),
     "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
@@ -321,6 +325,7 @@ ROLES: dict[str, Role] = {
         OWNERS,
         WISHES,
         READ_ORGANISATION,
+        PRINT_LOG,
         {"followup_plan": "list show", "department_followups": "list", "handover_batch": "list"},
         handover_batch=BRANCH,
     ),
@@ -332,7 +337,7 @@ ROLES: dict[str, Role] = {
         "R36",
         _l("Auditor"),
         GROUP,
-        {"act_run": "list show", "sensitive_view_log": "list", "job": "list", "job_run": "list show"},
+        {"act_run": "list show", "sensitive_view_log": "list", "job": "list", "job_run": "list show", **PRINT_LOG},
     ),
     "admin": _role(
         "—",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.actors import Actor
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
 from app.extensions import db
+from app.keyring import ring
 from app.models.base import models
 from app.panel.describe import acts_now, may_open, record_url
 from app.panel.files import inputs_with_files
@@ -20,6 +22,9 @@ from app.panel.person import me, now
 from app.services.runner import MAX_KEY, Answer, form_context, prefilled, run
 from app.services.scope import find
 from app.words import _
+
+#: An address of this house: a path, and no other host behind two slashes.
+BACK = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 
 def button(act: Act, record: Any = None, source: Any = None) -> ActButton:
@@ -63,6 +68,20 @@ def request_key_sent() -> str:
     if len(key) > MAX_KEY or not key.isprintable():
         abort(400)
     return key or uuid.uuid4().hex
+
+
+def ids_sent() -> list[int]:
+    """Return the ids of the selected rows, each once, in their order; answers 400 to what is none."""
+    texts = request.values.getlist("id")
+    if any(not text.isascii() or not text.isdigit() or len(text) > 18 for text in texts):
+        abort(400)
+    return list(dict.fromkeys(int(text) for text in texts))
+
+
+def back_sent(otherwise: str) -> str:
+    """Return the list where rows were selected, if it is an address of ours."""
+    back = request.values.get("back", "")
+    return back if BACK.fullmatch(back) else otherwise
 
 
 def row_version_sent() -> int | None:
@@ -226,7 +245,9 @@ def _done(act: Act, done: Answer, by: Actor) -> Response | str:
         flash(done.notice, "info")
     paper = url_for(f"{act.table}.print_paper", pk=done.record.id, name=done.paper) if done.paper else None
     if is_dialog():
-        return jsonify(redirect=back, open=paper, shown_html=None)
+        # The paper is printed with a key that follows from the act's own: an answer that comes twice prints once.
+        key = ring().digest("print", request_key_sent())
+        return jsonify(redirect=back, open=paper, open_key=key, shown_html=None)
     return redirect(back)
 
 

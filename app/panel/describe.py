@@ -19,6 +19,8 @@ from app.models.customers import CustomerContact, mask
 from app.models.files import StoredFile
 from app.panel.files import content_url, is_picture, size_text
 from app.panel.pages import Cell
+from app.reports.base import PAPERS
+from app.reports.press import copy_words
 from app.services.runner import WARNED
 from app.words import _
 
@@ -187,6 +189,8 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
 
     ``names`` holds the records that inputs point to, as ``(table, id) -> name``.
     """
+    if entry.act == "print":
+        return _print_texts(entry)
     act = REGISTRY.find(entry.table_name, entry.act)
     model = models().get(entry.table_name)
     told = []
@@ -200,6 +204,13 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
         elif model is not None and (column := column_of(model, name)) is not None:
             told.append((str(column.label), _stored_text(model, name, value, by)))
     return told
+
+
+def _print_texts(entry: ActRun) -> list[tuple[str, str]]:
+    """Return what a printing's entry keeps: which form, and which copy of it."""
+    form = PAPERS.get((entry.table_name, entry.inputs["paper"]))
+    name = entry.inputs["paper"] if form is None else str(form.title)
+    return [(_("Form"), name), (_("Copy"), copy_words(entry.inputs["copy_no"]))]
 
 
 def _stored_text(model: Any, name: str, value: Any, by: Actor) -> str:

@@ -21,10 +21,10 @@ from app.errors import InvalidInput, KeyReused, OutOfScope, Refusal, Stale
 from app.extensions import db
 from app.fields import HouseForm
 from app.models.base import Base, described, models
-from app.panel import acting, many, recording
+from app.panel import acting, many, printing, recording
 from app.panel.describe import acts_now, cell_of, label_of, may_open_record, opens, record_url
 from app.panel.forms import acts_picking, form_for, picks_of
-from app.panel.interface import MOST_COUNTED, HouseInterface, loader
+from app.panel.interface import MOST_COUNTED, HouseInterface
 from app.panel.listing import (
     MAX_QUERY,
     SIZES,
@@ -42,6 +42,7 @@ from app.panel.pages import Cell, ColumnHead, FormPage, Link, ListPage, Pager, R
 from app.panel.person import me, now
 from app.services.plain import save
 from app.services.runner import form_context
+from app.services.scope import loader
 from app.words import _, _n
 
 NOT_ROUTED = {"delete", "download", "action", "action_post"}
@@ -153,14 +154,21 @@ class HouseView(ModelView):
     @expose("/list/")
     def list(self) -> str:
         by = self._require("can_list")
-        asked = asked_of(
+        page = self._list_page(by, self._asked())
+        return render_template("panel/list.html", page=page, appbuilder=self.appbuilder)
+
+    def _asked(self) -> Asked:
+        return asked_of(
             filter_names(self.model, [*self.filters]),
             set(self.order_columns),
             [tab.name for tab in self.quick],
             default_order=self.default_order,
             descending=self.descending,
         )
-        return render_template("panel/list.html", page=self._list_page(by, asked), appbuilder=self.appbuilder)
+
+    def _order(self, asked: Asked) -> Sequence[Any]:
+        attribute = getattr(self.model, asked.order)
+        return [attribute.desc() if asked.descending else attribute.asc(), self.model.id.desc()]
 
     def rows_asked(self, by: Actor, asked: Asked) -> Any:
         """Return the scoped statement of what the query string asks for, unordered."""
@@ -195,6 +203,7 @@ class HouseView(ModelView):
             add_url=self._add_url(by),
             intro=str(self.intro),
             exports=self.downloads(by),
+            papers=printing.list_buttons(self, by) if table.rows else [],
             selection=selection,
         )
 
@@ -213,10 +222,8 @@ class HouseView(ModelView):
         """Return the page asked for of a scoped statement's rows, with this list's columns and acts."""
         session = db.session()
         total = self.datamodel.count(session, statement)
-        attribute = getattr(self.model, asked.order)
-        order = [attribute.desc() if asked.descending else attribute.asc(), self.model.id.desc()]
         records = self.datamodel.page(
-            session, statement, order=order, page=asked.page, size=asked.size, eager=self.eager
+            session, statement, order=self._order(asked), page=asked.page, size=asked.size, eager=self.eager
         )
         heads = [self._head(name, asked) for name in self.list_columns]
         rows = [_selectable(self.row_of(record, by), selection) for record in records]
@@ -425,10 +432,32 @@ class HouseView(ModelView):
             abort(404)
         return act
 
-    @expose("/<int:pk>/print/<string:name>")
+    # --- paper -----------------------------------------------------------------------------------------------
+
+    @expose("/<int:pk>/print/<string:name>", methods=["GET", "POST"])
     def print_paper(self, pk: int, name: str) -> Response:
-        """Answer the PDF of a printed form."""
-        return recording.print_answer(self, pk, name)
+        """Answer a printed form: GET a preview, which changes nothing, POST a printing, which is counted."""
+        if request.method == "GET":
+            return printing.preview_answer(self, pk, name)
+        return printing.print_answer(self, pk, name, acting.request_key_sent())
+
+    @expose("/print-many/<string:name>", methods=["GET", "POST"])
+    def print_many(self, name: str) -> Any:
+        """Print a form of the selected rows in the background."""
+        form = printing.declared(self, name, me())
+        ids = acting.ids_sent()
+        back = acting.back_sent(url_for(".list") if me().may(self.datamodel.table, "can_list") else "/")
+        return printing.batch_answer(form, ids, back=back, hidden=[("back", back), *(("id", str(pk)) for pk in ids)])
+
+    @expose("/print-shown/<string:name>", methods=["GET", "POST"])
+    def print_shown(self, name: str) -> Any:
+        """Print a form of all rows that the list shows under the same filters, in its order."""
+        by = self._require("can_list")
+        form, asked = printing.declared(self, name, by), self._asked()
+        rows = self.rows_asked(by, asked).order_by(*self._order(asked)).limit(printing.MOST_SHEETS + 1)
+        ids = [*db.session().scalars(rows.with_only_columns(self.model.id))]
+        query = request.query_string.decode("ascii", "replace")
+        return printing.batch_answer(form, ids, back=url_for(".list") + (f"?{query}" if query else ""), hidden=[])
 
     # --- options ---------------------------------------------------------------------------------------------
 
@@ -458,7 +487,9 @@ class HouseView(ModelView):
 
 
 def _selectable(row: Row, selection: Selection | None) -> Row:
-    """A row can be selected if one of the acts on a selection is possible on it now."""
+    """A row can be selected if it can be printed or one of the acts on a selection is possible on it now."""
+    if selection is not None and selection.papers:
+        return replace(row, selectable=True)
     offered = {act.name for act in selection.acts} if selection is not None else set()
     return replace(row, selectable=any(act.name in offered for act in row.acts))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flask import abort, jsonify, render_template, request, url_for
@@ -13,7 +12,8 @@ from app.acts import REGISTRY, Act
 from app.errors import InvalidInput
 from app.extensions import db
 from app.models.base import models
-from app.panel.acting import hidden_inputs, is_dialog, put_errors, request_key_sent
+from app.panel import printing
+from app.panel.acting import back_sent, hidden_inputs, ids_sent, is_dialog, put_errors, request_key_sent
 from app.panel.describe import json_value, may_open, record_url
 from app.panel.pages import ActButton, FormPage, Link, ManyPage, ManyRow, Selection
 from app.panel.person import me, now
@@ -24,7 +24,6 @@ from app.words import _, _n
 
 #: Beyond this many, the dialog counts the selected records instead of naming them.
 MOST_NAMED = 8
-BACK = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 NOT_INPUTS = {"id", "back", "csrf_token", "request_key", "row_version"}
 
 
@@ -35,7 +34,8 @@ def selection_of(table: str, by: Actor) -> Selection | None:
         for act in REGISTRY.many(table)
         if by.may(table, act.permission)
     ]
-    return Selection(buttons, request.full_path.rstrip("?")) if buttons else None
+    papers = printing.selection_buttons(table, by)
+    return Selection(buttons, request.full_path.rstrip("?"), papers) if buttons or papers else None
 
 
 def answer(act: Act) -> Any:
@@ -46,9 +46,8 @@ def answer(act: Act) -> Any:
     sent = request.form if request.method == "POST" else None
     context = form_context(db.session(), by, now=now())
     form = act.form(sent, meta={"context": context})
-    asked = _ids(request.form if request.method == "POST" else request.args)
     try:
-        ids = chosen(asked)
+        ids = chosen(ids_sent())
     except InvalidInput as wrong:
         return _show(act, by, form, [], " ".join(wrong.errors["ids"])), 422
     if sent is None:
@@ -62,20 +61,9 @@ def answer(act: Act) -> Any:
     return _told(act, by, rows)
 
 
-def _ids(given: Any) -> list[int]:
-    """Return the selected ids; answers 400 to what is none."""
-    texts = given.getlist("id")
-    if any(not text.isascii() or not text.isdigit() or len(text) > 18 for text in texts):
-        abort(400)
-    return [int(text) for text in texts]
-
-
 def _back(act: Act, by: Actor) -> str:
     """Return the list where the rows were selected: an address of ours, else the table's own list."""
-    back = request.values.get("back", "")
-    if BACK.fullmatch(back):
-        return back
-    return url_for(f"{act.table}.list") if by.may(act.table, "can_list") else url_for("HomeView.index")
+    return back_sent(url_for(f"{act.table}.list") if by.may(act.table, "can_list") else url_for("HomeView.index"))
 
 
 def _show(act: Act, by: Actor, form: Any, ids: list[int], refusal: str = "") -> str:

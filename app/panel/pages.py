@@ -34,6 +34,16 @@ class ActButton:
 
 
 @dataclass(frozen=True)
+class PaperButton:
+    """A form to print: POST to ``url`` counts a copy, once per ``key``; GET shows a preview."""
+
+    label: str
+    url: str
+    icon: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Bar:
     """A bar: ``done`` of ``total``; None for work whose extent is not known."""
 
@@ -130,6 +140,7 @@ class ListPage:
     add_url: str = ""
     exports: list[Link] = field(default_factory=list)
     intro: str = ""
+    papers: list[ActButton] = field(default_factory=list)
     selection: Selection | None = None
     back: Link | None = None
 
@@ -187,7 +198,7 @@ class RecordPage:
     subtitle: str
     state: Cell | None
     acts: list[ActButton]
-    papers: list[Link]
+    papers: list[PaperButton]
     sections: list[Section]
     tabs: list[RelatedTab]
     history: list[HistoryLine]
@@ -243,10 +254,12 @@ class ManyPage:
 
 @dataclass(frozen=True)
 class Selection:
-    """What may be done on the selected rows of a list. ``acts`` lead to forms that take the rows as ``id``."""
+    """What may be done on the selected rows of a list. ``acts`` lead to forms that take the rows as ``id``, and so do
+    ``papers``, which print any row."""
 
     acts: list[ActButton]
     back: str
+    papers: list[ActButton] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from app.errors import InvalidInput
 from app.extensions import db
 from app.fields import clean_text
 from app.models.base import Base, column_names, described
-from app.panel import many, recording
+from app.panel import many, printing
 from app.panel.catalogue import catalogue
 from app.panel.describe import json_of
 from app.panel.forms import inputs_from_json
@@ -142,11 +142,19 @@ class HouseApi(BaseApi):
         done = sum(row.ok for row in rows)
         return jsonify(done=done, refused=len(rows) - done, result=[many.row_in_json(row) for row in rows])
 
-    @expose("/<int:pk>/print/<string:name>", methods=["GET"])
-    def print_paper(self, pk: int, name: str) -> Response:
-        """Answer the PDF of a printed form."""
+    @expose("/<int:pk>/print/<string:name>", methods=["GET", "POST"])
+    def print_paper(self, pk: int, name: str) -> Any:
+        """Print a form and count the copy, once per ``Idempotency-Key``; ``?preview=1`` shows it and counts nothing."""
         self._require_token()
-        return recording.print_answer(self.view, pk, name)
+        if request.method == "GET" and request.args.get("preview") == "1":
+            return printing.preview_answer(self.view, pk, name)
+        return printing.print_answer(self.view, pk, name, key_of_header() or uuid.uuid4().hex)
+
+    @expose("/batch-print/<string:name>", methods=["POST"])
+    def print_batch(self, name: str) -> tuple[Any, int]:
+        """Print a form of several records in the background: 202 with the task."""
+        form = printing.declared(self.view, name, self._require_token())
+        return printing.batch_by_rest(form, json_body(), key_of_header())
 
     # --- helpers ---------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from app.views import (
     hr,
     imports,
     jobs,
+    printing,
     reports,
     settings,
     tasks,
@@ -44,6 +45,7 @@ def register(appbuilder: AppBuilder) -> None:
     calendar.register(menu)
     jobs.register(menu)
     audit.register(menu)
+    printing.register(menu)
     files.register(menu)
     tasks.register(menu)
     menu.finish()

@@ -29,12 +29,14 @@ def form_of(text):
     return {name: [value for key, value in pairs if key == name] for name, _value in pairs}
 
 
-def test_only_rows_on_which_something_can_be_done_can_be_selected(do, login, supervisor, guide, slips):
+def test_only_what_one_may_do_is_offered_for_a_selection(do, login, supervisor, guide, slips):
     do("appointment_slip.arrive", guide, slips[0])
     text = login("phone_supervisor").get("/department_slips/list/").text
-    assert set(re.findall(r'form="many" name="id" value="(\d+)"', text)) == {str(slip.id) for slip in slips[1:]}
+    assert set(re.findall(r'form="many" name="id" value="(\d+)"', text)) == {str(slip.id) for slip in slips}
     assert set(re.findall(r'formaction="/appointment_slip/many/(\w+)"', text)) == {"void", "dispatch"}
-    assert 'form="many"' not in login("phone_consultant").get("/my_slips/list/").text, "she may do nothing to several"
+    text = login("phone_consultant").get("/my_slips/list/").text
+    assert "/appointment_slip/many/" not in text, "she may do no act to several"
+    assert set(re.findall(r'formaction="/appointment_slip/([\w-]+)/', text)) == {"print-many"}, "but print them"
 
 
 def test_without_script_a_selection_is_a_page_a_form_and_an_answer_per_row(do, login, supervisor, session, slips):

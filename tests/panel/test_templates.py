@@ -42,6 +42,7 @@ from app.panel.pages import (
     Link,
     ListPage,
     Pager,
+    PaperButton,
     RecordPage,
     RelatedTab,
     ReportPage,
@@ -399,7 +400,7 @@ def record_page() -> RecordPage:
         subtitle="林小雨",
         state=Cell("Awaited", tone="info"),
         acts=[ARRIVE, REDO, VOID],
-        papers=[Link("Slip", "/slip/1.pdf")],
+        papers=[PaperButton("Slip", "/slip/1/print/slip", "printer", "k1")],
         sections=[Section("Appointment", [Fact("When", Cell("2026-11-23 10:00")), Fact("Remark", Cell(""))])],
         tabs=[
             RelatedTab("chain", "Chain", table, 1, "/all"),

@@ -9,6 +9,7 @@ import "./select.js";
 import "./tabs.js";
 import "./guard.js";
 import "./tree.js";
+import "./print.js";
 import "./progress.js";
 
 enhance(document);
