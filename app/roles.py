@@ -64,10 +64,12 @@ WISHES: Rights = {"anniversaries": "list"}
 #: A supervisor hands customers over and proposes merges; SM-01, part D.
 OWNERS: Rights = {"customer": "transfer_owner propose_merge"}
 READ_DESKS: Rights = {"phone_desk": "list", "web_desk": "list", "partner_desk": "list"}
+ASK_SUPPLEMENTS: Rights = {"appointment_supplement_request": "list show submit withdraw"}
 CONSULTANT: Rights = _together(
     READ_SLIPS,
     TRAITS,
     WISHES,
+    ASK_SUPPLEMENTS,
     {
         "customer": "edit register_temporary add_contact",
         "customer_contact": "reveal",
@@ -248,7 +250,13 @@ ROLES: dict[str, Role] = {
     "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE),
     "consulting_supervisor": _role(
-        "R10", _l("Consulting supervisor"), DEPARTMENT, ONSITE, OWNERS, {"department_followups": "list"}
+        "R10",
+        _l("Consulting supervisor"),
+        DEPARTMENT,
+        ONSITE,
+        OWNERS,
+        ASK_SUPPLEMENTS,
+        {"department_followups": "list"},
     ),
     "doctor": _role("R11", _l("Doctor"), OWN),
     "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN),
@@ -307,6 +315,7 @@ ROLES: dict[str, Role] = {
         "R32",
         _l("IT manager"),
         BRANCH,
+        {"appointment_supplement_request": "list show execute"},
         SYSTEM,
         SOURCES,
         REQUIREMENTS,
@@ -326,7 +335,13 @@ ROLES: dict[str, Role] = {
         WISHES,
         READ_ORGANISATION,
         PRINT_LOG,
-        {"followup_plan": "list show", "department_followups": "list", "handover_batch": "list"},
+        {
+            "followup_plan": "list show",
+            "department_followups": "list",
+            "handover_batch": "list",
+            "appointment_supplement_request": "list show approve reject close",
+            "report_supplement_ledger": "list run export",
+        },
         handover_batch=BRANCH,
     ),
     "hospital_director": _role(

@@ -12,7 +12,7 @@ from app.fields.files import Upload, uploads_of
 from app.fields.numbers import Money, Whole
 from app.fields.records import Item, Items, Pick, RemoteSelect
 from app.fields.text import CallerNumber, PhoneNumber, Reason, Words, normal_phone
-from app.fields.times import Clock, Day, Instant
+from app.fields.times import Clock, Day, Instant, Month
 
 __all__ = [
     "MAX_ID",
@@ -31,6 +31,7 @@ __all__ = [
     "Item",
     "Items",
     "Money",
+    "Month",
     "PhoneNumber",
     "Pick",
     "Reason",

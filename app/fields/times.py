@@ -8,7 +8,7 @@ from typing import Any
 
 from wtforms import Field, Form
 from wtforms.validators import StopValidation
-from wtforms.widgets import DateInput, DateTimeLocalInput, TimeInput
+from wtforms.widgets import DateInput, DateTimeLocalInput, MonthInput, TimeInput
 
 from app.fields.base import kept, presence
 from app.words import _
@@ -106,3 +106,25 @@ class Clock(Field):
         if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9](:00)?", text):
             raise ValueError(_("A time of day such as 21:00, please."))
         self.data = time.fromisoformat(text)
+
+
+class Month(Day):
+    """A calendar month, ``YYYY-MM``; data is its first day. A day is taken for its month."""
+
+    widget = MonthInput()
+
+    def _value(self) -> str:
+        if self.raw_data and isinstance(self.raw_data[0], str):
+            return self.raw_data[0][:7]
+        return self.data.isoformat()[:7] if self.data else ""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        text = valuelist[0] if valuelist else ""
+        if isinstance(text, str) and len(text) == len("2026-11"):
+            valuelist = [f"{text}-01"]
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError(_("This is not a month, such as 2026-11.")) from None
+        if self.data:
+            self.data = self.data.replace(day=1)

@@ -91,8 +91,8 @@ class Notice(Base):
     read_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Read")))
 
     def __str__(self) -> str:
-        facts = self.facts
-        return str(facts.get("slip") or facts.get("new") or facts.get("kept") or facts.get("customer") or self.kind)
+        told = (self.facts.get(name) for name in ("slip", "new", "kept", "request", "customer"))
+        return str(next(filter(None, told), self.kind))
 
 
 class JobRun(Base):

@@ -3,7 +3,8 @@
 White paper G. Figures count slips by instants that never change once written: placed and redone by
 ``ordered_at``, arrived by ``arrived_at``, void by ``closed_at``, lapsed by ``expired_at``. Due are the slips whose
 appointment fell on the day and that are neither void nor redone as far as is known when the report is made (which
-is why runs are stored); the arrival rate is the share of these whose customer came.
+is why runs are stored); the arrival rate is the share of these whose customer came. Supplementary slips are counted
+apart, on the day on which they are made, and neither as due nor as arrivals (R-2.1.3-5).
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ def _slips(name: str, label: object, condition: Callable[[Window], Any]) -> Meas
 
 
 def _due(day: Window) -> Any:
-    return and_(day.holds(Slip.appointed_at), Slip.state.not_in([SlipState.VOIDED, SlipState.REPLACED]))
+    return and_(
+        day.holds(Slip.appointed_at),
+        Slip.state.not_in([SlipState.VOIDED, SlipState.REPLACED]),
+        Slip.is_supplement.is_(False),
+    )
 
 
 class AppointmentDaily(Report):
@@ -54,7 +59,7 @@ class AppointmentDaily(Report):
         _slips(
             "expired", _l("Lapsed"), lambda day: and_(day.holds(Slip.expired_at), Slip.expired_at >= Slip.ordered_at)
         ),
-        _slips("arrived", _l("Arrivals"), lambda day: day.holds(Slip.arrived_at)),
+        _slips("arrived", _l("Arrivals"), lambda day: and_(day.holds(Slip.arrived_at), Slip.is_supplement.is_(False))),
         _slips("due", _l("Due to come"), _due),
         _slips("due_arrived", _l("Of these arrived"), lambda day: and_(_due(day), Slip.arrived_at.is_not(None))),
     )

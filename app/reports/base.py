@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
-from app.fields import Day, HouseForm, Pick
+from app.fields import Day, HouseForm, Month, Pick
 from app.models.hr import Branch
 from app.reports import counting
 from app.reports.facts import ReportFacts
@@ -81,10 +81,27 @@ class DayAndBranch(HouseForm):
     day = Day(_l("Day"), required=True, past=True)
     branch_id = Pick(_l("Branch"), table="branch")
 
+    @staticmethod
+    def until(day: date) -> date:
+        """Return the first day that is not counted any more."""
+        return day + timedelta(days=1)
+
+
+class MonthAndBranch(HouseForm):
+    """A calendar month of a branch; ``day`` is its first day, so that it is asked for and kept like a day."""
+
+    day = Month(_l("Month"), required=True, past=True)
+    branch_id = Pick(_l("Branch"), table="branch")
+
+    @staticmethod
+    def until(day: date) -> date:
+        """Return the first day of the next month."""
+        return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+
 
 @dataclass(frozen=True)
 class Asked:
-    """A report's parameters, checked."""
+    """A report's parameters, checked. ``day`` is the first one that is counted."""
 
     day: date
     branch_id: int
@@ -101,7 +118,7 @@ class Report:
     number: ClassVar[str]
     label: ClassVar[object]
     category: ClassVar[str] = "reports"
-    params: ClassVar[type[HouseForm]] = DayAndBranch
+    params: ClassVar[type[DayAndBranch] | type[MonthAndBranch]] = DayAndBranch
     daily: ClassVar[bool] = False
     measures: ClassVar[tuple[Measure, ...]] = ()
     rates: ClassVar[tuple[Rate, ...]] = ()
@@ -130,8 +147,9 @@ class Report:
         return {each.name: each for each in self.groups}[name]
 
     def window(self, session: Session, asked: Asked) -> Window:
-        """Return the day of the branch that is asked for."""
-        return Window(session, session.get_one(Branch, asked.branch_id), asked.day)
+        """Return the day or month of the branch that is asked for."""
+        branch = session.get_one(Branch, asked.branch_id)
+        return Window(session, branch, asked.day, self.params.until(asked.day))
 
     def gather(self, session: Session, asked: Asked, by: Actor, at: datetime) -> ReportFacts:
         """Return the facts; nothing is rounded, formatted or translated yet."""

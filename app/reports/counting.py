@@ -44,11 +44,12 @@ class Counted:
 def gather(report: Report, session: Session, window: Window, by: Actor, at: datetime) -> ReportFacts:
     """Return the facts of a report that is declared by measures."""
     counted = count(report, session, window, by)
+    called, written_as = window.period
     return ReportFacts(
         report=report.name,
         title=Label.of(report.label),
         parameters=(
-            (Label.of(_l("Day")), Label.same(window.day.isoformat())),
+            (Label.of(called), Label.same(written_as)),
             (Label.of(_l("Branch")), Label.same(window.branch.name)),
         ),
         figures=tuple(_figure(report, name, counted.total()) for name in report.figures),

@@ -29,11 +29,15 @@ MOST_DIGITS = 18
 
 @dataclass(frozen=True)
 class Window:
-    """A business day of a branch: from midnight of its clock until before the next. White paper G."""
+    """Business days of a branch: from midnight of its clock until before that of ``until``, by default one day.
+
+    White paper G.
+    """
 
     session: Session
     branch: Branch
     day: date
+    until: date | None = None
 
     @property
     def zone(self) -> str:
@@ -45,10 +49,16 @@ class Window:
 
     @property
     def end(self) -> datetime:
-        return datetime.combine(self.day + timedelta(days=1), time.min, ZoneInfo(self.zone))
+        return datetime.combine(self.until or self.day + timedelta(days=1), time.min, ZoneInfo(self.zone))
+
+    @property
+    def period(self) -> tuple[object, str]:
+        """Return what the time is called and how it is written: a day, or a month by its year and number."""
+        is_day = self.until is None or self.until == self.day + timedelta(days=1)
+        return (_l("Day"), self.day.isoformat()) if is_day else (_l("Month"), self.day.strftime("%Y-%m"))
 
     def holds(self, instant: Any) -> ColumnElement[bool]:
-        """Return the condition that an instant lies in the day."""
+        """Return the condition that an instant lies in these days."""
         return and_(instant >= self.start, instant < self.end)
 
     def setting(self, declared: Setting) -> Any:

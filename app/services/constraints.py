@@ -8,6 +8,8 @@ from app.words import _, _l
 
 SENTENCES: dict[str, object] = {
     "uq_appointment_slip_supersedes_id": _l("This slip has been redone already; a slip can be redone once."),
+    "uq_appointment_supplement_request_open": _l("There is an open request for this customer and day already."),
+    "uq_appointment_supplement_request_evidence_file_id": _l("This file is the evidence of another request already."),
     "ck_appointment_slip_latest_after_appointed": _l("The latest arrival cannot lie before the appointment."),
     "ck_contact_record_partner_contact_has_no_referrer": _l("A partner's customer has no referrer."),
     "ck_customer_partner_customer_has_no_referrer": _l("A partner's customer has no referrer."),

@@ -22,6 +22,15 @@ KINDS: dict[str, object] = {
     "arrival_undone": _l("%(by)s took back the arrival of %(customer)s (slip %(slip)s): %(reason)s"),
     "slip_voided": _l("%(by)s voided your slip %(slip)s of %(customer)s: %(reason)s"),
     "handover_received": _l("%(leaver)s has left: %(count)s records are yours now (%(by)s)."),
+    "supplement_waits": _l("%(by)s asks for a supplementary slip for %(customer)s (%(request)s). Please decide."),
+    "supplement_approved": _l(
+        "%(by)s approved the supplementary slip for %(customer)s (%(request)s); the IT manager makes the slip."
+    ),
+    "supplement_rejected": _l("%(by)s rejected the supplementary slip for %(customer)s (%(request)s): %(reason)s"),
+    "supplement_executed": _l("%(by)s made the supplementary slip %(slip)s of %(customer)s (%(request)s)."),
+    "supplement_took": _l(
+        "By the supplementary slip %(request)s, %(customer)s is now a customer of %(owner)s and no longer yours."
+    ),
     "slip_expired": _l("The slip %(slip)s of %(customer)s has lapsed."),
     "customer_given_away": _l("%(by)s handed your customer %(customer)s to %(owner)s: %(reason)s"),
     "customer_received": _l("%(by)s handed you the customer %(customer)s: %(reason)s"),

@@ -205,6 +205,7 @@ NUMBER_RULES: dict[str, tuple[str, bool, int]] = {
     "lead": ("QD", True, 4),
     "appointment_slip": ("YY", True, 4),
     "employee": ("YG", False, 5),
+    "supplement_request": ("BD", True, 4),
 }
 
 #: Part D: a position per role; its code is the role's identifier.

@@ -260,6 +260,16 @@ ANSWERED_BEFORE_RING = setting(
     help=_l("2: after at most one ring. Counts from the day after it is set."),
     source="2.1.1.1",
 )
+SUPPLEMENT_DAYS = setting(
+    "appointments.supplement_days",
+    _l("How long after an arrival a supplementary slip may be asked for, days"),
+    "7",
+    "whole",
+    least=1,
+    most=90,
+    help=_l("Counted from the arrival to the request."),
+    source="2.1.3.3",
+)
 LARGEST_FILE_MB = setting(
     "files.largest_mb",
     _l("Largest file that is taken, MB"),

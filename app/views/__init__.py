@@ -19,6 +19,7 @@ from app.views import (
     printing,
     reports,
     settings,
+    supplements,
     tasks,
 )
 from app.words import _l
@@ -30,6 +31,7 @@ def register(appbuilder: AppBuilder) -> None:
     menu.group("workstation", _l("Service workstation"), "headset")
     menu.group("appointments", _l("Appointments"), under="workstation")
     appointments.register(menu)
+    supplements.register(menu)
     menu.group("followups", _l("Follow-up"), under="workstation")
     followup.register(menu)
     menu.group("customers", _l("Customers"))

@@ -183,6 +183,7 @@ class AppointmentSlipView(_SlipList):
         "contact_record",
         "supersedes",
         "replaced_by",
+        "supplement_request",
         "branch",
     )
     show_sections = (
@@ -215,6 +216,7 @@ class AppointmentSlipView(_SlipList):
                 "first_ordered_at",
                 "supersedes",
                 "replaced_by",
+                "supplement_request",
             ),
         ),
         (_l("What became of it"), ("arrived_at", "guide", "completed_at", "expired_at", "closed_at", "void_reason")),
@@ -223,6 +225,7 @@ class AppointmentSlipView(_SlipList):
         "items_text": _l("Items"),
         "phone_masked": _l("Telephone"),
         "replaced_by": _l("Redone as"),
+        "supplement_request": _l("Supplementary slip"),
     }
 
     def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
@@ -232,7 +235,12 @@ class AppointmentSlipView(_SlipList):
         return [RelatedTab("chain", str(_l("Chain of this slip")), table_of(self, slips, by, columns), len(slips))]
 
     def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
-        return [("warn", str(_l("The customer came after the latest arrival agreed.")))] if record.is_late else []
+        told = []
+        if record.is_supplement:
+            told.append(("info", str(_l("Supplementary slip: made after the arrival and counted apart."))))
+        if record.is_late:
+            told.append(("warn", str(_l("The customer came after the latest arrival agreed."))))
+        return told
 
     related = (
         Related(

@@ -25,6 +25,8 @@ from app.panel.pages import Card, HomePage
 from app.panel.person import me, now
 from app.services.customers import search
 from app.services.scope import in_scope
+from app.views.supplements import Request as SupplementRequest
+from app.views.supplements import waiting_for
 from app.words import _
 
 ROWS = 8
@@ -105,17 +107,21 @@ def _bounds(day: date, by: Actor) -> tuple[datetime, datetime]:
 def _cards(by: Actor) -> list[Card]:
     cards = []
     if by.may("contact_record", "can_list"):
-        cards.append(_compared(by, _("Contacts today"), ContactRecord, ContactRecord.contacted_at, ""))
+        cards.append(_compared(by, _("Contacts today"), ContactRecord, ContactRecord.contacted_at))
     if by.may("appointment_slip", "can_list"):
         cards += [
-            _compared(by, _("Slips placed today"), AppointmentSlip, AppointmentSlip.ordered_at, ""),
-            _compared(by, _("Arrivals today"), AppointmentSlip, AppointmentSlip.arrived_at, ""),
+            _compared(by, _("Slips placed today"), AppointmentSlip, AppointmentSlip.ordered_at, COUNTED),
+            _compared(by, _("Arrivals today"), AppointmentSlip, AppointmentSlip.arrived_at, COUNTED),
             _awaited_today(by),
         ]
     return cards
 
 
-def _compared(by: Actor, label: str, model: Any, column: Any, url: str) -> Card:
+#: Supplementary slips are counted apart, in their ledger. R-2.1.3-5.
+COUNTED = AppointmentSlip.is_supplement.is_(False)
+
+
+def _compared(by: Actor, label: str, model: Any, column: Any, *counted: Any) -> Card:
     """Return a count of today beside yesterday and the same weekday, in one statement."""
     today = now().astimezone(by.timezone).date()
     days = {"today": today, "yesterday": today - timedelta(days=1), "week": today - timedelta(days=7)}
@@ -125,12 +131,12 @@ def _compared(by: Actor, label: str, model: Any, column: Any, url: str) -> Card:
         within[name] = (column >= start) & (column < end)
     statement = (
         in_scope(model, by)
-        .where(or_(*within.values()))
+        .where(or_(*within.values()), *counted)
         .with_only_columns(*(func.count().filter(condition).label(name) for name, condition in within.items()))
     )
     row = db.session().execute(statement).one()
     note = _("yesterday %(yesterday)s, a week ago %(week)s", yesterday=row.yesterday, week=row.week)
-    return Card(label, str(row.today), note, url)
+    return Card(label, str(row.today), note)
 
 
 def _awaited_today(by: Actor) -> Card:
@@ -148,11 +154,28 @@ def _awaited_today(by: Actor) -> Card:
 
 def _lists(by: Actor) -> list[Card]:
     lists = []
+    table = SupplementRequest.__tablename__
+    if by.may(table, "can_approve") or by.may(table, "can_execute"):
+        lists.append(_waiting_supplements(by))
     if by.may("appointment_slip", "can_list"):
         lists.append(_next_slips(by))
     if by.may("followup_plan", "can_list"):
         lists.append(_due_plans(by))
     return lists
+
+
+def _waiting_supplements(by: Actor) -> Card:
+    """Return the requests for supplementary slips that wait for this person, the oldest first."""
+    view = views()[SupplementRequest.__tablename__]
+    statement = view.datamodel.statement(by, [waiting_for(by, now())])
+    records = view.datamodel.page(
+        db.session(), statement, order=[SupplementRequest.requested_at.asc()], page=0, size=ROWS, eager=view.eager
+    )
+    columns = ("request_no", "state", "customer", "requested_by", "claimed_arrived_at")
+    url = url_for(f"{SupplementRequest.__tablename__}.list", tab="waiting")
+    return Card(
+        _("Supplementary slips waiting for you"), url=url, rows=[view.row_of(record, by, columns) for record in records]
+    )
 
 
 def _next_slips(by: Actor) -> Card:

@@ -11,7 +11,7 @@ down_revision = "202611220432"
 branch_labels = None
 depends_on = None
 
-RULES = "'first_registered', 'dispatched', 'transferred', 'inherited', 'merged'"
+RULES = "'first_registered', 'dispatched', 'transferred', 'inherited', 'merged', 'supplement'"
 STAGES = (
     "'appointment', 'reception', 'consultation', 'diagnosis', 'plan', 'exam', 'ward', 'nursing', 'skin_care', "
     "'member', 'followup'"
@@ -26,6 +26,7 @@ POINTING = (
     ("customer_contact", "customer_id"),
     ("contact_record", "customer_id"),
     ("appointment_slip", "customer_id"),
+    ("appointment_supplement_request", "customer_id"),
     ("followup_plan", "customer_id"),
     ("customer_trait", "customer_id"),
     ("customer_owner_history", "customer_id"),

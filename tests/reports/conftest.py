@@ -52,7 +52,8 @@ def a_day(session, promise, do, consultant, colleague, writer, supervisor, guide
     # Web chat, placed for today, did not come: placed, lapsed, due.
     missed = promise(writer, on(10, 30), on(19), channel=Channel.WEB_CHAT)
     do("appointment_slip.expire", lapse, missed, when=on(21))
-    # Web chat, written afterwards for one who stood there: supplementary, arrived, due and arrived.
+    # Web chat, written afterwards for one who stood there: supplementary, and counted apart:
+    # neither due nor arrived (R-2.1.3-5).
     walked_in = promise(writer, on(13), on(13), channel=Channel.WEB_CHAT)
     do("appointment_slip.arrive", guide, walked_in, when=on(13, 1))
     session.execute(update(AppointmentSlip).where(AppointmentSlip.id == walked_in.id).values(is_supplement=True))

@@ -149,6 +149,7 @@ class OwnerRule(Labelled):
     TRANSFERRED = "transferred"
     INHERITED = "inherited"
     MERGED = "merged"
+    SUPPLEMENT = "supplement"
 
     @classmethod
     def labels(cls) -> dict[Any, object]:
@@ -158,6 +159,7 @@ class OwnerRule(Labelled):
             cls.TRANSFERRED: _l("Handed over by a supervisor"),
             cls.INHERITED: _l("Taken over from a colleague who left"),
             cls.MERGED: _l("Came with a merged file"),
+            cls.SUPPLEMENT: _l("Awarded by a supplementary slip"),
         }
 
 

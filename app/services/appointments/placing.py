@@ -85,7 +85,7 @@ def check_times(session: Session, said: Mapping[str, Any], by: Actor, at: dateti
         raise InvalidInput({"appointed_at": [_("This lies more than %(days)s days ahead.", days=furthest)]})
 
 
-def _lock_customer(session: Session, customer_id: int) -> Customer:
+def lock_customer(session: Session, customer_id: int) -> Customer:
     """Lock the customer, so that rules over all her slips hold under concurrency; refuse closed files."""
     customer = session.scalars(
         select(Customer).where(Customer.id == customer_id).with_for_update().execution_options(populate_existing=True)
@@ -133,8 +133,7 @@ def write_slip(
         slip_no=next_number(session, "appointment_slip", branch=branch, at=at, zone=by.timezone),
         branch_id=branch.id,
         ordered_at=at,
-        **words | {"companion_count": words["companion_count"] or 0},
-        **{"state": SlipState.PENDING} | given,
+        **words | {"companion_count": words["companion_count"] or 0} | {"state": SlipState.PENDING} | given,
     )
     slip.item_links = [AppointmentSlipItem(item_id=item_id) for item_id in said.get("item_ids") or ()]
     session.add(slip)
@@ -180,7 +179,7 @@ def place(
     (R-2.1.2-2). Warns of other hours and of overlaps. A reminder is planned for the day before (R-2.1.2-4).
     """
     check_times(session, said, by, at)
-    customer = _lock_customer(session, customer_id)
+    customer = lock_customer(session, customer_id)
     refuse_second_open(session, customer, by, at)
     if by.employee_id is None or by.department_id is None:
         raise Refusal(_("Only an employee can own a slip."))

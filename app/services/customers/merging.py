@@ -78,6 +78,7 @@ def _move_plans(session: Session, merged: Customer, kept: Customer) -> list[int]
 #: ``keep`` them as they are, or what a function does. A column that is missing here fails a test.
 MERGED_BY: dict[str, Literal["move", "keep"] | Mover] = {
     "appointment_slip.customer_id": "move",
+    "appointment_supplement_request.customer_id": "move",
     "contact_record.customer_id": "move",
     "contact_record.referrer_customer_id": "move",
     "customer.merged_into_id": "move",

@@ -67,6 +67,28 @@ def departments_below(session: Session, department_id: int | None) -> frozenset[
     return frozenset(session.scalars(select(tree.c.id)))
 
 
+def holders_of(session: Session, table: str, permission: str, *, branch_id: int) -> list[int]:
+    """Return the employees of a branch, whose roles hold a right: whom to tell that it is their turn."""
+    user_role, granted, pair = _ab("ab_user_role"), _ab("ab_permission_view_role"), _ab("ab_permission_view")
+    permissions, view = _ab("ab_permission"), _ab("ab_view_menu")
+    holding = (
+        select(user_role.c.user_id)
+        .join(granted, granted.c.role_id == user_role.c.role_id)
+        .join(pair, pair.c.id == granted.c.permission_view_id)
+        .join(permissions, permissions.c.id == pair.c.permission_id)
+        .join(view, view.c.id == pair.c.view_menu_id)
+        .where(view.c.name == table, permissions.c.name == permission)
+    )
+    return list(
+        session.scalars(
+            select(Employee.id)
+            .where(Employee.branch_id == branch_id, Employee.state == EmployeeState.ACTIVE)
+            .where(Employee.user_id.in_(holding))
+            .order_by(Employee.id)
+        )
+    )
+
+
 def own_branch(session: Session, by: Actor) -> Branch:
     """Return the branch whose papers an actor writes; refuses one without an employee file."""
     if by.branch_id is None:

@@ -1,12 +1,9 @@
-"""Contacts by telephone, web chat and partner, and the appointment slips made of them.
-
-White paper 2.1.1-2.1.3; SM-02; GL 14-26.
-"""
+"""Contact records and appointment slips. White paper 2.1.1-2.1.3; SM-02; GL 14-26."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, String, or_, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -29,6 +26,9 @@ from app.models.customers import ChannelPartner, ContactKind, Customer, mask
 from app.models.hr import Branch, Department, Employee
 from app.models.settings import DictionaryItem
 from app.words import _l
+
+if TYPE_CHECKING:
+    from app.models.appointments.supplements import AppointmentSupplementRequest
 
 
 class Channel(Labelled):
@@ -284,6 +284,9 @@ class AppointmentSlip(Stateful, Recorded, Branched, Base):
     )
     root_slip: Mapped[AppointmentSlip | None] = relationship(
         foreign_keys=[root_slip_id], remote_side="AppointmentSlip.id", lazy="select"
+    )
+    supplement_request: Mapped[AppointmentSupplementRequest | None] = relationship(
+        back_populates="resulting_slip", uselist=False, lazy="select"
     )
     item_links: Mapped[list[AppointmentSlipItem]] = relationship(
         back_populates="slip", order_by="AppointmentSlipItem.id", lazy="select"
