@@ -106,6 +106,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         AUTH_RATE_LIMITED=mode != "test",
         RATELIMIT_ENABLED=mode != "test",
         TRUSTED_PROXIES=_trusted_proxies(environ),
+        WORKER_CONCURRENCY=_worker_concurrency(environ),
         **_public_address(environ),
     )
     if mode == "test":
@@ -269,6 +270,17 @@ def _trusted_proxies(environ: Mapping[str, str]) -> int:
     given = environ.get("YIMEI_TRUSTED_PROXIES", "").strip() or "0"
     if given not in ("0", "1", "2", "3"):
         raise SettingsRefused("YIMEI_TRUSTED_PROXIES is the number of proxies before the panel, 0 to 3.")
+    return int(given)
+
+
+def _worker_concurrency(environ: Mapping[str, str]) -> int:
+    """Read YIMEI_WORKER_CONCURRENCY: how many background tasks one worker does side by side, 1 to 6.
+
+    Each takes two connections of the pool; who wants more starts more workers.
+    """
+    given = environ.get("YIMEI_WORKER_CONCURRENCY", "").strip() or "2"
+    if given not in ("1", "2", "3", "4", "5", "6"):
+        raise SettingsRefused("YIMEI_WORKER_CONCURRENCY is how many tasks a worker does side by side, 1 to 6.")
     return int(given)
 
 

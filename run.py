@@ -34,8 +34,9 @@ NEEDS_TOOLS = ("test", "check")  # commands that need requirements-dev.txt and a
 
 COMMANDS = {
     "demo": "open a two-branch hospital with invented data",
-    "serve": "run for real: web server and scheduler, no demo data",
+    "serve": "run for real: web server, scheduler and worker, no demo data",
     "scheduler": "run the scheduler alone",
+    "worker": "run a worker alone: it does long work in the background",
     "migrate": "bring the database's schema up to date",
     "make-migration": "write a migration from what changed in the models",
     "docs": "write the documents that are made from the declarations",
@@ -79,7 +80,8 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
         if name == "demo":
             command.add_argument("--fresh", action="store_true", help="throw the demo's database away first")
         if name == "serve":
-            command.add_argument("--no-scheduler", action="store_true", help="run the web server only")
+            command.add_argument("--no-scheduler", action="store_true", help="do not run the scheduler here")
+            command.add_argument("--no-worker", action="store_true", help="do not run a worker here")
         if name == "make-migration":
             command.add_argument("message", help="what the migration does, in a few words")
         if name == "create-admin":

@@ -19,7 +19,7 @@ def create_app(**settings: Any) -> Flask:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     import config
-    from app import filestore, keyring, views
+    from app import filestore, jobs, keyring, views  # noqa: F401  (jobs declare themselves; the page of jobs shows them)
     from app.extensions import bootstrap, csrf, db, migrate
     from app.models.base import refuse_undeclared
     from app.panel import frame, web

@@ -7,7 +7,7 @@ history entry, the catalogue and the generated tests read it from here.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 #: Says, from the record and the actor alone (no SQL), why an act may not be done now; None if it may.
 Guard = Callable[[Any, "Actor"], object | None]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A line that an act's form tells before it is done: what of it, how many; ``page`` and ``query`` name the list
+    that shows them."""
+
+    label: object
+    count: int
+    page: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 class Nothing(Form):
@@ -45,7 +56,9 @@ class Act:
     ``moves`` is None for documents without states. ``creates`` acts make a record and start from none;
     ``starts_from`` maps other tables to {input: column}, so that their pages offer the act prefilled; ``prefill``
     names the inputs that begin as the record has them. ``by_system`` acts are the house's alone. ``main`` acts
-    that make a record stand at the head of lists and of the workbench.
+    that make a record stand at the head of lists and of the workbench. ``many`` acts may be done on a selection of
+    rows with one set of inputs, so they cannot begin as each record has them. ``from_address`` names inputs that the
+    form's address may fill in beforehand; ``tells`` is a function (session, record, by) to lines for the form's head.
     """
 
     table: str
@@ -64,6 +77,9 @@ class Act:
     by_system: bool = False
     main: bool = False
     prefill: tuple[str, ...] = ()
+    many: bool = False
+    from_address: tuple[str, ...] = ()
+    tells: Callable[[Any, Any, Actor], Sequence[Told]] | None = None
 
     @property
     def permission(self) -> str:
@@ -90,6 +106,8 @@ class Registry:
         if act.name in of_table:
             raise ValueError(f"act {act.key} is declared twice")
         _check_signature(act)
+        if act.many and (act.creates or act.by_system or act.prefill):
+            raise ValueError(f"act {act.key}: a selection of rows shares its inputs and has records to be done on")
         of_table[act.name] = act
 
     def remove(self, table: str) -> None:
@@ -98,6 +116,10 @@ class Registry:
 
     def of(self, table: str) -> tuple[Act, ...]:
         return tuple(self._acts.get(table, {}).values())
+
+    def many(self, table: str) -> tuple[Act, ...]:
+        """Return the acts of a table that may be done on a selection of rows."""
+        return tuple(act for act in self.of(table) if act.many)
 
     def find(self, table: str, name: str) -> Act | None:
         return self._acts.get(table, {}).get(name)

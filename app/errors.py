@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+LONGEST_LINE = 2000
 
 
 class Refusal(Exception):
@@ -34,6 +36,16 @@ class Stale(Refusal):
     """A record that somebody else changed since it was read."""
 
 
+class Warned(Refusal):
+    """An act that no rule forbids, but that its doer should think over. ``warnings`` are the sentences; who sends
+    ``token`` along has read them, and the act is done. Answered 409."""
+
+    def __init__(self, warnings: Sequence[str], token: str) -> None:
+        super().__init__(" ".join(warnings))
+        self.warnings = list(warnings)
+        self.token = token
+
+
 class InvalidInput(Exception):
     """Inputs that are missing or malformed. Answered 422; ``errors`` maps field to sentences."""
 
@@ -48,3 +60,9 @@ class NotPermitted(Exception):
 
 class OutOfScope(Exception):
     """A record that is absent, or that this person may not know of: the two look the same. Answered 404."""
+
+
+def first_line(wrong: BaseException) -> str:
+    """Return what people may read of a fault: its kind and its first line; no parameters, no row, no stack."""
+    said = str(getattr(wrong, "orig", None) or wrong)  # the database's own words, if it was the database
+    return f"{type(wrong).__name__}: {said.splitlines()[0] if said else ''}"[:LONGEST_LINE]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from app.actors import Reach
 from app.words import _l
@@ -40,7 +41,13 @@ def _together(*parts: Rights) -> dict[str, str]:
 #: Tables that everybody must see to choose from them, whatever her reach over business rows.
 DIRECTORY: Mapping[str, Reach] = {"department": BRANCH, "employee": BRANCH, "channel_partner": BRANCH}
 
-EVERYBODY: Rights = {"notice": "list show mark_read"}
+#: Of these everybody sees her own, whatever her reach over business rows.
+ONES_OWN: Mapping[str, Reach] = {"notice": OWN, "background_task": OWN, "handover_batch": OWN}
+EVERYBODY: Rights = {
+    "notice": "list show mark_read",
+    "handover_batch": "show",
+    "background_task": "list show cancel retry",
+}
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
     "department_slips": "list",
@@ -49,11 +56,19 @@ READ_SLIPS: Rights = {
     "contact_record": "list show",
     "customer_trait": "list show",
     "customer_owner_history": "list show",
+    "customer_merge_log": "list show",
 }
+#: Soft facts are learned at every contact point (1.2).
+TRAITS: Rights = {"customer": "add_trait", "customer_trait": "list show correct withdraw"}
+WISHES: Rights = {"anniversaries": "list"}
+#: A supervisor hands customers over and proposes merges; SM-01, part D.
+OWNERS: Rights = {"customer": "transfer_owner propose_merge"}
 READ_DESKS: Rights = {"phone_desk": "list", "web_desk": "list", "partner_desk": "list"}
 ASK_SUPPLEMENTS: Rights = {"appointment_supplement_request": "list show submit withdraw"}
 CONSULTANT: Rights = _together(
     READ_SLIPS,
+    TRAITS,
+    WISHES,
     ASK_SUPPLEMENTS,
     {
         "customer": "edit register_temporary add_contact",
@@ -74,30 +89,65 @@ PARTNER_DESK: Rights = {
 }
 SUPERVISOR: Rights = _together(
     CONSULTANT,
+    OWNERS,
     {
-        "appointment_slip": "void",
+        "appointment_slip": "void dispatch",
         "department_followups": "list",
+        "report_contact_daily": "list run export",
         "report_appointment_daily": "list run export",
         "report_run": "list show",
         "sensitive_view_log": "list",
+        "print_job": "list show",
     },
 )
 #: What is kept per branch and not per department: stored reports, and who looked at what.
 BRANCH_BOOKS: Mapping[str, Reach] = {"report_run": BRANCH, "sensitive_view_log": BRANCH}
-GUIDE: Rights = _together(READ_SLIPS, READ_DESKS, {"appointment_slip": "arrive", "my_slips": "list"})
-ONSITE: Rights = _together(
-    READ_SLIPS, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
+GUIDE: Rights = _together(
+    READ_SLIPS,
+    READ_DESKS,
+    TRAITS,
+    {"appointment_slip": "arrive", "my_slips": "list", "customer": "confirm_identity"},
 )
-DAILY_REPORT: Rights = {"report_appointment_daily": "list run export", "report_run": "list show"}
+ONSITE: Rights = _together(
+    READ_SLIPS, TRAITS, WISHES, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
+)
+PRINT_LOG: Rights = {"print_job": "list show"}
+DAILY_REPORT: Rights = {
+    "report_contact_daily": "list run export",
+    "report_appointment_daily": "list run export",
+    "report_run": "list show",
+}
 DICTIONARIES: Rights = {
     "dictionary": "list show add edit",
     "dictionary_item": "list show add edit retire restore",
 }
 ORGANISATION: Rights = {
     "branch": "list show",
-    "department": "list show add edit",
+    "department": "list show add edit move name_head add_post close_department reopen",
+    "department_tree": "list",
+    "department_move": "list",
     "position": "list show add edit",
-    "employee": "list show add edit",
+    "position_department": "list show edit end_post",
+    "employee": "list show add edit hire change_post leave return_to_work",
+    "post_change": "list",
+    "handover_batch": "list",
+}
+#: 组织/员工 R: the tree and the people's files, read only.
+READ_ORGANISATION: Rights = {
+    "department": "list show",
+    "department_tree": "list",
+    "position": "list show",
+    "position_department": "list show",
+    "employee": "list show",
+}
+#: R05: her departments and the people in them; who may not list employees opens only those.
+OWN_PEOPLE: Rights = {
+    "department": "show",
+    "department_tree": "list",
+    "department_people": "list",
+    "position_department": "list show",
+    "employee": "show",
+    "handover_batch": "list",
 }
 ACCOUNTS: Rights = {"employee": "list show open_login close_login reopen_login give_roles reset_password"}
 SYSTEM: Rights = _together(
@@ -106,25 +156,51 @@ SYSTEM: Rights = _together(
     {
         "branch": "list show edit",
         "department": "list show",
+        "department_tree": "list",
         "position": "list show",
+        "position_department": "list show",
         "param": "list show set_value",
+        "branch_day": "list show add edit",
         "number_rule": "list show add edit",
         "number_counter": "list",
-        "job_run": "list show",
+        "job": "list",
+        "job_run": "list show run_now",
         "job_heartbeat": "list",
         "report_run": "list show",
+        "print_job": "list show",
     },
 )
 REQUIREMENTS: Rights = {"field_requirement": "list show add edit"}
-MERGES: Rights = {"customer_merge_log": "list show"}
+#: The information centre carries out what supervisors and medical affairs decided. SM-01.
+MERGES: Rights = {
+    "customer": "list show restrict",
+    "customer_merge_log": "list show carry_out reject",
+    "customer_owner_history": "list show",
+}
 SOURCES: Rights = {
     "source_channel": "list show add edit",
     "channel_partner": "list show add edit end resume",
 }
 
 
+#: Handing files in; which kinds of rows follows from the right ``import`` on their tables.
+IMPORTS: Rights = {
+    "import_batch": "list show upload read_again map check carry_out resume cancel",
+    "import_finding": "list show choose",
+    "import_row": "list",
+}
+IMPORT_CUSTOMERS: Rights = _together(IMPORTS, {"customer": "import", "contact_record": "import"})
+IMPORT_STAFF: Rights = _together(IMPORTS, {"employee": "import", "department": "import", "position": "import"})
+
+
 def _role(code: str, label: object, reach: Reach, *rights: Rights, **reaches: Reach) -> Role:
-    return Role(label, code, reach, _together(EVERYBODY, *rights), {**DIRECTORY, "notice": OWN, **reaches})
+    return Role(
+        label,
+        code,
+        reach,
+        _together(EVERYBODY, *rights),
+        {**DIRECTORY, **ONES_OWN, **reaches},
+    )
 
 
 ROLES: dict[str, Role] = {
@@ -132,7 +208,16 @@ ROLES: dict[str, Role] = {
     "web_consultant": _role("R02", _l("Web consultant"), OWN, CONSULTANT, WEB_DESK),
     "channel_specialist": _role("R03", _l("Channel specialist"), OWN, CONSULTANT, PARTNER_DESK),
     "phone_supervisor": _role("R04", _l("Phone supervisor"), DEPARTMENT, SUPERVISOR, PHONE_DESK, **BRANCH_BOOKS),
-    "web_supervisor": _role("R04", _l("Web supervisor"), DEPARTMENT, SUPERVISOR, WEB_DESK, **BRANCH_BOOKS),
+    "web_supervisor": _role(
+        "R04",
+        _l("Web supervisor"),
+        DEPARTMENT,
+        SUPERVISOR,
+        WEB_DESK,
+        IMPORT_CUSTOMERS,
+        **BRANCH_BOOKS,
+        import_batch=OWN,
+    ),
     "channel_supervisor": _role(
         "R04",
         _l("Channel supervisor"),
@@ -142,9 +227,26 @@ ROLES: dict[str, Role] = {
         {"channel_partner": "add edit end resume"},
         **BRANCH_BOOKS,
     ),
-    "department_head": _role("R05", _l("Head of department"), DEPARTMENT, SUPERVISOR, READ_DESKS, **BRANCH_BOOKS),
+    "department_head": _role(
+        "R05",
+        _l("Head of department"),
+        DEPARTMENT,
+        SUPERVISOR,
+        READ_DESKS,
+        {"customer": "freeze unfreeze"},
+        OWN_PEOPLE,
+        handover_batch=DEPARTMENT,
+        **BRANCH_BOOKS,
+    ),
     "guide": _role("R06", _l("Guide"), BRANCH, GUIDE),
-    "guide_supervisor": _role("R07", _l("Guide supervisor"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
+    "guide_supervisor": _role(
+        "R07",
+        _l("Guide supervisor"),
+        BRANCH,
+        GUIDE,
+        PRINT_LOG,
+        {"appointment_slip": "complete undo_arrival", "customer": "propose_merge"},
+    ),
     "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE),
     "consulting_supervisor": _role(
@@ -152,6 +254,7 @@ ROLES: dict[str, Role] = {
         _l("Consulting supervisor"),
         DEPARTMENT,
         ONSITE,
+        OWNERS,
         ASK_SUPPLEMENTS,
         {"department_followups": "list"},
     ),
@@ -167,17 +270,45 @@ ROLES: dict[str, Role] = {
     "cashier_supervisor": _role("R20", _l("Cashier supervisor"), BRANCH),
     "pharmacist": _role("R21", _l("Pharmacist"), BRANCH),
     "storekeeper": _role("R22", _l("Storekeeper"), BRANCH),
-    "finance": _role("R23", _l("Finance"), BRANCH),
-    "finance_manager": _role("R24", _l("Finance manager"), GROUP),
-    "hr": _role("R25", _l("Human resources"), BRANCH, ORGANISATION),
-    "operations": _role(
-        "R26", _l("Operations"), BRANCH, DAILY_REPORT, SOURCES, DICTIONARIES, REQUIREMENTS, appointment_slip=BRANCH
+    "finance": _role("R23", _l("Finance"), BRANCH, READ_ORGANISATION),
+    "finance_manager": _role("R24", _l("Finance manager"), GROUP, READ_ORGANISATION),
+    "hr": _role(
+        "R25", _l("Human resources"), BRANCH, ORGANISATION, IMPORT_STAFF, handover_batch=BRANCH, import_batch=OWN
     ),
-    "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH),
+    "operations": _role(
+        "R26",
+        _l("Operations"),
+        BRANCH,
+        DAILY_REPORT,
+        SOURCES,
+        DICTIONARIES,
+        REQUIREMENTS,
+        {"branch_day": "list show add edit"},
+        IMPORT_CUSTOMERS,
+        import_batch=OWN,
+        **dict.fromkeys(("appointment_slip", "contact_record", "customer"), BRANCH),
+    ),
+    "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH, {"customer": "list show ask_restriction"}),
     "records_clerk": _role("R28", _l("Records clerk"), BRANCH),
-    "member_service": _role("R29", _l("Member service"), BRANCH, READ_DESKS, {"contact_record": "list show"}),
+    "member_service": _role(
+        "R29",
+        _l("Member service"),
+        BRANCH,
+        READ_DESKS,
+        TRAITS,
+        WISHES,
+        {"contact_record": "list show", "customer": "list show", "customer_contact": "list"},
+    ),
     "service_supervisor": _role(
-        "R30", _l("Service supervisor"), BRANCH, READ_DESKS, READ_SLIPS, {"followup_plan": "list show"}
+        "R30",
+        _l("Service supervisor"),
+        BRANCH,
+        READ_DESKS,
+        READ_SLIPS,
+        TRAITS,
+        WISHES,
+        OWNERS,
+        {"followup_plan": "list show"},
     ),
     "market": _role("R31", _l("Market"), OWN),
     "it_manager": _role(
@@ -189,6 +320,9 @@ ROLES: dict[str, Role] = {
         SOURCES,
         REQUIREMENTS,
         MERGES,
+        IMPORT_CUSTOMERS,
+        {"import_mapping": "list"},
+        background_task=BRANCH,
     ),
     "branch_head": _role(
         "R33",
@@ -197,17 +331,28 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         READ_SLIPS,
         DAILY_REPORT,
+        OWNERS,
+        WISHES,
+        READ_ORGANISATION,
+        PRINT_LOG,
         {
             "followup_plan": "list show",
             "department_followups": "list",
+            "handover_batch": "list",
             "appointment_supplement_request": "list show approve reject close",
             "report_supplement_ledger": "list run export",
         },
+        handover_batch=BRANCH,
     ),
-    "hospital_director": _role("R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT),
+    "hospital_director": _role(
+        "R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT, READ_ORGANISATION
+    ),
     "archivist": _role("R35", _l("Archivist"), BRANCH),
     "auditor": _role(
-        "R36", _l("Auditor"), GROUP, {"act_run": "list show", "sensitive_view_log": "list", "job_run": "list show"}
+        "R36",
+        _l("Auditor"),
+        GROUP,
+        {"act_run": "list show", "sensitive_view_log": "list", "job": "list", "job_run": "list show", **PRINT_LOG},
     ),
     "admin": _role(
         "—",
@@ -217,6 +362,7 @@ ROLES: dict[str, Role] = {
         ORGANISATION,
         SOURCES,
         REQUIREMENTS,
+        IMPORT_STAFF,
         {
             "branch": "add edit",
             "role_override": "list show add edit",
@@ -226,8 +372,21 @@ ROLES: dict[str, Role] = {
         department=GROUP,
         employee=GROUP,
         channel_partner=GROUP,
+        handover_batch=GROUP,
+        background_task=GROUP,
+        import_batch=OWN,
     ),
 }
+
+
+class _RoleName(StrEnum):
+    @property
+    def label(self) -> object:
+        return ROLES[self.value].label
+
+
+#: The roles as one chooses them: by their label.
+RoleName: type[StrEnum] = _RoleName("RoleName", {name: name for name in ROLES})  # type: ignore[call-arg, assignment]
 
 
 def rights_of(role: str) -> set[tuple[str, str]]:

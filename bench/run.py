@@ -14,7 +14,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from bench.measure import TIME_HEADS, statements, table, times_of
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_STATEMENTS, MOST_BYTES, MOST_PDF_MS = 12, 100_000, 300
+#: How much dearer a page of a batch may be than a page of one slip alone.
+MOST_BATCH_RATIO = 1.5
 
 #: Whose lists are measured. Where a list shows today first, all of it is asked for.
 LISTS: dict[str, tuple[str, ...]] = {
@@ -52,7 +54,14 @@ def main() -> int:
         bench = Bench(app, arguments.rounds)
         print(bench.described())
         print(f"\nStatements while the application is made: {len(at_start)}\n")
-        for lines in (bench.lists(), bench.against_the_floor(), bench.records_and_papers(), bench.searches()):
+        parts = (
+            bench.lists,
+            bench.against_the_floor,
+            bench.records_and_papers,
+            bench.papers_in_batches,
+            bench.searches,
+        )
+        for lines in (part() for part in parts):
             print("\n".join(lines), flush=True)
         bench.over += [f"create_app: {statement}" for statement in at_start]
         bench.end()
@@ -174,6 +183,39 @@ class Bench:
             table(("page", "statements", "kB", *TIME_HEADS), rows),
             "",
         )
+
+    def papers_in_batches(self) -> Iterator[str]:
+        """Slips printed one by one and many into one file: seconds for each page, and their ratio."""
+        from app.reports.press import Sheet, printed
+
+        form, sheet = self._sheet()
+        rows = []
+        with self.app.test_request_context():
+            once = times_of(lambda: printed(form, [sheet], "zh"), rounds=10)[0]
+            rows.append((1, 2, once.p50 / 2000, once.cpu / 2000, 1.0))
+            for count in (20, 100):
+                sheets: list[Sheet] = [sheet] * count
+                (taken,) = times_of(lambda them=sheets: printed(form, them, "zh"), rounds=2, warm_up=0)
+                pages = 2 * count
+                ratio = (taken.cpu / pages) / (once.cpu / 2)
+                rows.append((count, pages, taken.p50 / 1000 / pages, taken.cpu / 1000 / pages, ratio))
+                if ratio > MOST_BATCH_RATIO:
+                    self.over.append(f"{count} slips: a page takes {ratio:.1f} times what it takes alone")
+        shown = [(slips, pages, f"{wall:.3f}", f"{cpu:.3f}", ratio) for slips, pages, wall, cpu, ratio in rows]
+        heads = ("slips in one file", "pages", "s a page", "CPU s a page", "against one alone (CPU)")
+        yield from ("### Paper in batches", "", table(heads, shown), "")
+
+    def _sheet(self) -> tuple[Any, Any]:
+        from app.actors import house
+        from app.extensions import db
+        from app.models.appointments import AppointmentSlip
+        from app.reports.appointment_slip import APPOINTMENT_SLIP
+        from app.reports.press import Sheet
+
+        with self.app.app_context():
+            session, now = db.session(), datetime.now(UTC)
+            slip = session.get_one(AppointmentSlip, self._slip()[0])
+            return APPOINTMENT_SLIP, Sheet(APPOINTMENT_SLIP.gather(session, slip, house("bench"), now), str(slip))
 
     def searches(self) -> Iterator[str]:
         """The search box of the customers: by name, pinyin, initials and number."""

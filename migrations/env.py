@@ -13,7 +13,13 @@ from app.extensions import db
 
 # Tables that stand in the database and not among our models, made by plain SQL in a migration.
 # A name belongs here only with the migration that makes it.
-UNMODELLED_TABLES: tuple[str, ...] = ()
+# The queue of background work is procrastinate's own: 20261122_0431.
+UNMODELLED_TABLES: tuple[str, ...] = (
+    "procrastinate_events",
+    "procrastinate_jobs",
+    "procrastinate_periodic_defers",
+    "procrastinate_workers",
+)
 
 
 def include_object(_item: Any, name: str | None, type_: str, reflected: bool, compare_to: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from werkzeug.datastructures import MultiDict
 
@@ -20,9 +20,11 @@ from app.acts import REGISTRY
 from app.models.appointments import AppointmentSlip, Channel, Intention
 from app.models.customers import Customer
 from app.models.hr import Employee
-from app.models.settings import Dictionary, DictionaryItem
+from app.models.settings import Dictionary, DictionaryItem, Param
+from app.models.tasks import BackgroundTask, TaskState
 from app.services.hr import actor_for_employee
 from app.services.runner import Answer, run
+from app.services.tasks import perform
 from tests.databases import worker_database
 
 PASSWORD = "Yimei-demo-2026"
@@ -49,12 +51,27 @@ def app(database: tuple[str, str]) -> Iterator[Flask]:
 
     made = create_app(SQLALCHEMY_DATABASE_URI=database[0], DATABASE_OWNER_URL=database[1])
     load(made, say=lambda _line: None, share=0)
+    always_open(made)
     # The session fixture keeps an application context open, which requests of a test client then share: each begins
     # with an empty ``g``, as it would on a server.
     made.before_request_funcs.setdefault(None, []).insert(0, lambda: g.__dict__.clear())
     yield made
     with made.app_context():
         db.engine.dispose()
+
+
+#: What the tests set, so that no branch is ever closed.
+ALWAYS_OPEN = {"desk.opens_at": "00:00", "desk.closes_at": "00:00", "desk.holidays": "none"}
+
+
+def always_open(app: Flask) -> None:
+    """Let no branch ever be closed, so that tests which place slips read the same at any hour and on any holiday."""
+    from app.extensions import db
+
+    with app.app_context():
+        for key, value in ALWAYS_OPEN.items():
+            db.session.execute(update(Param).where(Param.key == key).values(value=value))
+        db.session.commit()
 
 
 @pytest.fixture
@@ -234,6 +251,21 @@ def slip_times(at: datetime) -> dict[str, Any]:
         "latest_arrival_at": at + timedelta(days=2, hours=2),
         "intention": Intention.B,
     }
+
+
+@pytest.fixture
+def work_off(session: Session, at: datetime) -> Callable[..., list[BackgroundTask]]:
+    """Do what waits in the queue, as a worker would; returns the tasks taken up. Commits what the test has done."""
+
+    def go(when: datetime | None = None) -> list[BackgroundTask]:
+        session.commit()
+        waiting = session.scalars(select(BackgroundTask).where(BackgroundTask.state == TaskState.QUEUED)).all()
+        for task_id, job_id in [(task.id, task.job_id) for task in waiting]:
+            perform(session, task_id, job_id, clock=lambda: when or at)
+        session.expire_all()
+        return [session.get_one(BackgroundTask, task.id) for task in waiting]
+
+    return go
 
 
 # --- the web -----------------------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@ zone, whether the input came from a screen or as JSON, and how to find records t
 from wtforms import ValidationError
 
 from app.fields.base import MAX_ID, MAX_LINE, MAX_TEXT, FormContext, HouseForm, Required, clean_text, kept
-from app.fields.choices import Choose, ChooseMany, Flag
+from app.fields.choices import Choose, ChooseMany, Columns, Flag
 from app.fields.files import Upload, uploads_of
 from app.fields.numbers import Money, Whole
 from app.fields.records import Item, Items, Pick, RemoteSelect
 from app.fields.text import CallerNumber, PhoneNumber, Reason, Words, normal_phone
-from app.fields.times import Day, Instant, Month
+from app.fields.times import Clock, Day, Instant, Month
 
 __all__ = [
     "MAX_ID",
@@ -21,6 +21,8 @@ __all__ = [
     "CallerNumber",
     "Choose",
     "ChooseMany",
+    "Clock",
+    "Columns",
     "Day",
     "Flag",
     "FormContext",

@@ -49,7 +49,9 @@ class Choose(SelectField):
             yield Option(member.value, str(member.label), self.data is member, {})  # type: ignore[attr-defined]
 
     def process_data(self, value: Any) -> None:
-        self.data = self.options(value) if isinstance(value, str) else value
+        """Begin with a member; a text that is none (any longer) begins empty."""
+        known = isinstance(value, str) and value in {member.value for member in self.options}
+        self.data = self.options(value) if known else (None if isinstance(value, str) else value)
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if not valuelist and kept(self):
@@ -93,3 +95,46 @@ class ChooseMany(SelectMultipleField):
 
     def pre_validate(self, form: Form) -> None:
         """Members only ever come out of ``process_formdata``."""
+
+
+class Columns(SelectMultipleField):
+    """What each column of a file is, in the file's order; data is a list of texts, "" for a column not read.
+
+    ``lines(record)`` gives what each column bears, ``offers(record)`` the (value, label) pairs that it may be.
+    """
+
+    def __init__(self, label: Any = None, *, lines: Any, offers: Any, required: bool = False, **kwargs: Any) -> None:
+        super().__init__(label, presence(required), coerce=str, choices=[], validate_choice=False, **kwargs)
+        self.lines, self.offers = lines, offers
+
+    def table(self) -> list[tuple[Any, list[tuple[str, str, bool]]]]:
+        """Return each column with what it may be: (value, label, whether it is chosen)."""
+        record = self.meta.context.record
+        chosen = list(self.data or [])
+        offered = list(self.offers(record))
+        return [
+            (line, [(value, label, value == (chosen[at] if at < len(chosen) else "")) for value, label in offered])
+            for at, line in enumerate(self.lines(record))
+        ]
+
+    def iter_choices(self) -> Any:
+        return iter(())
+
+    def process_data(self, value: Any) -> None:
+        self.data = [part["field"] if isinstance(part, dict) else part for part in value or []]
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist and kept(self):
+            return
+        self.data = [value if isinstance(value, str) else "?" for value in valuelist]
+
+    def pre_validate(self, form: Form) -> None:
+        record = self.meta.context.record
+        chosen, count = self.data or [], len(self.lines(record))
+        if len(chosen) != count:
+            raise StopValidation(_("Please say of each column what it is, %(count)s in all.", count=count))
+        if not set(chosen) <= {value for value, _label in self.offers(record)}:
+            raise StopValidation(_("Not a valid choice."))
+        named = [value for value in chosen if value]
+        if len(named) != len(set(named)):
+            raise StopValidation(_("Two columns cannot be the same."))

@@ -1,13 +1,14 @@
-"""Instants and days."""
+"""Instants, days and times of day."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import re
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from wtforms import Field, Form
 from wtforms.validators import StopValidation
-from wtforms.widgets import DateInput, DateTimeLocalInput, MonthInput
+from wtforms.widgets import DateInput, DateTimeLocalInput, MonthInput, TimeInput
 
 from app.fields.base import kept, presence
 from app.words import _
@@ -79,6 +80,32 @@ class Day(Field):
     def pre_validate(self, form: Form) -> None:
         if self.past and self.data and self.data > self.meta.context.now.astimezone(self.meta.context.zone).date():
             raise StopValidation(_("This day lies in the future."))
+
+
+class Clock(Field):
+    """A time of day by the branch's clock, ``HH:MM``."""
+
+    widget = TimeInput()
+
+    def __init__(self, label: Any = None, *, required: bool = False, **kwargs: Any) -> None:
+        super().__init__(label, presence(required), **kwargs)
+
+    def _value(self) -> str:
+        if self.raw_data and isinstance(self.raw_data[0], str):
+            return self.raw_data[0]
+        return self.data.strftime("%H:%M") if self.data else ""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist and kept(self):
+            return
+        self.data = None
+        text = valuelist[0] if valuelist else ""
+        if text == "":
+            return
+        # Some browsers send seconds along.
+        if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9](:00)?", text):
+            raise ValueError(_("A time of day such as 21:00, please."))
+        self.data = time.fromisoformat(text)
 
 
 class Month(Day):

@@ -1,5 +1,5 @@
 """What happens by itself: declared jobs and the clock that runs each of their slots exactly once."""
 
-from app.jobs import appointments, files, reports
+from app.jobs import appointments, customers, files, reports, tasks
 
-__all__ = ["appointments", "files", "reports"]
+__all__ = ["appointments", "customers", "files", "reports", "tasks"]

@@ -25,9 +25,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 import app.jobs  # noqa: F401  (declares every job)
+from app.errors import first_line
 from app.extensions import db
 from app.jobs.declared import JOBS, Job, Slot
 from app.models.audit import JobHeartbeat, JobRun
+from app.services.jobs import asked_slots
+from app.services.tasks import take_up_again
 from app.unit import acting_as, unit_of_work
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,6 @@ MOST_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(minutes=1)
 BEAT_EVERY = timedelta(seconds=10)
 FORGET_SILENT = timedelta(days=7)  # every restart leaves a heartbeat behind
-MAX_ERROR = 2000
 HOST = socket.gethostname()[:100]
 STOPPING = threading.Event()
 
@@ -60,6 +62,12 @@ def serve(flask_app: Flask, *, now: Callable[[], datetime] = lambda: datetime.no
         args=[flask_app, now, now()],
         id="heartbeat",
         next_run_time=datetime.now(UTC),
+    )
+    scheduler.add_job(
+        look_after_tasks,
+        IntervalTrigger(seconds=int(BEAT_EVERY.total_seconds())),
+        args=[flask_app, now],
+        id="abandoned tasks",
     )
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -85,11 +93,19 @@ def beat(flask_app: Flask, now: Callable[[], datetime], began: datetime) -> None
             session.execute(delete(JobHeartbeat).where(JobHeartbeat.beat_at < at - FORGET_SILENT))
 
 
+def look_after_tasks(flask_app: Flask, now: Callable[[], datetime]) -> None:
+    """Put tasks whose worker is gone back into the queue, for the case that no other worker is there to look."""
+    with flask_app.app_context():
+        take_up_again(db.session(), at=now())
+
+
 def look(flask_app: Flask, job: Job, now: Callable[[], datetime]) -> list[str]:
-    """Run every due slot of a job that nobody has done; return the keys of those done here."""
+    """Run every slot of a job, due or asked for, that nobody has done; return the keys of those done here."""
     with flask_app.app_context(), acting_as(f"house:job:{job.name}"):
         session = db.session()
         due = job.slots(session, now())
+        known = {slot.key for slot in due}
+        due += [slot for slot in asked_slots(session, job, MOST_ATTEMPTS) if slot.key not in known]
         settled = _settled(session, job, due, now())
         session.rollback()
         done = []
@@ -102,7 +118,10 @@ def look(flask_app: Flask, job: Job, now: Callable[[], datetime]) -> list[str]:
 
 
 def _settled(session: Session, job: Job, due: list[Slot], at: datetime) -> set[str]:
-    """Return the slots that are done, given up, or failed so lately that they wait: 1, 2, 4, 8 minutes."""
+    """Return the slots that are done, given up, or failed so lately that they wait: 1, 2, 4, 8 minutes.
+
+    One without an attempt was asked for by hand: it waits for nothing.
+    """
     rows = session.execute(
         select(JobRun.slot, JobRun.ended_at, JobRun.attempts, JobRun.started_at).where(
             JobRun.job == job.name, JobRun.slot.in_([slot.key for slot in due])
@@ -113,7 +132,7 @@ def _settled(session: Session, job: Job, due: list[Slot], at: datetime) -> set[s
         for run in rows
         if run.ended_at is not None
         or run.attempts >= MOST_ATTEMPTS
-        or run.started_at + FIRST_PAUSE * 2 ** (run.attempts - 1) > at
+        or (run.attempts and run.started_at + FIRST_PAUSE * 2 ** (run.attempts - 1) > at)
     }
 
 
@@ -137,14 +156,8 @@ def run_slot(session: Session, job: Job, slot: Slot, at: datetime) -> bool:
     except Exception as wrong:
         log.exception("job %s slot %s failed", job.name, slot.key)
         with unit_of_work(session):
-            _note(session, job, slot, at, ended_at=None, summary=None, error=_told(wrong))
+            _note(session, job, slot, at, ended_at=None, summary=None, error=first_line(wrong))
         return False
-
-
-def _told(wrong: Exception) -> str:
-    """Return what the page of runs may show: the kind of fault and its first line, no parameters, no row."""
-    said = str(getattr(wrong, "orig", None) or wrong)  # the database's own words, if it was the database
-    return f"{type(wrong).__name__}: {said.splitlines()[0] if said else ''}"[:MAX_ERROR]
 
 
 def _alone(session: Session, job: Job, slot: Slot) -> bool:

@@ -1,5 +1,7 @@
-"""What is: columns, constraints, legal moves. Importing this package declares every table."""
+"""What is: columns, constraints, legal moves. Importing this package declares every table: each module of it."""
 
-from app.models import appointments, audit, base, customers, files, followup, hr, settings
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["appointments", "audit", "base", "customers", "files", "followup", "hr", "settings"]
+for _found in iter_modules(__path__):
+    import_module(f"{__name__}.{_found.name}")

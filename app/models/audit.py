@@ -28,6 +28,7 @@ class ActRun(Base):
         UniqueConstraint("actor", "request_key"),
         Index("ix_act_run_record", "table_name", "record_id", "id"),
         Index("ix_act_run_result", "result_table", "result_id"),
+        Index("ix_act_run_act_occurred", "table_name", "act", "occurred_at"),
     )
 
     actor: Mapped[str] = mapped_column(String(200), info=col(_l("By")))
@@ -90,28 +91,42 @@ class Notice(Base):
     read_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Read")))
 
     def __str__(self) -> str:
-        return str(self.facts.get("slip") or self.facts.get("new") or self.facts.get("request") or self.kind)
+        told = (self.facts.get(name) for name in ("slip", "new", "kept", "request", "customer"))
+        return str(next(filter(None, told), self.kind))
 
 
 class JobRun(Base):
-    """One slot of a job: done, or failed so often. The row of a finished slot and its effect commit together."""
+    """One slot of a job: done, failed so often, or asked for by hand and not begun (no attempt yet).
+
+    The row of a finished slot and its effect commit together.
+    """
 
     __tablename__ = "job_run"
     TITLE, TITLES = _l("Job run"), _l("Job runs")
     SCOPE = Scope(shared=True)
     __table_args__ = (
         UniqueConstraint("job", "slot"),
-        CheckConstraint("(ended_at IS NULL) = (error IS NOT NULL)", name="done_or_failed"),
+        CheckConstraint(
+            "(ended_at IS NULL) = (error IS NOT NULL) OR (attempts = 0 AND ended_at IS NULL)", name="done_or_failed"
+        ),
+        CheckConstraint("attempts > 0 OR requested_at IS NOT NULL", name="begun_or_asked"),
+        CheckConstraint("started_at IS NOT NULL OR attempts = 0", name="attempted_has_begun"),
+        Index("ix_job_run_job_started", "job", "started_at"),
+        Index("ix_job_run_asked", "job", postgresql_where=text("requested_at IS NOT NULL AND ended_at IS NULL")),
     )
 
     job: Mapped[str] = mapped_column(String(80), info=col(_l("Job"), search=True))
     slot: Mapped[str] = mapped_column(String(80), info=col(_l("Slot"), search=True))
     attempts: Mapped[int] = mapped_column(default=1, server_default="1", info=col(_l("Attempts")))
-    started_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Started")))
+    started_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Started")))
     ended_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Ended at")))
-    host: Mapped[str] = mapped_column(String(120), info=col(_l("Machine")))
+    host: Mapped[str | None] = mapped_column(String(120), info=col(_l("Machine")))
     summary: Mapped[str | None] = mapped_column(info=col(_l("Result")))
     error: Mapped[str | None] = mapped_column(info=col(_l("Error")))
+    requested_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Asked for at")))
+    requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Asked for by")))
+
+    requested_by: Mapped[Employee | None] = relationship(lazy="select")
 
     def __str__(self) -> str:
         return f"{self.job} {self.slot}"

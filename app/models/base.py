@@ -49,7 +49,8 @@ METADATA.naming_convention = NAMING
 @dataclass(frozen=True)
 class Column:
     """What the panel must know of a column. ``sensitive`` values are masked wherever they are shown;
-    ``search`` columns answer the list's search box; ``dictionary`` names the dictionary behind a foreign key."""
+    ``search`` columns answer the list's search box; ``dictionary`` names the dictionary behind a foreign key;
+    ``options`` are what a text is chosen from, shown by their label (what else stands is shown as it is)."""
 
     label: object
     hint: object = ""
@@ -58,6 +59,7 @@ class Column:
     dictionary: str = ""
     multiline: bool = False
     only: str = ""
+    options: type[StrEnum] | None = None
 
 
 def col(label: object, hint: object = "", **role: Any) -> dict[str, Any]:

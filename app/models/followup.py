@@ -42,7 +42,7 @@ class FollowupPlan(Stateful, Recorded, Branched, Base):
     TITLE, TITLES = _l("Follow-up plan"), _l("Follow-up plans")
     SCOPE = Scope(branch="branch_id", department="department_id", own=("executor_id",))
     STATES = PlanState
-    MOVES = {PlanState.APPROVED: {PlanState.EXECUTED, PlanState.WITHDRAWN}}
+    MOVES = {PlanState.APPROVED: {PlanState.EXECUTED, PlanState.WITHDRAWN}, PlanState.WITHDRAWN: {PlanState.APPROVED}}
     __table_args__ = (
         one_of("state", PlanState),
         Index("uq_followup_plan_occasion", "rule", "occasion", unique=True),

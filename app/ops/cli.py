@@ -111,7 +111,7 @@ def demo(arguments: argparse.Namespace, _rest: list[str]) -> int:
         raise Refused(f"YIMEI_MODE is {mode_of()}: a demo with published passwords is only opened in demo mode.")
     if arguments.fresh and own_server():
         raise Refused("--fresh deletes the embedded database only; empty a database of your own yourself.")
-    return house.open_house(arguments, purpose="demo", fresh=arguments.fresh, with_scheduler=True)
+    return house.open_house(arguments, purpose="demo", fresh=arguments.fresh, with_scheduler=True, with_worker=True)
 
 
 def serve(arguments: argparse.Namespace, _rest: list[str]) -> int:
@@ -119,7 +119,13 @@ def serve(arguments: argparse.Namespace, _rest: list[str]) -> int:
     from app.ops import house
 
     os.environ.setdefault("YIMEI_MODE", "production")
-    return house.open_house(arguments, purpose=mode_of(), fresh=False, with_scheduler=not arguments.no_scheduler)
+    return house.open_house(
+        arguments,
+        purpose=mode_of(),
+        fresh=False,
+        with_scheduler=not arguments.no_scheduler,
+        with_worker=not arguments.no_worker,
+    )
 
 
 def scheduler(_arguments: argparse.Namespace, _rest: list[str]) -> int:
@@ -129,6 +135,14 @@ def scheduler(_arguments: argparse.Namespace, _rest: list[str]) -> int:
 
         clock.serve(application())
     return 0
+
+
+def worker(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Run a worker until it is asked to stop; 1 if it ended by itself, because the database stayed away."""
+    with database():
+        from app.jobs import worker as process
+
+        return 0 if process.serve(application()) else 1
 
 
 def migrate(_arguments: argparse.Namespace, _rest: list[str]) -> int:
@@ -242,6 +256,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "demo": demo,
     "serve": serve,
     "scheduler": scheduler,
+    "worker": worker,
     "migrate": migrate,
     "make-migration": make_migration,
     "docs": docs,

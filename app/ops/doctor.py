@@ -23,6 +23,7 @@ OLDEST_SERVER = 15
 LEAST_FREE_GB, LITTLE_FREE_GB = 1, 5
 LARGEST_CLOCK_ERROR, WORST_CLOCK_ERROR = 2, 60  # seconds
 HEARTBEAT_LATE = 180  # seconds; the scheduler beats every ten
+WORKER_LATE = 60  # seconds; a worker beats every ten too
 DURABLE = ("fsync", "full_page_writes", "synchronous_commit", "data_checksums")
 
 
@@ -97,6 +98,7 @@ def settings_and_database() -> Iterator[Finding]:
             yield role(connection)
             yield from migrations(connection)
             yield heartbeat(connection)
+            yield worker(connection)
     except OperationalError as problem:
         reason = str(problem.orig).strip().splitlines()[0]
         yield Finding(Verdict.BAD, f"database: {reason}", "see that it runs and that DATABASE_URL is right")
@@ -189,6 +191,33 @@ def heartbeat(connection: Connection) -> Finding:
     if age > HEARTBEAT_LATE:
         return Finding(Verdict.BAD, f"scheduler: silent for {age:.0f} s", "start `python3 run.py scheduler`")
     return Finding(Verdict.OK, f"scheduler: beat {age:.0f} s ago")
+
+
+WAITING = text(
+    """
+    select (select extract(epoch from clock_timestamp() - max(last_heartbeat)) from procrastinate_workers) as silent,
+           count(*) as waiting,
+           extract(epoch from clock_timestamp() - min(queued_at)) as longest
+    from background_task where state = 'queued'
+    """
+)
+
+
+def worker(connection: Connection) -> Finding:
+    """See that somebody does what waits in the queue."""
+    start = "start `python3 run.py worker`"
+    try:
+        silent, waiting, longest = connection.execute(WAITING).one()
+    except ProgrammingError:
+        connection.rollback()
+        return Finding(Verdict.WARN, "worker: no tables for its queue yet", "run `python3 run.py migrate`")
+    alive = silent is not None and silent <= WORKER_LATE
+    line = f"worker: sign of life {silent:.0f} s ago" if silent is not None else "worker: none runs here"
+    if waiting:
+        line += f"; {waiting} task(s) waiting, the longest for {longest:.0f} s"
+    if alive:
+        return Finding(Verdict.OK, line)
+    return Finding(Verdict.BAD if waiting and longest > WORKER_LATE else Verdict.WARN, line, start)
 
 
 def chinese_fonts() -> Finding:

@@ -1,4 +1,4 @@
-"""Open the house: database, schema, permissions, perhaps the demo, then web server and scheduler until Ctrl-C."""
+"""Open the house: database, schema, permissions, perhaps the demo, then what serves it, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ SHOWN_ACCOUNTS = (
 )
 
 
-def open_house(arguments: argparse.Namespace, *, purpose: str, fresh: bool, with_scheduler: bool) -> int:
+def open_house(
+    arguments: argparse.Namespace, *, purpose: str, fresh: bool, with_scheduler: bool, with_worker: bool
+) -> int:
     """Start everything, say where it is, and keep it running until asked to stop; return the exit code."""
     home = home_of()
     make_home(home)
@@ -48,9 +50,7 @@ def open_house(arguments: argparse.Namespace, *, purpose: str, fresh: bool, with
         with cli.database(purpose) as cluster:
             from_environment()  # refuses here, in a sentence, what would otherwise end a worker with a stack
             _prepare_apart(cluster, with_demo=purpose == "demo")
-            children = [_web(home, arguments)]
-            if with_scheduler:
-                children.append(_scheduler(home))
+            children = _children(home, arguments, with_scheduler=with_scheduler, with_worker=with_worker)
             supervisor = Supervisor(home, children, say=cli.say, tend=_tending(cluster))
             stop_on_signals(supervisor.stopping)
 
@@ -146,13 +146,24 @@ def _web(home: Path, arguments: argparse.Namespace) -> Child:
     return Child("web server", command, _childs_environment(), _log(home, "web"))
 
 
-def _scheduler(home: Path) -> Child:
-    command = [sys.executable, str(cli.ROOT / "run.py"), "scheduler"]
-    return Child("scheduler", command, _childs_environment(), _log(home, "scheduler"), patience=10)
+def _children(home: Path, arguments: argparse.Namespace, *, with_scheduler: bool, with_worker: bool) -> list[Child]:
+    """Describe what the supervisor keeps running; the web server comes first."""
+    children = [_web(home, arguments)]
+    if with_scheduler:
+        children.append(_beside(home, "scheduler"))
+    if with_worker:
+        children.append(_beside(home, "worker"))
+    return children
+
+
+def _beside(home: Path, name: str) -> Child:
+    """Describe what runs beside the web server, under the command of its name. Its work may take a while to end."""
+    command = [sys.executable, str(cli.ROOT / "run.py"), name]
+    return Child(name, command, _childs_environment(), _log(home, name), patience=10)
 
 
 def _childs_environment() -> dict[str, str]:
-    """Return our environment without the owner's address, which neither web server nor scheduler has any use for."""
+    """Return our environment without the owner's address, which none of them has any use for."""
     environment = {key: value for key, value in os.environ.items() if key != "DATABASE_OWNER_URL"}
     return environment | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(cli.ROOT)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -10,8 +11,9 @@ from werkzeug.wrappers import Response
 
 from app.actors import Actor
 from app.acts import REGISTRY, Act
-from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
+from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
 from app.extensions import db
+from app.keyring import ring
 from app.models.base import models
 from app.panel.describe import acts_now, may_open, record_url
 from app.panel.files import inputs_with_files
@@ -20,6 +22,9 @@ from app.panel.person import me, now
 from app.services.runner import MAX_KEY, Answer, form_context, prefilled, run
 from app.services.scope import find
 from app.words import _
+
+#: An address of this house: a path, and no other host behind two slashes.
+BACK = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 
 def button(act: Act, record: Any = None, source: Any = None) -> ActButton:
@@ -65,6 +70,20 @@ def request_key_sent() -> str:
     return key or uuid.uuid4().hex
 
 
+def ids_sent() -> list[int]:
+    """Return the ids of the selected rows, each once, in their order; answers 400 to what is none."""
+    texts = request.values.getlist("id")
+    if any(not text.isascii() or not text.isdigit() or len(text) > 18 for text in texts):
+        abort(400)
+    return list(dict.fromkeys(int(text) for text in texts))
+
+
+def back_sent(otherwise: str) -> str:
+    """Return the list where rows were selected, if it is an address of ours."""
+    back = request.values.get("back", "")
+    return back if BACK.fullmatch(back) else otherwise
+
+
 def row_version_sent() -> int | None:
     """Return the version of the record that the sender looked at."""
     text = request.form.get("row_version", "")
@@ -106,11 +125,15 @@ def answer(act: Act, record: Any) -> Any:
             inputs=inputs,
             key=request_key_sent(),
             row_version=row_version_sent(),
+            warned=request.form.get("warned"),
         )
     except InvalidInput as wrong:
         form.validate()
         put_errors(form, wrong)
         return _show(act, record, form), 422
+    except Warned as said:
+        form.validate()
+        return _show(act, record, form, warned=said), 409
     except Refusal as said:
         if said.field and said.field in form:
             form.validate()
@@ -139,6 +162,7 @@ def _refusal_now(act: Act, record: Any, by: Actor) -> str:
 
 def _form(act: Act, record: Any, by: Actor, sent: Any) -> Any:
     begins = prefilled(act, record) if record is not None else _from_source(act, by)
+    begins = {**begins, **_from_address(act)}
     return act.form(sent, data=begins, meta={"context": form_context(db.session(), by, now=now(), record=record)})
 
 
@@ -156,7 +180,31 @@ def _from_source(act: Act, by: Actor) -> dict[str, Any]:
     return {name: getattr(record, column) for name, column in act.starts_from[table].items()}
 
 
-def _show(act: Act, record: Any, form: Any, refusal: str = "", *, anew: bool = False) -> str:
+def _from_address(act: Act) -> dict[str, Any]:
+    """Return the ids that the address fills in beforehand; the form still asks."""
+    given = {name: request.args[name] for name in act.from_address if name in request.args}
+    if any(text and (not text.isascii() or not text.isdigit() or len(text) > 18) for text in given.values()):
+        abort(400)
+    return {name: int(text) if text else None for name, text in given.items()}
+
+
+def _facts(act: Act, record: Any, by: Actor) -> list[Link]:
+    """Return what the form tells of its record beforehand, each with the list that shows it if one may see that."""
+    if act.tells is None or record is None:
+        return []
+    return [
+        Link(
+            str(told.label),
+            url_for(f"{told.page}.list", **told.query) if told.page and by.may(told.page, "can_list") else "",
+            count=told.count,
+        )
+        for told in act.tells(db.session(), record, by)
+    ]
+
+
+def _show(
+    act: Act, record: Any, form: Any, refusal: str = "", *, anew: bool = False, warned: Warned | None = None
+) -> str:
     model = models()[act.table]
     consequence = str(act.consequence)
     by = me()
@@ -168,17 +216,19 @@ def _show(act: Act, record: Any, form: Any, refusal: str = "", *, anew: bool = F
         crumbs=crumbs,
         form=form,
         action=request.full_path if request.args else request.path,
-        submit=str(act.label),
+        submit=str(act.label) if warned is None else _("%(act)s anyway", act=act.label),
         cancel_url=next((crumb.url for crumb in reversed(crumbs) if crumb.url), url_for("HomeView.index")),
         tone="danger" if act.tone == "danger" else "accent",
         consequence=consequence,
         refusal=refusal or " ".join(str(error) for error in form.form_errors),
-        hidden=hidden_inputs(record, anew=anew),
+        hidden=hidden_inputs(record, anew=anew) + ([] if warned is None else [("warned", warned.token)]),
+        warnings=[] if warned is None else warned.warnings,
+        facts=_facts(act, record, by),
     )
-    return render_template("panel/dialog.html" if _is_dialog() else "panel/form.html", page=page, act=act)
+    return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
 
 
-def _is_dialog() -> bool:
+def is_dialog() -> bool:
     return request.headers.get("X-Dialog") == "1"
 
 
@@ -187,15 +237,17 @@ def _done(act: Act, done: Answer, by: Actor) -> Response | str:
     back = _after(act, done, made, by)
     if done.shown is not None:
         page = ShownPage(str(act.label), done.notice or "", done.shown, back)
-        if _is_dialog():
+        if is_dialog():
             return jsonify(redirect=None, open=None, shown_html=render_template("panel/shown_dialog.html", page=page))
         return render_template("panel/shown.html", page=page)
     flash(_("%(act)s: %(record)s.", act=act.label, record=made if made is not None else ""), "success")
     if done.notice:
         flash(done.notice, "info")
     paper = url_for(f"{act.table}.print_paper", pk=done.record.id, name=done.paper) if done.paper else None
-    if _is_dialog():
-        return jsonify(redirect=back, open=paper, shown_html=None)
+    if is_dialog():
+        # The paper is printed with a key that follows from the act's own: an answer that comes twice prints once.
+        key = ring().digest("print", request_key_sent())
+        return jsonify(redirect=back, open=paper, open_key=key, shown_html=None)
     return redirect(back)
 
 

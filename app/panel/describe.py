@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,9 @@ from app.models.customers import CustomerContact, mask
 from app.models.files import StoredFile
 from app.panel.files import content_url, is_picture, size_text
 from app.panel.pages import Cell
+from app.reports.base import PAPERS
+from app.reports.press import copy_words
+from app.services.runner import WARNED
 from app.words import _
 
 NONE = "—"
@@ -59,6 +63,21 @@ def may_open(table: str, by: Actor) -> bool:
     return by.may(table, "can_show")
 
 
+#: Tables whose records not everybody opens who may choose them: table -> function (record, actor).
+OPENS: dict[str, Callable[[Any, Actor], bool]] = {}
+
+
+def may_open_record(record: Any, by: Actor) -> bool:
+    """Say whether a person opens this very record, which is in her scope."""
+    return may_open(record.__tablename__, by) and opens(record, by)
+
+
+def opens(record: Any, by: Actor) -> bool:
+    """Say whether nothing keeps this very record from a person who has the right to open its table's."""
+    keeps = OPENS.get(record.__tablename__)
+    return keeps is None or keeps(record, by)
+
+
 def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
     """Return one value of a record as people see it; sensitive columns masked, parents linked."""
     value = getattr(record, name)
@@ -67,14 +86,21 @@ def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
         return Cell(_masked(record, value), number=True)
     if isinstance(value, Labelled):
         return Cell(str(value.label), tone=value.tone if name == "state" else "")
+    if column is not None and column.options is not None and value:
+        return Cell(_chosen(column.options, value))
     if isinstance(value, StoredFile):
         return _file_cell(value)
     if isinstance(value, Base):
-        url = record_url(value.__tablename__, value.id) if not plain and may_open(value.__tablename__, by) else ""
+        url = record_url(value.__tablename__, value.id) if not plain and may_open_record(value, by) else ""
         return Cell(str(value), url=url)
     return Cell(
         text_of(value, by), number=isinstance(value, int | Decimal | date), wide=bool(column and column.multiline)
     )
+
+
+def _chosen(options: Any, value: str) -> str:
+    """Return a chosen text by its label; what is no longer offered stands as it is."""
+    return str(options(value).label) if value in {member.value for member in options} else value
 
 
 def _file_cell(file: StoredFile) -> Cell:
@@ -98,6 +124,8 @@ def text_of(value: Any, by: Actor) -> str:
         return _("Yes") if value else _("No")
     if isinstance(value, datetime):
         return local_time(value, by)
+    if isinstance(value, time):
+        return value.strftime("%H:%M")
     if isinstance(value, Decimal):
         return f"{value:,.2f}"
     if isinstance(value, list | tuple):
@@ -135,6 +163,8 @@ def json_value(value: Any) -> Any:
         return value.astimezone(UTC).isoformat()
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, time):
+        return value.strftime("%H:%M")
     if isinstance(value, Decimal):
         return str(value)
     return value
@@ -159,10 +189,15 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
 
     ``names`` holds the records that inputs point to, as ``(table, id) -> name``.
     """
+    if entry.act == "print":
+        return _print_texts(entry)
     act = REGISTRY.find(entry.table_name, entry.act)
     model = models().get(entry.table_name)
     told = []
     for name, value in entry.inputs.items():
+        if name == WARNED:
+            told.append((_("Done although"), " ".join(value)))
+            continue
         field = getattr(act.form, name, None) if act is not None else None
         if field is not None:
             told.append((str(field.args[0] if field.args else name), _input_text(field, value, by, names)))
@@ -171,10 +206,19 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
     return told
 
 
+def _print_texts(entry: ActRun) -> list[tuple[str, str]]:
+    """Return what a printing's entry keeps: which form, and which copy of it."""
+    form = PAPERS.get((entry.table_name, entry.inputs["paper"]))
+    name = entry.inputs["paper"] if form is None else str(form.title)
+    return [(_("Form"), name), (_("Copy"), copy_words(entry.inputs["copy_no"]))]
+
+
 def _stored_text(model: Any, name: str, value: Any, by: Actor) -> str:
     """Return what a plain row's history stored of a column; a choice by its label."""
-    options = getattr(inspect(model).columns[name].type, "options", None)
-    return str(options(value).label) if options is not None and value else text_of(_instant(value), by)
+    options = getattr(inspect(model).columns[name].type, "options", None) or getattr(
+        column_of(model, name), "options", None
+    )
+    return _chosen(options, value) if options is not None and value else text_of(_instant(value), by)
 
 
 def _input_text(field: Any, value: Any, by: Actor, names: dict[tuple[str, int], str]) -> str:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Date, Integer, Numeric, String, Text, inspect
+from sqlalchemy import Boolean, Date, Integer, Numeric, String, Text, Time, inspect
 from werkzeug.datastructures import MultiDict
 from wtforms import FieldList, Form, SelectMultipleField
 
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput
-from app.fields import MAX_TEXT, Choose, Day, Flag, HouseForm, Instant, Item, Money, Pick, Whole, Words
+from app.fields import MAX_TEXT, Choose, Clock, Day, Flag, HouseForm, Instant, Item, Money, Pick, Whole, Words
 from app.models.base import Base, Encrypted, described
 from app.models.base import Choice as ChoiceType
 from app.models.base import Instant as InstantType
@@ -52,6 +52,8 @@ def _field(model: type[Base], name: str) -> Any:
         return Instant(declared.label, **common)
     if isinstance(kind, Date):
         return Day(declared.label, **common)
+    if isinstance(kind, Time):
+        return Clock(declared.label, **common)
     if isinstance(kind, Numeric):
         return Money(declared.label, **common)
     if isinstance(kind, Integer):
@@ -60,6 +62,8 @@ def _field(model: type[Base], name: str) -> Any:
 
 
 def _text_field(kind: Any, declared: Any, common: dict[str, Any]) -> Any:
+    if declared.options is not None:
+        return Choose(declared.label, options=declared.options, **common)
     if isinstance(kind, Encrypted):
         common["description"] = _l("Empty: unchanged.")
         return Words(declared.label, sensitive=True, **common)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from flask import abort, current_app, jsonify, redirect, render_template, request, url_for
@@ -20,14 +21,15 @@ from app.errors import InvalidInput, KeyReused, OutOfScope, Refusal, Stale
 from app.extensions import db
 from app.fields import HouseForm
 from app.models.base import Base, described, models
-from app.panel import acting, recording
-from app.panel.describe import acts_now, cell_of, label_of, may_open, record_url
+from app.panel import acting, many, printing, recording
+from app.panel.describe import acts_now, cell_of, label_of, may_open_record, opens, record_url
 from app.panel.forms import acts_picking, form_for, picks_of
-from app.panel.interface import MOST_COUNTED, HouseInterface, loader
+from app.panel.interface import MOST_COUNTED, HouseInterface
 from app.panel.listing import (
     MAX_QUERY,
     SIZES,
     Asked,
+    Choices,
     Tab,
     asked_of,
     filter_conditions,
@@ -36,10 +38,11 @@ from app.panel.listing import (
     search_conditions,
     url_with,
 )
-from app.panel.pages import Cell, ColumnHead, FormPage, Link, ListPage, Pager, Row, TableView
+from app.panel.pages import Cell, ColumnHead, FormPage, Link, ListPage, Pager, Row, Selection, TableView
 from app.panel.person import me, now
 from app.services.plain import save
 from app.services.runner import form_context
+from app.services.scope import loader
 from app.words import _, _n
 
 NOT_ROUTED = {"delete", "download", "action", "action_post"}
@@ -84,9 +87,13 @@ class HouseView(ModelView):
     labels: ClassVar[dict[str, object]] = {}
     #: Columns that no model has: name -> function (record) to text; their labels stand in ``labels``.
     computed: ClassVar[dict[str, Callable[[Any], object]]] = {}
+    #: What the filter of a plain text column offers: name -> function to (value, label) pairs.
+    choices: ClassVar[dict[str, Choices]] = {}
     subs: ClassVar[dict[str, str]] = {}
     search_through: ClassVar[str] = ""
     head_acts: ClassVar[Sequence[str]] = ()
+    #: False where people make rows by an act; imports and REST still add them.
+    offers_new: ClassVar[bool] = True
     intro: ClassVar[object] = ""
     exclude_route_methods = NOT_ROUTED
 
@@ -147,14 +154,21 @@ class HouseView(ModelView):
     @expose("/list/")
     def list(self) -> str:
         by = self._require("can_list")
-        asked = asked_of(
+        page = self._list_page(by, self._asked())
+        return render_template("panel/list.html", page=page, appbuilder=self.appbuilder)
+
+    def _asked(self) -> Asked:
+        return asked_of(
             filter_names(self.model, [*self.filters]),
             set(self.order_columns),
             [tab.name for tab in self.quick],
             default_order=self.default_order,
             descending=self.descending,
         )
-        return render_template("panel/list.html", page=self._list_page(by, asked), appbuilder=self.appbuilder)
+
+    def _order(self, asked: Asked) -> Sequence[Any]:
+        attribute = getattr(self.model, asked.order)
+        return [attribute.desc() if asked.descending else attribute.asc(), self.model.id.desc()]
 
     def rows_asked(self, by: Actor, asked: Asked) -> Any:
         """Return the scoped statement of what the query string asks for, unordered."""
@@ -170,7 +184,8 @@ class HouseView(ModelView):
 
     def _list_page(self, by: Actor, asked: Asked) -> ListPage:
         nothing = _("Nothing here yet.") if not asked.words and not asked.filters else _("Nothing answers this.")
-        table, pager = self.table_of(by, asked, self.rows_asked(by, asked), empty=nothing)
+        selection = many.selection_of(self.datamodel.table, by)
+        table, pager = self.table_of(by, asked, self.rows_asked(by, asked), empty=nothing, selection=selection)
         return ListPage(
             title=self.heading,
             crumbs=[Link(str(crumb), "") for crumb in self.crumbs],
@@ -180,26 +195,38 @@ class HouseView(ModelView):
             ],
             search=asked.words,
             search_hint=self._search_hint(),
-            filters=filter_controls(db.session(), self.model, [*self.filters], asked, by, self.labels),
+            filters=filter_controls(db.session(), self.model, [*self.filters], asked, by, self.labels, self.choices),
             keep=[(name, request.args[name]) for name in ("tab", "o", "d", "size") if name in request.args],
             table=table,
             pager=pager,
             acts=self._head_buttons(by),
-            add_url=url_for(".add") if self.form_columns and by.may(self.datamodel.table, "can_add") else "",
+            add_url=self._add_url(by),
             intro=str(self.intro),
+            exports=self.downloads(by),
+            papers=printing.list_buttons(self, by) if table.rows else [],
+            selection=selection,
         )
 
-    def table_of(self, by: Actor, asked: Asked, statement: Any, *, empty: str) -> tuple[TableView, Pager]:
+    def downloads(self, by: Actor) -> Any:
+        """Return links to files that belong to a list, such as templates; overridden."""
+        return []
+
+    def _add_url(self, by: Actor) -> str:
+        """Return where a new row is written; nowhere if an act does it."""
+        may = self.form_columns and self.offers_new and by.may(self.datamodel.table, "can_add")
+        return url_for(".add") if may else ""
+
+    def table_of(
+        self, by: Actor, asked: Asked, statement: Any, *, empty: str, selection: Selection | None = None
+    ) -> tuple[TableView, Pager]:
         """Return the page asked for of a scoped statement's rows, with this list's columns and acts."""
         session = db.session()
         total = self.datamodel.count(session, statement)
-        attribute = getattr(self.model, asked.order)
-        order = [attribute.desc() if asked.descending else attribute.asc(), self.model.id.desc()]
         records = self.datamodel.page(
-            session, statement, order=order, page=asked.page, size=asked.size, eager=self.eager
+            session, statement, order=self._order(asked), page=asked.page, size=asked.size, eager=self.eager
         )
         heads = [self._head(name, asked) for name in self.list_columns]
-        rows = [self.row_of(record, by) for record in records]
+        rows = [_selectable(self.row_of(record, by), selection) for record in records]
         return TableView(heads, rows, empty=empty), self._pager(asked, total, len(records))
 
     def _search_hint(self) -> str:
@@ -236,7 +263,7 @@ class HouseView(ModelView):
     def row_of(self, record: Any, by: Actor, columns: Sequence[str] = ()) -> Row:
         """Return a record as a row; its first cell leads to the record."""
         table = self.datamodel.table
-        url = record_url(table, record.id) if may_open(table, by) else ""
+        url = record_url(table, record.id) if may_open_record(record, by) else ""
         cells = []
         for index, name in enumerate(columns or self.list_columns):
             cell = self.cell(record, name, by, plain=index == 0)
@@ -275,7 +302,7 @@ class HouseView(ModelView):
         if not 0 < pk < 2**63:
             abort(404)
         record = self.datamodel.record(db.session(), by, pk, [*self.record_eager, *eager])
-        if record is None:
+        if record is None or not opens(record, by):
             abort(404)
         return record
 
@@ -351,10 +378,15 @@ class HouseView(ModelView):
     def values_of(self, form: HouseForm, record: Any) -> dict[str, Any]:
         """Return the values to save; an empty sensitive input of an edit leaves what stands."""
         return {
-            name: value
+            name: value.value if isinstance(value, StrEnum) and self._is_text(name) else value
             for name, value in form.data.items()
             if not (record is not None and value is None and _is_sensitive(self.model, name))
         }
+
+    def _is_text(self, name: str) -> bool:
+        """Say whether a column keeps a chosen text as it is."""
+        column = described(getattr(self.model, name))
+        return column is not None and column.options is not None
 
     def _form_page(self, form: HouseForm, record: Any, refusal: str, *, anew: bool) -> FormPage:
         title = _("New: %(what)s", what=self.model.TITLE) if record is None else _("Edit: %(what)s", what=record)
@@ -386,16 +418,46 @@ class HouseView(ModelView):
             abort(403)
         return acting.answer(act, self.record_in_scope(by, pk))
 
+    @expose("/many/<string:name>", methods=["GET", "POST"])
+    def act_on_many(self, name: str) -> Any:
+        """Run an act on the selected rows of a list, or show its form."""
+        act = self._act(name, creates=False)
+        if not act.many:
+            abort(404)
+        return many.answer(act)
+
     def _act(self, name: str, *, creates: bool) -> Act:
         act = REGISTRY.find(self.datamodel.table, name)
         if not self.canonical or act is None or act.creates is not creates or act.by_system:
             abort(404)
         return act
 
-    @expose("/<int:pk>/print/<string:name>")
+    # --- paper -----------------------------------------------------------------------------------------------
+
+    @expose("/<int:pk>/print/<string:name>", methods=["GET", "POST"])
     def print_paper(self, pk: int, name: str) -> Response:
-        """Answer the PDF of a printed form."""
-        return recording.print_answer(self, pk, name)
+        """Answer a printed form: GET a preview, which changes nothing, POST a printing, which is counted."""
+        if request.method == "GET":
+            return printing.preview_answer(self, pk, name)
+        return printing.print_answer(self, pk, name, acting.request_key_sent())
+
+    @expose("/print-many/<string:name>", methods=["GET", "POST"])
+    def print_many(self, name: str) -> Any:
+        """Print a form of the selected rows in the background."""
+        form = printing.declared(self, name, me())
+        ids = acting.ids_sent()
+        back = acting.back_sent(url_for(".list") if me().may(self.datamodel.table, "can_list") else "/")
+        return printing.batch_answer(form, ids, back=back, hidden=[("back", back), *(("id", str(pk)) for pk in ids)])
+
+    @expose("/print-shown/<string:name>", methods=["GET", "POST"])
+    def print_shown(self, name: str) -> Any:
+        """Print a form of all rows that the list shows under the same filters, in its order."""
+        by = self._require("can_list")
+        form, asked = printing.declared(self, name, by), self._asked()
+        rows = self.rows_asked(by, asked).order_by(*self._order(asked)).limit(printing.MOST_SHEETS + 1)
+        ids = [*db.session().scalars(rows.with_only_columns(self.model.id))]
+        query = request.query_string.decode("ascii", "replace")
+        return printing.batch_answer(form, ids, back=url_for(".list") + (f"?{query}" if query else ""), hidden=[])
 
     # --- options ---------------------------------------------------------------------------------------------
 
@@ -422,6 +484,14 @@ class HouseView(ModelView):
         found = list(records.unique())
         results = [{"id": record.id, "text": option_text(record)} for record in found[:OPTIONS]]
         return jsonify(results=results, more=len(found) > OPTIONS)
+
+
+def _selectable(row: Row, selection: Selection | None) -> Row:
+    """A row can be selected if it can be printed or one of the acts on a selection is possible on it now."""
+    if selection is not None and selection.papers:
+        return replace(row, selectable=True)
+    offered = {act.name for act in selection.acts} if selection is not None else set()
+    return replace(row, selectable=any(act.name in offered for act in row.acts))
 
 
 def option_text(record: Any) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 from flask import has_request_context
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import Select, false, func, inspect, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.extensions import db
 from app.models.base import Base
 from app.panel.person import current_actor
-from app.services.scope import in_scope, scope_clause
+from app.services.scope import in_scope, loader, scope_clause
 
 #: Beyond this many rows a list says "more than"; counting them all would cost more than the page.
 MOST_COUNTED = 1000
@@ -103,16 +103,3 @@ class HouseInterface(SQLAInterface):
         """Return a record in scope, or None."""
         options = [loader(self.obj, path) for path in eager]
         return session.scalars(self.statement(by, [self.obj.id == record_id]).options(*options)).unique().one_or_none()
-
-
-def loader(model: Any, path: str) -> Any:
-    """Return the loader option for a dotted path: joins up to parents, one more select for collections."""
-    option: Any = None
-    here = model
-    for name in path.split("."):
-        relation = inspect(here).relationships[name]
-        attribute = getattr(here, name)
-        step = selectinload if relation.uselist else joinedload
-        option = step(attribute) if option is None else getattr(option, step.__name__)(attribute)
-        here = relation.mapper.class_
-    return option

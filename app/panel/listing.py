@@ -27,6 +27,8 @@ SIZES = (25, 50, 100)
 MOST_ROWS = 200
 MOST_PAGE = 100_000
 MAX_QUERY = 80
+#: Returns (value, label) pairs.
+Choices = Callable[[], list[tuple[str, str]]]
 RESERVED = {"q", "tab", "o", "d", "page", "size", "_l_"}
 
 
@@ -178,9 +180,18 @@ def _value(model: type[Base], column: str, text: str) -> Any:
 
 
 def filter_controls(
-    session: Session, model: type[Base], columns: list[str], asked: Asked, by: Actor, labels: dict[str, object]
+    session: Session,
+    model: type[Base],
+    columns: list[str],
+    asked: Asked,
+    by: Actor,
+    labels: dict[str, object],
+    choices: Mapping[str, Choices],
 ) -> list[FilterControl]:
-    """Return the filter bar: one control per filter, with a chip in words for those that are set."""
+    """Return the filter bar: one control per filter, with a chip in words for those that are set.
+
+    ``choices`` says what a plain text column, whose values the schema does not know, may be set to.
+    """
     controls = []
     for column in columns:
         label = label_of(model, column, labels)
@@ -190,7 +201,8 @@ def filter_controls(
                 _control(asked, f"{column}_to", _("%(what)s to", what=label), "day_to", []),
             ]
         else:
-            controls.append(_control(asked, column, label, "choice", options_of(session, model, column, by)))
+            options = choices[column]() if column in choices else options_of(session, model, column, by)
+            controls.append(_control(asked, column, label, "choice", options))
     return controls
 
 

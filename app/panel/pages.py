@@ -34,9 +34,27 @@ class ActButton:
 
 
 @dataclass(frozen=True)
+class PaperButton:
+    """A form to print: POST to ``url`` counts a copy, once per ``key``; GET shows a preview."""
+
+    label: str
+    url: str
+    icon: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar: ``done`` of ``total``; None for work whose extent is not known."""
+
+    done: int | None
+    total: int
+
+
+@dataclass(frozen=True)
 class Cell:
-    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line; ``picture`` is the address
-    of a picture that a record's page shows beneath."""
+    """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line; ``bar`` stands under it;
+    ``picture`` is the address of a picture that a record's page shows beneath."""
 
     text: str
     url: str = ""
@@ -44,6 +62,7 @@ class Cell:
     tone: str = ""
     number: bool = False
     wide: bool = False
+    bar: Bar | None = None
     picture: str = ""
 
 
@@ -59,13 +78,15 @@ class ColumnHead:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a list: its record's address, its cells in the order of the columns, its acts."""
+    """A row of a list: its record's address, its cells in the order of the columns, its acts; a
+    ``selectable`` one can be chosen for an act on several."""
 
     key: int
     url: str
     cells: list[Cell]
     acts: list[ActButton] = field(default_factory=list)
     title: str = ""
+    selectable: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +140,8 @@ class ListPage:
     add_url: str = ""
     exports: list[Link] = field(default_factory=list)
     intro: str = ""
+    papers: list[ActButton] = field(default_factory=list)
+    selection: Selection | None = None
     back: Link | None = None
 
 
@@ -155,18 +178,33 @@ class HistoryLine:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far long work is. ``state_url`` is asked again while it runs; ``refresh_url`` is for a page without script;
+    ``result`` is the file that it left."""
+
+    state: str
+    bar: Bar | None
+    count: str
+    said: str
+    state_url: str = ""
+    refresh_url: str = ""
+    result: Link | None = None
+
+
+@dataclass(frozen=True)
 class RecordPage:
     title: str
     crumbs: list[Link]
     subtitle: str
     state: Cell | None
     acts: list[ActButton]
-    papers: list[Link]
+    papers: list[PaperButton]
     sections: list[Section]
     tabs: list[RelatedTab]
     history: list[HistoryLine]
     edit_url: str = ""
     banners: list[tuple[str, str]] = field(default_factory=list)
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -174,7 +212,8 @@ class FormPage:
     """A form: of an act (in a dialog or as a page) or of a plain record.
 
     ``form`` is a bound WTForms form; ``refusal`` a sentence that concerns the whole; ``hidden`` (name, value)
-    pairs to send along; ``groups`` the fields in titled groups.
+    pairs to send along; ``groups`` the fields in titled groups; ``facts`` what it tells of its record beforehand;
+    ``warnings`` what to think over before it is sent again.
     """
 
     title: str
@@ -188,6 +227,39 @@ class FormPage:
     refusal: str = ""
     hidden: list[tuple[str, str]] = field(default_factory=list)
     groups: list[tuple[str, list[str]]] = field(default_factory=list)
+    facts: list[Link] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ManyRow:
+    """What became of one row of a selection: its record, and the sentence; ``made`` leads to what the act made."""
+
+    record: Link
+    ok: bool
+    sentence: str = ""
+    made: Link | None = None
+
+
+@dataclass(frozen=True)
+class ManyPage:
+    """What became of a selection, what was refused first."""
+
+    title: str
+    done_text: str
+    refused_text: str
+    rows: list[ManyRow]
+    back_url: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What may be done on the selected rows of a list. ``acts`` lead to forms that take the rows as ``id``, and so do
+    ``papers``, which print any row."""
+
+    acts: list[ActButton]
+    back: str
+    papers: list[ActButton] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -243,6 +315,58 @@ class ReportPage:
     hidden: list[tuple[str, str]] = field(default_factory=list)
     keep_url: str = ""
     keep_inputs: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TreeNode:
+    """A department in the tree: who leads it, how many work in it, from when to when, and its parts.
+
+    ``move_url`` opens the dialog that moves it; empty if this person or its state forbids that.
+    """
+
+    row: Row
+    code: str
+    facts: list[Cell]
+    closed: str = ""
+    move_url: str = ""
+    parts: list[TreeNode] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TreePage:
+    """The tree of a branch's departments as of a day."""
+
+    title: str
+    crumbs: list[Link]
+    form: Any
+    action: str
+    nodes: list[TreeNode]
+    acts: list[ActButton]
+    intro: str = ""
+    add_url: str = ""
+
+
+@dataclass(frozen=True)
+class JobLine:
+    """A job on its page; ``inputs`` (name, value) pairs to send when it is run now."""
+
+    label: str
+    name: str
+    state: Cell
+    facts: list[Fact]
+    inputs: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class JobsPage:
+    """The house's jobs and the schedulers that run them; ``run_url`` is empty for who only reads."""
+
+    title: str
+    crumbs: list[Link]
+    jobs: list[JobLine]
+    run_url: str
+    runs_url: str
+    schedulers: TableView
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, abort, request, url_for
+from flask import url_for
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
@@ -14,7 +14,7 @@ from app.extensions import db
 from app.models.audit import ActRun
 from app.models.base import models
 from app.models.files import StoredFile
-from app.panel import acting
+from app.panel import acting, printing
 from app.panel.describe import NONE, input_texts, label_of, local_time, may_open, picked_table, record_url
 from app.panel.pages import (
     Cell,
@@ -27,10 +27,8 @@ from app.panel.pages import (
     Section,
     TableView,
 )
-from app.panel.person import me, now
-from app.reports.base import PAPERS, papers_of
 from app.services.scope import in_scope
-from app.words import _, locale_in_force
+from app.words import _
 
 if TYPE_CHECKING:
     from app.panel.house_view import HouseView, Related
@@ -49,13 +47,9 @@ def record_page(view: HouseView, record: Any, by: Actor) -> RecordPage:
         subtitle=_subtitle(record),
         state=None if state is None else Cell(str(state.label), tone=state.tone),
         acts=acting.buttons_of(record, by),
-        papers=[
-            Link(str(paper.label), url_for(".print_paper", pk=record.id, name=paper.name), paper.icon)
-            for paper in papers_of(table)
-            if by.may(table, paper.permission)
-        ],
+        papers=printing.paper_buttons(record, by),
         sections=_sections(view, record, by),
-        tabs=[*view.extra_tabs(record, by), *_related_tabs(view, record, by)],
+        tabs=[*view.extra_tabs(record, by), *_related_tabs(view, record, by), *printing.printed_tab(record, by)],
         history=history_of(db.session(), record, by),
         edit_url=url_for(".edit", pk=record.id) if view.form_columns and by.may(table, "can_edit") else "",
         banners=view.banners(record, by),
@@ -187,24 +181,3 @@ def _nameable(model: Any, record: Any, by: Actor) -> Any:
     if model is StoredFile:
         return select(model).where(model.subject_table == record.__tablename__, model.subject_id == record.id)
     return in_scope(model, by)
-
-
-# --- paper -------------------------------------------------------------------------------------------------------
-
-
-def print_answer(view: HouseView, pk: int, name: str) -> Response:
-    """Answer a printed form's PDF, for a record in scope."""
-    by = me()
-    declared = PAPERS.get((view.datamodel.table, name))
-    if declared is None:
-        abort(404)
-    if not by.may(declared.table, declared.permission):
-        abort(403)
-    record = view.record_in_scope(by, pk, declared.eager)
-    facts = declared.gather(db.session(), record, by, now())
-    pdf = declared.render(facts, locale_in_force())
-    download = "attachment" if request.args.get("download") == "1" else "inline"
-    filename = f"{name}-{record}.pdf".encode("ascii", "replace").decode()
-    return Response(
-        pdf, mimetype="application/pdf", headers={"Content-Disposition": f'{download}; filename="{filename}"'}
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from datetime import date, datetime
 from typing import Any
 
@@ -17,13 +18,14 @@ from app.errors import InvalidInput
 from app.extensions import db
 from app.fields import clean_text
 from app.models.base import Base, column_names, described
-from app.panel import recording
+from app.panel import many, printing
 from app.panel.catalogue import catalogue
 from app.panel.describe import json_of
 from app.panel.forms import inputs_from_json
 from app.panel.house_view import HouseView, views
 from app.panel.listing import MOST_ROWS, search_conditions
 from app.panel.person import me, now
+from app.services.many import run_many
 from app.services.plain import save
 from app.services.runner import MAX_KEY, form_context, run
 from app.services.settings import items_in_use
@@ -96,15 +98,18 @@ class HouseApi(BaseApi):
         act = self._act(name, creates=False)
         by = self._require(act.permission)
         record = self.view.record_in_scope(by, pk)
+        body = json_body()
+        warned = _warned(body)
         done = run(
             db.session(),
             act,
             by=by,
             at=now(),
             record_id=record.id,
-            inputs=inputs_from_json(json_body(), act.form),
+            inputs=inputs_from_json(body, act.form),
             key=key_of_header(),
             is_json=True,
+            warned=warned,
         )
         told = json_of(done.record, by)
         if done.result is not None:
@@ -116,22 +121,40 @@ class HouseApi(BaseApi):
         """Run an act that makes a record: 201 with the record."""
         act = self._act(name, creates=True)
         by = self._require(act.permission)
-        done = run(
-            db.session(),
-            act,
-            by=by,
-            at=now(),
-            inputs=inputs_from_json(json_body(), act.form),
-            key=key_of_header(),
-            is_json=True,
-        )
+        body = json_body()
+        warned = _warned(body)
+        inputs = inputs_from_json(body, act.form)
+        done = run(db.session(), act, by=by, at=now(), inputs=inputs, key=key_of_header(), is_json=True, warned=warned)
         return _told(json_of(done.record, by), done), 201
 
-    @expose("/<int:pk>/print/<string:name>", methods=["GET"])
-    def print_paper(self, pk: int, name: str) -> Response:
-        """Answer the PDF of a printed form."""
+    @expose("/batch/<string:name>", methods=["POST"])
+    def act_on_many(self, name: str) -> Response:
+        """Run an act on a selection of records: 200 with what became of each."""
+        act = self._act(name, creates=False)
+        if not act.many:
+            abort(404)
+        by = self._require(act.permission)
+        body = json_body()
+        ids = many.ids_in_json(body.pop("ids", None))
+        inputs = inputs_from_json(body, act.form)
+        key = key_of_header() or uuid.uuid4().hex
+        rows = run_many(db.session(), act, ids, inputs=inputs, by=by, at=now(), key=key, is_json=True)
+        done = sum(row.ok for row in rows)
+        return jsonify(done=done, refused=len(rows) - done, result=[many.row_in_json(row) for row in rows])
+
+    @expose("/<int:pk>/print/<string:name>", methods=["GET", "POST"])
+    def print_paper(self, pk: int, name: str) -> Any:
+        """Print a form and count the copy, once per ``Idempotency-Key``; ``?preview=1`` shows it and counts nothing."""
         self._require_token()
-        return recording.print_answer(self.view, pk, name)
+        if request.method == "GET" and request.args.get("preview") == "1":
+            return printing.preview_answer(self.view, pk, name)
+        return printing.print_answer(self.view, pk, name, key_of_header() or uuid.uuid4().hex)
+
+    @expose("/batch-print/<string:name>", methods=["POST"])
+    def print_batch(self, name: str) -> tuple[Any, int]:
+        """Print a form of several records in the background: 202 with the task."""
+        form = printing.declared(self.view, name, self._require_token())
+        return printing.batch_by_rest(form, json_body(), key_of_header())
 
     # --- helpers ---------------------------------------------------------------------------------------------
 
@@ -206,6 +229,14 @@ def key_of_header() -> str | None:
     if key is not None and (len(key) > MAX_KEY or not KEY.fullmatch(key)):
         abort(400)
     return key
+
+
+def _warned(body: dict[str, Any]) -> str | None:
+    """Take the token of the warnings that were read out of the inputs, or from the header ``Warned``."""
+    token = body.pop("warned", None) or request.headers.get("Warned")
+    if token is not None and not isinstance(token, str):
+        abort(400)
+    return token
 
 
 def _told(told: dict[str, Any], done: Any) -> Response:

@@ -14,7 +14,7 @@ from jwt.exceptions import PyJWTError
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal
+from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal, Warned
 from app.extensions import db
 from app.panel.pages import ErrorPage, Link
 from app.panel.person import current_actor
@@ -42,6 +42,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(NotPermitted, lambda _wrong: _answer(403))
     app.register_error_handler(OutOfScope, lambda _wrong: _answer(404))
     app.register_error_handler(InvalidInput, _invalid)
+    app.register_error_handler(Warned, _warned)
     app.register_error_handler(Refusal, lambda said: _answer(409, said.sentence))
     app.register_error_handler(JWTExtendedException, lambda _wrong: _answer(401))
     app.register_error_handler(PyJWTError, lambda _wrong: _answer(401))
@@ -140,6 +141,15 @@ def _invalid(wrong: InvalidInput) -> Any:
         response.status_code = 422
         return response
     return _answer(422, str(wrong))
+
+
+def _warned(said: Warned) -> Any:
+    """What to think over; a screen shows it above its form, so only REST comes here."""
+    response = jsonify(
+        message=said.sentence, warnings=said.warnings, warned=said.token, request_id=g.get("request_id", "")
+    )
+    response.status_code = 409
+    return response
 
 
 def _unfit(_wrong: DataError) -> Any:

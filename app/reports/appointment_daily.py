@@ -55,7 +55,10 @@ class AppointmentDaily(Report):
             lambda day: and_(day.holds(Slip.ordered_at), Slip.is_supplement.is_(True)),
         ),
         _slips("voided", _l("Voided"), lambda day: and_(day.holds(Slip.closed_at), Slip.state == SlipState.VOIDED)),
-        _slips("expired", _l("Lapsed"), lambda day: day.holds(Slip.expired_at)),
+        # A slip handed over after it had lapsed lapsed in its former owner's hands, and once.
+        _slips(
+            "expired", _l("Lapsed"), lambda day: and_(day.holds(Slip.expired_at), Slip.expired_at >= Slip.ordered_at)
+        ),
         _slips("arrived", _l("Arrivals"), lambda day: and_(day.holds(Slip.arrived_at), Slip.is_supplement.is_(False))),
         _slips("due", _l("Due to come"), _due),
         _slips("due_arrived", _l("Of these arrived"), lambda day: and_(_due(day), Slip.arrived_at.is_not(None))),

@@ -1,23 +1,75 @@
-"""预约单: what is gathered for the printed appointment slip. White paper E.3; the sheet is appointment_slip_paper."""
+"""预约单, the appointment slip: A5 landscape, one copy for triage and one for the file. White paper E.3."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.models.appointments import AppointmentSlip, SlipState
-from app.reports.appointment_slip_paper import SlipFacts, Superseded, slip_pdf
 from app.reports.base import Paper, paper
 from app.words import _l
 
+FORM_VERSION = "YX-YY-01 · A0"
 #: The word across a slip that no longer counts; a redone slip is a void one (R-2.1.3-4).
 CROSSED = {
     SlipState.VOIDED: SlipState.VOIDED,
     SlipState.REPLACED: SlipState.VOIDED,
     SlipState.EXPIRED: SlipState.EXPIRED,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """The slip that this one took the place of: its number, who redid it and when."""
+
+    slip_no: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SlipFacts:
+    """All that stands on a printed appointment slip. Words are ready to read, instants carry their zone.
+
+    ``zone`` is the branch's IANA zone; ``phone_masked`` shows the last four digits (more are masked again in
+    printing); ``mark`` is the word across a slip that no longer counts (voided, replaced, expired), else empty.
+    """
+
+    slip_no: str
+    branch_name: str
+    branch_phone: str
+    zone: str
+    customer_name: str
+    sex: str
+    age: int | None
+    phone_masked: str
+    appointed_at: datetime
+    latest_arrival_at: datetime | None
+    intention_letter: str
+    intention_text: str
+    items: str
+    target_department: str
+    doctor: str
+    consultant: str
+    channel: str
+    placed_by: str
+    department: str
+    first_ordered_at: datetime
+    first_owner: str
+    need_text: str
+    quoted_text: str
+    companion_count: int | None
+    arrived_at: datetime | None
+    guide: str
+    supersedes: Superseded | None
+    remark: str
+    printed_at: datetime
+    printed_by: str
+    mark: str = ""
+    branch_line: str = ""
 
 
 def gather(_session: Session, slip: AppointmentSlip, by: Actor, at: datetime) -> SlipFacts:
@@ -64,8 +116,11 @@ APPOINTMENT_SLIP = paper(
         table="appointment_slip",
         name="appointment_slip",
         label=_l("Print the slip"),
+        title=_l("Appointment slip"),
         gather=gather,
-        render=lambda facts, locale: slip_pdf(facts, locale=locale),
+        copies=(_l("Triage copy"), _l("File copy")),
+        constants={"form_version": FORM_VERSION},
         eager=("customer.contacts", "item_links.item", "branch", "supersedes"),
+        left_out=lambda slip: slip.state.label if CROSSED.get(slip.state) == SlipState.VOIDED else None,
     )
 )

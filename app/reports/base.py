@@ -1,14 +1,14 @@
 """The declarations of printed forms and of reports, and their registries.
 
-A paper belongs to a table: from a record, ``gather`` makes frozen facts and ``render`` makes the PDF. A report
-has parameters, gathers ``ReportFacts`` and is rendered by the machinery on screen, as CSV, XLSX and PDF. What it
+A paper belongs to a table: from a record, ``gather`` makes frozen facts; ``press`` prints them through a template. A
+report has parameters, gathers ``ReportFacts`` and is rendered by the machinery on screen, as CSV, XLSX and PDF. What it
 counts it declares as measures (``measures.py``), so that every figure opens its rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -20,20 +20,41 @@ from app.models.hr import Branch
 from app.reports import counting
 from app.reports.facts import ReportFacts
 from app.reports.measures import Breakdown, Drawn, Group, Measure, Rate, Window
-from app.words import _l
+from app.words import _l, in_locale
 
 
 @dataclass(frozen=True)
 class Paper:
-    """A printed form. ``gather(session, record, by, at)`` returns facts, ``render(facts, locale)`` the PDF."""
+    """A printed form: facts and a template; the machinery prints one or many, counts the copies and marks them.
+
+    ``gather(session, record, by, at)`` returns a frozen dataclass with at least ``zone``, the branch's IANA zone. The
+    template is ``templates/print/<folder>/page.html`` with ``style.css`` beside it; ``folder`` is the name unless said.
+    ``copies`` names the parts of a form of one page that is printed several times over, such as 分诊联 and 归档联;
+    ``constants`` are further values for the template. ``left_out(record)`` says why a batch passes a record by.
+    """
 
     table: str
     name: str
     label: object
+    title: object
     gather: Callable[[Session, Any, Actor, datetime], Any]
-    render: Callable[[Any, str], bytes]
+    copies: tuple[object, ...] = ()
+    constants: Mapping[str, Any] = field(default_factory=dict)
     eager: tuple[str, ...] = ()
+    left_out: Callable[[Any], object | None] = lambda _record: None
     icon: str = "printer"
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", self.folder or self.name)
+
+    def title_in(self, locale: str) -> str:
+        """Return what the form is called in a language."""
+        return in_locale(self.title, locale)
+
+    def copies_in(self, locale: str) -> tuple[str, ...]:
+        """Return the names of the form's parts in a language."""
+        return tuple(in_locale(copy, locale) for copy in self.copies)
 
     @property
     def permission(self) -> str:

@@ -6,12 +6,11 @@ import math
 import threading
 from collections.abc import Sequence
 from datetime import date, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pydyf
 from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -28,7 +27,7 @@ HTML_LANGUAGE = {"zh": "zh-Hans", "en": "en"}
 ELLIPSIS = "…"
 
 # Pango's font maps and WeasyPrint's font configuration are shared by every document of the process.
-_press = threading.Lock()
+PRESS = threading.Lock()
 
 
 class NothingFetched(URLFetcher):  # type: ignore[misc]
@@ -134,71 +133,49 @@ def environment() -> Environment:
     return env
 
 
-def render_html(template: str, facts: Any, *, locale: str, zone: str, title: str, **more: Any) -> str:
-    """Fill a template of ``templates/print`` with facts; see ``render_pdf``."""
-    context = {"facts": facts, "locale": locale, "zone": ZoneInfo(zone), "title": title}
-    with words.force_locale(locale):
-        return environment().get_template(template).render(context, lang=HTML_LANGUAGE[locale], **more)
-
-
-def render_pdf(
+def render_html(
     template: str,
     facts: Any,
     *,
-    css: Sequence[str],
+    locale: str,
     zone: str,
     title: str,
-    locale: str | None = None,
-    copies: Sequence[str] = (),
+    copy: str = "",
+    preview: str = "",
     **more: Any,
+) -> str:
+    """Fill a template of ``templates/print`` with facts; see ``render_pdf`` and ``press``."""
+    context = {"facts": facts, "locale": locale, "zone": ZoneInfo(zone), "title": title}
+    with words.force_locale(locale):
+        page = environment().get_template(template)
+        return page.render(context, lang=HTML_LANGUAGE[locale], copy=copy, preview=preview, **more)
+
+
+def render_pdf(
+    template: str, facts: Any, *, css: Sequence[str], zone: str, title: str, locale: str | None = None, **more: Any
 ) -> bytes:
     """Print facts to PDF through a template and style sheets, all named relative to ``templates/print``.
 
     ``zone`` is the branch's IANA zone, in which instants are shown; ``title`` and the language go into the
     PDF's metadata. ``locale`` is the language of the labels, by default the one in force; facts come ready to
     read. Nothing is fetched from net or disk, whatever stands in the facts.
-
-    ``copies`` names the copies of a form. Its template then makes, for each document, one page of ground and one
-    page for each copy; the ground is laid out once and printed under all of them, which halves the time.
     """
     spoken = locale or words.locale_in_force()
-    page = render_html(template, facts, locale=spoken, zone=zone, title=title, copies=copies, **more)
-    with _press:
+    page = render_html(template, facts, locale=spoken, zone=zone, title=title, **more)
+    with PRESS:
         document = HTML(string=page, base_url=None, url_fetcher=NothingFetched())
-        sheets = [_style(name, (TEMPLATES / name).stat().st_mtime_ns) for name in css]
-        finisher = partial(_lay_over_ground, len(copies)) if copies else None
-        pdf: bytes = document.write_pdf(stylesheets=sheets, font_config=_fonts(), finisher=finisher)
+        sheets = [style_sheet(name, (TEMPLATES / name).stat().st_mtime_ns) for name in css]
+        pdf: bytes = document.write_pdf(stylesheets=sheets, font_config=fonts())
     return pdf
 
 
-def _lay_over_ground(copies: int, _document: Any, pdf: pydyf.PDF) -> None:
-    """Print each ground page under the pages of its copies, and take it out of the pages itself.
-
-    All pages of a WeasyPrint document share their resources, so a content stream may stand on any of them.
-    """
-    pages = [pdf.objects[number] for number in pdf.pages["Kids"][::3]]
-    if len(pages) % (copies + 1):
-        raise ValueError(f"{len(pages)} pages for forms of one ground and {copies} copies: a form ran over its page")
-    keep, turn, back = (pydyf.Stream([operators]) for operators in (b"q", b"Q q", b"Q"))
-    for stream in (keep, turn, back):
-        pdf.add_object(stream)
-    kids: list[Any] = []
-    for at in range(0, len(pages), copies + 1):
-        ground, overlays = pages[at], pages[at + 1 : at + copies + 1]
-        for page in overlays:
-            layers = (keep.reference, ground["Contents"], turn.reference, page["Contents"], back.reference)
-            page["Contents"] = pydyf.Array(layers)
-            kids += [page.number, 0, "R"]
-    pdf.pages["Kids"] = pydyf.Array(kids)
-    pdf.pages["Count"] = len(kids) // 3
-
-
 @lru_cache(maxsize=1)
-def _fonts() -> FontConfiguration:
+def fonts() -> FontConfiguration:
+    """Return the process's one font configuration."""
     return FontConfiguration()
 
 
 @lru_cache(maxsize=64)
-def _style(name: str, _changed_at: int) -> CSS:
+def style_sheet(name: str, _changed_at: int) -> CSS:
     """Parse a style sheet once per process and again when its file has changed."""
-    return CSS(string=(TEMPLATES / name).read_text("utf-8"), font_config=_fonts(), url_fetcher=NothingFetched())
+    return CSS(string=(TEMPLATES / name).read_text("utf-8"), font_config=fonts(), url_fetcher=NothingFetched())

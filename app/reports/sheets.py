@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
@@ -46,6 +47,7 @@ __all__ = [
     "Table",
     "csv_bytes",
     "from_json",
+    "plain_sheet",
     "report_pdf",
     "shown",
     "to_json",
@@ -153,6 +155,31 @@ def xlsx_bytes(facts: ReportFacts, locale: str) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def plain_sheet(sheets: Iterable[tuple[str, Sequence[str], Iterable[Sequence[str]]]]) -> bytes:
+    """Write a workbook of (name, headers, rows) sheets in which every cell is a text, whatever it starts with."""
+    book = Workbook(write_only=True)
+    taken: set[str] = set()
+    for name, heads, rows in sheets:
+        sheet = book.create_sheet(_sheet_name(name, taken))
+        sheet.freeze_panes = "A2"
+        for number, head in enumerate(heads, start=1):
+            sheet.column_dimensions[get_column_letter(number)].width = min(
+                40.0, max(14.0, width_in_ems(head) * 1.9 + 2)
+            )
+        sheet.append([_text_cell(sheet, head, head=True) for head in heads])
+        for row in rows:
+            sheet.append([_text_cell(sheet, text) for text in row])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _text_cell(sheet: WriteOnlyWorksheet, text: str, *, head: bool = False) -> Cell:
+    cell = _cell(sheet, ILLEGAL_CHARACTERS_RE.sub("", text)[:32_000], "text", "UTC", "zh", head=head)
+    cell.number_format = NUMBER_FORMATS["text"]
+    return cell
 
 
 def _summary_lines(facts: ReportFacts, made_at: str, made_by: str) -> Iterator[tuple[Label | str, Value, Kind]]:

@@ -1,8 +1,10 @@
 """What may happen: acts and reads. Told their session, actor and clock; no Flask.
 
-Importing this package declares every act.
+Importing this package declares every act: each module of it.
 """
 
-from app.services import accounts, appointments, customers, followup, hr, notices, plain, settings
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["accounts", "appointments", "customers", "followup", "hr", "notices", "plain", "settings"]
+for _found in iter_modules(__path__):
+    import_module(f"{__name__}.{_found.name}")

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 from wtforms.widgets import PasswordInput
@@ -22,23 +21,15 @@ from app.errors import InvalidInput, Refusal
 from app.fields import ChooseMany, HouseForm, Words
 from app.models.base import METADATA
 from app.models.hr import Employee, EmployeeState
-from app.roles import ROLES
+from app.roles import ROLES, RoleName
 from app.words import _, _l
 
 SHORTEST_PASSWORD = 10
+ADMIN = "admin"
 USERNAME = re.compile(r"[a-z][a-z0-9_.]{2,63}")
 
 
-class _RoleName(StrEnum):
-    @property
-    def label(self) -> object:
-        return ROLES[self.value].label
-
-
-RoleName: type[StrEnum] = _RoleName("RoleName", {name: name for name in ROLES})  # type: ignore[call-arg, assignment]
-
-
-class _Password(Words):
+class Password(Words):
     """A password: never shown again, never kept in the history."""
 
     SECRET = True
@@ -47,10 +38,10 @@ class _Password(Words):
         """Take a password as it was typed: blanks at its ends belong to it, as they do at login."""
         self.data = valuelist[0] if valuelist and isinstance(valuelist[0], str) else None
 
-    def __init__(self, label: Any = None, **kwargs: Any) -> None:
+    def __init__(self, label: Any = None, *, required: bool = True, **kwargs: Any) -> None:
         super().__init__(
             label,
-            required=True,
+            required=required,
             least=SHORTEST_PASSWORD,
             most=128,
             widget=PasswordInput(),
@@ -63,7 +54,7 @@ class NewLogin(HouseForm):
     """Login name, first password, roles."""
 
     username = Words(_l("Login name"), required=True, most=64)
-    password = _Password(_l("Password"))
+    password = Password(_l("Password"))
     roles = ChooseMany(_l("Roles"), options=RoleName, required=True)
 
 
@@ -76,7 +67,7 @@ class NewRoles(HouseForm):
 class NewPassword(HouseForm):
     """A new password."""
 
-    password = _Password(_l("New password"))
+    password = Password(_l("New password"))
 
 
 def _table(name: str) -> Any:
@@ -97,6 +88,13 @@ def check_password(password: str, field: str = "password") -> None:
         raise InvalidInput({field: [_("At least ten characters, with letters and digits.")]})
 
 
+def check_login(username: str, password: str) -> None:
+    """Refuse a login name of the wrong shape and a weak password."""
+    if not USERNAME.fullmatch(username):
+        raise InvalidInput({"username": [_("Small letters, digits, dots and underscores, three at least.")]})
+    check_password(password)
+
+
 def check_roles(roles: Sequence[str], by: Actor) -> None:
     """Refuse roles over the whole group, the administrator's among them, from anybody but an administrator."""
     wide = [str(name) for name in roles if ROLES[str(name)].reach is Reach.GROUP]
@@ -105,7 +103,7 @@ def check_roles(roles: Sequence[str], by: Actor) -> None:
 
 
 def _is_administrator(by: Actor) -> bool:
-    return by.is_house or "admin" in by.roles
+    return by.is_house or ADMIN in by.roles
 
 
 def _refuse_above(session: Session, employee: Employee, by: Actor) -> int:
@@ -137,9 +135,7 @@ def open_login(
     at: datetime,
 ) -> None:
     """Give an employee a login with roles; refuses a name that is taken and weak passwords."""
-    if not USERNAME.fullmatch(username):
-        raise InvalidInput({"username": [_("Small letters, digits, dots and underscores, three at least.")]})
-    check_password(password)
+    check_login(username, password)
     employee.user_id = add_account(
         session, username, generate_password_hash(password), employee.name, roles, by=by, at=at
     )
@@ -216,13 +212,42 @@ def reset_password(session: Session, employee: Employee, *, password: str, by: A
     guard=_has_login,
     icon="person-x",
     tone="danger",
+    many=True,
     consequence=_l("This person can no longer log in; what she did stays under her name."),
 )
 def close_login(session: Session, employee: Employee, *, by: Actor, at: datetime) -> None:
     """Switch an employee's login off, at once."""
     if employee.user_id == by.user_id:
         raise Refusal(_("Nobody closes her own login."))
-    _switch(session, _refuse_above(session, employee, by), on=False)
+    close_account(session, _refuse_above(session, employee, by), by=by)
+
+
+def close_account(session: Session, user_id: int, *, by: Actor) -> None:
+    """Switch off the login of one who leaves; whoever may let her leave may do so. White paper 4.2.2.
+
+    Refuses the last administrator, and an administrator unless one is one.
+    """
+    if ADMIN in _roles_of(session, user_id):
+        if not _is_administrator(by):
+            raise Refusal(_("Only an administrator can change an administrator."))
+        # One transaction at a time decides whether an administrator remains.
+        session.execute(text("select pg_advisory_xact_lock(hashtextextended('administrators', 2))"))
+        if not _other_administrators(session, user_id):
+            raise Refusal(_("She is the last administrator: name another one first."))
+    _switch(session, user_id, on=False)
+
+
+def _other_administrators(session: Session, user_id: int) -> int:
+    """Return how many open logins but this one hold the administrator's role."""
+    user, link, role = _table("ab_user"), _table("ab_user_role"), _table("ab_role")
+    statement = (
+        select(func.count())
+        .select_from(user)
+        .join(link, link.c.user_id == user.c.id)
+        .join(role, role.c.id == link.c.role_id)
+        .where(role.c.name == ADMIN, user.c.active, user.c.id != user_id)
+    )
+    return session.scalar(statement) or 0
 
 
 def _switch(session: Session, user_id: int, *, on: bool) -> None:

@@ -26,9 +26,14 @@ SENTENCES: dict[str, object] = {
     "ck_employee_partner_is_another": _l("The partner must be somebody else."),
     "ck_employee_successor_is_another": _l("The successor must be somebody else."),
     "ck_department_no_own_parent": _l("A department cannot be part of itself."),
+    "ck_department_no_cycle": _l("A department cannot be part of itself."),
+    "ck_department_parent_of_branch": _l("This department belongs to another branch."),
+    "uq_position_department_department_id_position_id": _l("This department has this post already."),
+    "ck_handover_batch_to_another": _l("The successor must be somebody else."),
     "ck_branch_code_two_digits": _l("A branch code has two digits."),
     "ck_number_rule_prefix_letters": _l("A prefix has one to four capital letters."),
     "uq_number_rule_prefix": _l("Another document type has this prefix already."),
+    "uq_branch_day_branch_id_day_on": _l("This day is entered already; please edit it."),
     "ck_number_rule_width_bounds": _l("A counter has three to ten digits."),
 }
 

@@ -17,7 +17,18 @@ from app.fields import MAX_ID
 from app.filestore import store
 from app.models.audit import SensitiveViewLog
 from app.models.files import FilePurpose, StoredFile
-from app.services.filetypes import CSV, PDF, PICTURES, XLSX, Damaged, kind_of, named_as, refuse_broken_pdf, written_anew
+from app.services.filetypes import (
+    CSV,
+    PDF,
+    PICTURES,
+    XLSX,
+    Damaged,
+    kind_of,
+    named_as,
+    no_table,
+    refuse_broken_pdf,
+    written_anew,
+)
 from app.services.scope import find
 from app.services.settings import LARGEST_FILE_MB, UNUSED_FILE_HOURS, value_of
 from app.words import _
@@ -46,7 +57,7 @@ def take_in(
         raise InvalidInput({field: [too_large(most)]})
     kind = kind_of(content)
     if kind is None or kind not in TAKEN[purpose]:
-        raise InvalidInput({field: [_NOT_TAKEN[purpose]()]})
+        raise InvalidInput({field: [_NOT_TAKEN[purpose](content)]})
     try:
         if kind in PICTURES:
             content = written_anew(content)
@@ -69,8 +80,10 @@ def too_large(most: int) -> str:
 
 
 _NOT_TAKEN = {
-    FilePurpose.EVIDENCE: lambda: _("Please send a picture (JPEG, PNG, WebP) or a PDF; this file is none of them."),
-    FilePurpose.IMPORT: lambda: _("Please send a table as XLSX or CSV; this file is neither."),
+    FilePurpose.EVIDENCE: lambda _content: _(
+        "Please send a picture (JPEG, PNG, WebP) or a PDF; this file is none of them."
+    ),
+    FilePurpose.IMPORT: no_table,
 }
 
 

@@ -67,6 +67,34 @@ def looks_like_text(content: bytes) -> bool:
     return not head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<", b"{\\rtf"))
 
 
+def no_table(content: bytes) -> str:
+    """Return why bytes are no table that is taken, and what to do: the files that people send instead."""
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        if "EncryptedPackage".encode("utf-16-le") in content:
+            return _("This workbook is protected by a password. Please save it without one.")
+        return _("This is a file of an old Office program (.xls, .doc). Please save it as .xlsx.")
+    if content.startswith(b"PK"):
+        return _no_workbook(content)
+    if content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(b"<"):
+        return _("This is a web page with the ending of a table. Please open it and save it as .xlsx.")
+    return _("Please send a table as XLSX or CSV; this file is neither.")
+
+
+def _no_workbook(content: bytes) -> str:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            names = parts.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return _("This workbook is damaged or was not sent whole. Please save it anew and try again.")
+    if "word/document.xml" in names:
+        return _("This is a Word document. Please copy its table into a spreadsheet and save it as .xlsx.")
+    if any(name.endswith(".iwa") or name == "Index.zip" for name in names):
+        return _("This is a Numbers document. Please export it as Excel or CSV.")
+    if "xl/workbook.bin" in names or "content.xml" in names:
+        return _("This is a spreadsheet of another kind (.xlsb, .ods). Please save it as .xlsx.")
+    return _("Please send a table as XLSX or CSV; this file is neither.")
+
+
 def refuse_broken_pdf(content: bytes) -> None:
     """Raise ``Damaged`` for a PDF without its end. What it holds is not judged: it is only ever saved, never shown."""
     if not re.search(rb"%%EOF\s*[^\n]{0,200}\s*$", content[-4096:]):

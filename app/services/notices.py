@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,9 @@ KINDS: dict[str, object] = {
     "slip_handed_over": _l("%(by)s handed your slip %(old)s of %(customer)s to %(owner)s (now %(new)s)."),
     "slip_received": _l("%(by)s handed you the slip %(new)s of %(customer)s."),
     "slip_arrived": _l("%(customer)s has arrived (slip %(slip)s)."),
+    "arrival_undone": _l("%(by)s took back the arrival of %(customer)s (slip %(slip)s): %(reason)s"),
     "slip_voided": _l("%(by)s voided your slip %(slip)s of %(customer)s: %(reason)s"),
+    "handover_received": _l("%(leaver)s has left: %(count)s records are yours now (%(by)s)."),
     "supplement_waits": _l("%(by)s asks for a supplementary slip for %(customer)s (%(request)s). Please decide."),
     "supplement_approved": _l(
         "%(by)s approved the supplementary slip for %(customer)s (%(request)s); the IT manager makes the slip."
@@ -29,7 +32,16 @@ KINDS: dict[str, object] = {
         "By the supplementary slip %(request)s, %(customer)s is now a customer of %(owner)s and no longer yours."
     ),
     "slip_expired": _l("The slip %(slip)s of %(customer)s has lapsed."),
+    "customer_given_away": _l("%(by)s handed your customer %(customer)s to %(owner)s: %(reason)s"),
+    "customer_received": _l("%(by)s handed you the customer %(customer)s: %(reason)s"),
+    "customer_merged": _l("The file %(merged)s was merged into %(kept)s of %(customer)s."),
+    "merge_rejected": _l("%(by)s rejected the merge of %(merged)s into %(kept)s: %(reason)s"),
+    "task_done": _l("Finished in the background: %(task_kind)s."),
+    "task_failed": _l("Failed in the background: %(task_kind)s. Open it to see why."),
 }
+
+#: Facts that are kept as a code and become words when they are read: fact -> function (code) to words.
+FACT_WORDS: dict[str, Callable[[str], str]] = {}
 
 
 def tell(session: Session, employee_id: int | None, kind: str, record: Any, **facts: str) -> None:
@@ -45,7 +57,8 @@ def tell(session: Session, employee_id: int | None, kind: str, record: Any, **fa
 
 def sentence(notice: Notice) -> str:
     """Return a notice in the reader's language."""
-    return str(KINDS[notice.kind]) % notice.facts
+    facts = {name: FACT_WORDS[name](fact) if name in FACT_WORDS else fact for name, fact in notice.facts.items()}
+    return str(KINDS[notice.kind]) % facts
 
 
 def unread_count(session: Session, employee_id: int) -> int:
@@ -57,7 +70,7 @@ def _unread(notice: Notice, by: Actor) -> object | None:
     return _("This notice is read already.") if notice.read_at is not None else None
 
 
-@act(Notice, "mark_read", _l("Mark as read"), guard=_unread, icon="check2")
+@act(Notice, "mark_read", _l("Mark as read"), guard=_unread, icon="check2", many=True)
 def mark_read(session: Session, notice: Notice, *, by: Actor, at: datetime) -> None:
     """Mark a notice of one's own as read."""
     notice.read_at = at

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import select, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.actors import DEFAULT_ZONE, Actor, Reach
@@ -18,12 +19,12 @@ from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusa
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import Base, Branched, described
-from app.models.customers import Customer
+from app.models.customers import Customer, FieldRequirement
 from app.models.hr import Branch, Department, Employee
 from app.models.settings import RoleOverride
 from app.roles import ROLES
 from app.services.constraints import sentence_for
-from app.services.customers import refuse_referrer_of_partner
+from app.services.customers import closed_file, refuse_referrer_of_partner, take_from_id_number
 from app.services.runner import stored
 from app.services.scope import in_scope
 from app.unit import unit_of_work
@@ -79,11 +80,8 @@ def save(
             changed = {name: value for name, value in values.items() if getattr(record, name) != value}
             for name, value in changed.items():
                 setattr(record, name, value)
-            _check_branch(record, by)
             session.add(record)
-            with session.no_autoflush:
-                for check in _CHECKS.get(model.__tablename__, ()):
-                    check(session, record, by)
+            check_record(session, record, by)
             session.flush()
             _write_history(session, model, record, changed, by=by, at=at, key=key, told=told, added=record_id is None)
             return record
@@ -93,6 +91,14 @@ def save(
         raise Stale(_("Somebody changed this record in the meantime. Please look at it again.")) from wrong
     except DataError as wrong:
         raise Refusal(_("A value does not fit. Please check what you typed.")) from wrong
+
+
+def check_record(session: Session, record: Any, by: Actor) -> None:
+    """Raise ``InvalidInput`` or ``Refusal`` if a row of plain data breaks a rule of its table."""
+    _check_branch(record, by)
+    with session.no_autoflush:
+        for check in _CHECKS.get(type(record).__tablename__, ()):
+            check(session, record, by)
 
 
 def _hash(model: type[Base], record_id: int | None, values: Mapping[str, Any]) -> str:
@@ -172,7 +178,10 @@ def _write_history(
 
 @checks(Customer)
 def _customer(session: Session, customer: Customer, by: Actor) -> None:
-    """R-2.1.1-5 holds however the file is edited; a customer keeps a name or alias."""
+    """R-2.1.1-5 holds however the file is edited; a customer keeps a name or alias; a closed file stays as it is."""
+    closed = closed_file(customer)
+    if closed is not None:
+        raise Refusal(closed)
     if not (customer.name or customer.alias):
         raise InvalidInput({"name": [_("A name or an alias, please.")]})
     refuse_referrer_of_partner(
@@ -183,6 +192,17 @@ def _customer(session: Session, customer: Customer, by: Actor) -> None:
     )
     if customer.referrer_customer_id is not None and customer.referrer_customer_id == customer.id:
         raise InvalidInput({"referrer_customer_id": [_("A customer cannot refer herself.")]})
+    if customer.id_no and get_history(customer, "id_no").added:
+        take_from_id_number(customer)
+
+
+@checks(FieldRequirement)
+def _requirement(session: Session, requirement: FieldRequirement, by: Actor) -> None:
+    """What a branch demands is the branch's; what the group demands, its administrator's. R-1.2-1."""
+    if requirement.branch_id != by.branch_id and by.reach("field_requirement") is not Reach.GROUP:
+        raise InvalidInput(
+            {"branch_id": [_("Please choose your own branch; the group's values are kept by its administrator.")]}
+        )
 
 
 @checks(Branch)
@@ -211,18 +231,14 @@ def _override(session: Session, override: RoleOverride, by: Actor) -> None:
 
 @checks(Department)
 def _department(session: Session, department: Department, by: Actor) -> None:
-    """The tree has no cycle, and stays within its branch."""
-    seen, parent_id = {department.id}, department.parent_id
-    while parent_id is not None:
-        parent = session.get_one(Department, parent_id)
-        if parent.branch_id != department.branch_id:
-            raise InvalidInput({"parent_id": [_("Not a valid choice.")]})
-        if parent.id in seen and department.id is not None:
-            raise InvalidInput({"parent_id": [_("A department cannot be part of itself.")]})
-        seen.add(parent.id)
-        parent_id = parent.parent_id
+    """A new department stands under an open one of its branch; afterwards the act ``move`` alone changes that."""
+    parent = session.get(Department, department.parent_id) if department.parent_id is not None else None
+    if parent is not None and parent.branch_id != department.branch_id:
+        raise InvalidInput({"parent_id": [_("Not a valid choice.")]})
+    if parent is not None and parent.retired_at is not None and department.id is None:
+        raise InvalidInput({"parent_id": [_("This department is closed.")]})
     if department.valid_from and department.valid_to and department.valid_to < department.valid_from:
-        raise InvalidInput({"valid_to": [_("The end cannot lie before the beginning.")]})
+        raise InvalidInput({"valid_from": [_("The end cannot lie before the beginning.")]})
 
 
 @checks(Employee)

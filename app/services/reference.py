@@ -1,7 +1,7 @@
 """Reference data that every house starts with: dictionaries, source channels, number rules, settings, positions.
 
-White paper REF-1 to REF-3, section 1.3, part D. Everything is matched by its code and only what is absent is added;
-what an administrator renamed, reordered or retired stays as she left it.
+White paper REF-1 to REF-3, sections 1.2 and 1.3, part D. Everything is matched by its code and only what is absent is
+added; what an administrator renamed, reordered or retired stays as she left it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 from app.models.customers import SourceChannel
 from app.models.hr import Position
 from app.models.settings import Dictionary, DictionaryItem, ItemState, NumberRule, Param
+from app.services.customers.requirements import add_requirements
+from app.services.customers.traits import TRAIT_TYPES
 from app.services.settings import SETTINGS
 from app.unit import unit_of_work
 
@@ -52,6 +54,8 @@ LEAD_QUALITIES: tuple[Named, ...] = (
     ("repeated", "重复线索", "Known already"),
     ("invalid", "无效", "Invalid"),
 )
+#: Those of them that are worth a consultant's time: 有效. REF-2.
+VALID_LEADS = frozenset({"strong", "fair", "weak"})
 
 #: REF-2, Areas: the districts of the city, then what lies farther off.
 AREAS: tuple[Named, ...] = (
@@ -120,6 +124,7 @@ FOLLOWUP_CATEGORIES: tuple[Named, ...] = (
     ("arrears", "欠款提醒", "Reminder: arrears"),
     ("course", "疗程提醒", "Reminder: course"),
     ("stored_value", "储值到期提醒", "Reminder: stored value ends"),
+    ("anniversary", "纪念日祝福", "Anniversary wishes"),
 )
 
 #: REF-2, Bill void and return reasons.
@@ -141,6 +146,7 @@ DICTIONARIES: dict[Named, Sequence[Named]] = {
     ("appointment_item", "预约项目", "Appointment item"): APPOINTMENT_ITEMS,
     ("followup_category", "回访类别", "Follow-up category"): FOLLOWUP_CATEGORIES,
     ("void_reason", "作废/退单原因", "Reason for voiding"): VOID_REASONS,
+    ("trait_type", "客户特征类型", "Type of trait"): TRAIT_TYPES,
 }
 
 #: REF-2, 来源途径: roots and their leaves.
@@ -198,6 +204,7 @@ NUMBER_RULES: dict[str, tuple[str, bool, int]] = {
     "chat": ("WL", True, 4),
     "lead": ("QD", True, 4),
     "appointment_slip": ("YY", True, 4),
+    "employee": ("YG", False, 5),
     "supplement_request": ("BD", True, 4),
 }
 
@@ -258,6 +265,7 @@ def ensure_reference_data(session: Session, at: datetime) -> dict[str, int]:
             "number_rule": _number_rules(session),
             "param": _settings(session),
             "position": _positions(session),
+            "field_requirement": add_requirements(session),
         }
 
 

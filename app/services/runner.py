@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -24,21 +24,25 @@ from wtforms import Form
 
 from app.actors import Actor
 from app.acts import Act, Outcome
-from app.errors import IllegalMove, InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
+from app.errors import IllegalMove, InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
 from app.fields import FormContext, uploads_of
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import Base, models
 from app.models.customers import mask
+from app.models.hr import Employee, EmployeeState
 from app.services.constraints import sentence_for
 from app.services.files import digests_of, largest_file, sent_file
 from app.services.scope import find, in_scope
 from app.services.settings import items_in_use
+from app.services.warning import hearing, token_of
 from app.unit import unit_of_work
 from app.words import _
 
 RETRIES = 3
 MAX_KEY = 80
+#: Under this name the history keeps the warnings that were read before the act was done.
+WARNED = "warned"
 
 
 @dataclass(frozen=True)
@@ -89,18 +93,20 @@ def run(
     key: str | None = None,
     row_version: int | None = None,
     is_json: bool = False,
+    warned: str | None = None,
 ) -> Answer:
     """Run an act on a record, or one that makes a record.
 
-    ``inputs`` is a MultiDict that the act's form validates; ``values`` are typed values of house code instead.
-    Raises NotPermitted, OutOfScope, InvalidInput, Refusal, IllegalMove, KeyReused, Stale; then nothing is saved.
+    ``inputs`` is a MultiDict that the act's form validates; ``values`` are typed values of house code instead,
+    which is not warned; ``warned`` is the token of the warnings that were read. Raises NotPermitted, OutOfScope,
+    InvalidInput, Refusal, IllegalMove, KeyReused, Stale, Warned; then nothing is saved.
     """
     if not by.may(act.table, act.permission):
         raise NotPermitted
     if act.by_system and not by.is_house:
         raise NotPermitted
     key = (key or uuid.uuid4().hex)[:MAX_KEY]
-    call = _Call(act, by, at, record_id, inputs, values, key, row_version, is_json)
+    call = _Call(act, by, at, record_id, inputs, values, key, row_version, is_json, warned)
     nested = bool(session.info.get("in_unit"))
     for attempt in range(1, RETRIES + 1):
         try:
@@ -133,11 +139,13 @@ class _Call:
     key: str
     row_version: int | None
     is_json: bool
+    warned: str | None
 
 
 def _run_once(session: Session, call: _Call) -> Answer:
     session.info["user_id"] = call.by.user_id
     with unit_of_work(session):
+        _hold_actor(session, call.by)
         told = _inputs_hash(session, call)
         run_id = _claim_key(session, call, told)
         if run_id is None:
@@ -145,10 +153,14 @@ def _run_once(session: Session, call: _Call) -> Answer:
         record = None if call.act.creates else _lock(session, call)
         form = _checked(session, call, record)
         from_state = getattr(record, "state", None)
-        outcome = _perform(session, call, record, form)
-        session.flush()
+        with hearing(session, is_heard=call.inputs is not None and not call.by.is_house) as warnings:
+            outcome = _perform(session, call, record, form)
+            session.flush()
+        _refuse_unread(call, warnings)
         made = outcome.result if call.act.creates else record
-        _write_history(session, run_id, call, form, made, outcome, from_state)
+        entry = _write_history(session, run_id, call, form, made, outcome, from_state)
+        if warnings:
+            entry.inputs = {**entry.inputs, WARNED: warnings}
         return Answer(
             made,
             None if call.act.creates else outcome.result,
@@ -156,6 +168,17 @@ def _run_once(session: Session, call: _Call) -> Answer:
             None if outcome.notice is None else str(outcome.notice),
             outcome.paper,
         )
+
+
+def _hold_actor(session: Session, by: Actor) -> None:
+    """Keep the actor's file as it is until the end: who is let leave this very moment either acted before that, and
+    what she made is handed over, or is refused. White paper 4.2.2: nothing is lost."""
+    if by.employee_id is None or by.is_house:
+        return
+    statement = select(Employee.state).where(Employee.id == by.employee_id)
+    state = session.scalar(statement.with_for_update(read=True, key_share=True))
+    if state is not EmployeeState.ACTIVE:
+        raise NotPermitted
 
 
 def _inputs_hash(session: Session, call: _Call) -> str:
@@ -213,8 +236,7 @@ def _lock(session: Session, call: _Call) -> Any:
     model = models()[call.act.table]
     if call.record_id is None:
         raise OutOfScope
-    for column_name in model.LOCK_FIRST:
-        _lock_parent(session, model, column_name, call)
+    _lock_parents(session, model, call.record_id)
     record = session.scalars(
         in_scope(model, call.by)
         .where(model.id == call.record_id)
@@ -226,12 +248,19 @@ def _lock(session: Session, call: _Call) -> Any:
     return record
 
 
-def _lock_parent(session: Session, model: type[Base], column_name: str, call: _Call) -> None:
-    column = inspect(model).columns[column_name]
-    parent = next(iter(column.foreign_keys)).column
-    key = session.scalar(select(column).where(model.id == call.record_id))
-    if key is not None:
-        session.execute(select(parent).where(parent == key).with_for_update())
+def _lock_parents(session: Session, model: type[Base], record_id: int) -> None:
+    """Lock what a record hangs on, in the house's order; two rows of one table in the order of their ids."""
+    if not model.LOCK_FIRST:
+        return
+    columns = [inspect(model).columns[name] for name in model.LOCK_FIRST]
+    keys = session.execute(select(*columns).where(model.id == record_id)).first()
+    wanted: dict[Any, set[int]] = {}
+    for column, key in zip(columns, keys or (), strict=False):
+        parent = next(iter(column.foreign_keys)).column
+        wanted.setdefault(parent, set()).update({key} - {None})
+    for parent, ids in wanted.items():
+        if ids:
+            session.execute(select(parent).where(parent.in_(sorted(ids))).order_by(parent).with_for_update())
 
 
 def _checked(session: Session, call: _Call, record: Any) -> Form | None:
@@ -300,9 +329,18 @@ def _perform(session: Session, call: _Call, record: Any, form: Form | None) -> O
     return outcome
 
 
+def _refuse_unread(call: _Call, warnings: list[str]) -> None:
+    """Undo an act that warns of what its doer has not read yet."""
+    if not warnings:
+        return
+    token = token_of(f"{call.act.key} {call.record_id}", warnings)
+    if call.warned != token:
+        raise Warned(warnings, token)
+
+
 def _write_history(
     session: Session, run_id: int, call: _Call, form: Form | None, made: Any, outcome: Outcome, from_state: Any
-) -> None:
+) -> ActRun:
     entry = session.get_one(ActRun, run_id)
     to_state = getattr(made, "state", None)
     entry.record_id = made.id if made is not None else call.record_id
@@ -316,6 +354,7 @@ def _write_history(
     other = None if call.act.creates else outcome.result
     if other is not None:
         entry.result_table, entry.result_id = other.__tablename__, other.id
+    return entry
 
 
 def _history_inputs(call: _Call, form: Form | None) -> dict[str, Any]:
@@ -346,7 +385,7 @@ def _fields(act: Act) -> dict[str, Any]:
 def stored(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)

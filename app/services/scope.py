@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, false, inspect, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
 from app.actors import Actor, Reach
 from app.models.base import ALSO_OWN, Base, models
@@ -72,3 +72,21 @@ def find(session: Session, table: str, record_id: int, by: Actor, *, offered: bo
     statement = in_scope(model, by).where(model.id == record_id)
     condition = model.offered() if offered else None
     return session.scalars(statement if condition is None else statement.where(condition)).one_or_none()
+
+
+def loader(model: Any, path: str) -> Any:
+    """Return the loader option for a dotted path: joins up to parents, one more select for collections.
+
+    A path may name a column that is deferred: it is loaded at once.
+    """
+    if path in inspect(model).column_attrs:
+        return undefer(getattr(model, path))
+    option: Any = None
+    here = model
+    for name in path.split("."):
+        relation = inspect(here).relationships[name]
+        attribute = getattr(here, name)
+        step = selectinload if relation.uselist else joinedload
+        option = step(attribute) if option is None else getattr(option, step.__name__)(attribute)
+        here = relation.mapper.class_
+    return option

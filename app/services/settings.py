@@ -40,6 +40,7 @@ class Setting:
     least: int = 0
     most: int = 0
     source: str = ""
+    options: tuple[str, ...] = ()
 
     def read(self, text: str) -> Any:
         """Return the typed value of a stored text; raises ``ValueError`` with a sentence if it is none."""
@@ -47,7 +48,7 @@ class Setting:
 
     @property
     def range_text(self) -> str:
-        return _(_RANGES[self.kind], least=self.least, most=self.most)
+        return _(_RANGES[self.kind], least=self.least, most=self.most, options=", ".join(self.options))
 
 
 def _read_switch(_setting: Setting, text: str) -> bool:
@@ -70,15 +71,33 @@ def _read_clock(_setting: Setting, text: str) -> time:
     return time.fromisoformat(text)
 
 
+def _read_weekdays(_setting: Setting, text: str) -> frozenset[int]:
+    if text == "none":
+        return frozenset()
+    if not re.fullmatch(r"[1-7](\s*,\s*[1-7])*", text):
+        raise ValueError(_("Days of the week such as 6,7 (1 is Monday), or none."))
+    return frozenset(int(day) for day in text.split(","))
+
+
+def _read_option(setting: Setting, text: str) -> str:
+    if text not in setting.options:
+        raise ValueError(_("One of these, please: %(options)s.", options=", ".join(setting.options)))
+    return text
+
+
 _READERS: dict[str, Callable[[Setting, str], Any]] = {
     "switch": _read_switch,
     "whole": _read_whole,
     "clock": _read_clock,
+    "weekdays": _read_weekdays,
+    "option": _read_option,
 }
 _RANGES: dict[str, Any] = {
     "switch": _l("yes or no"),
     "whole": _l("%(least)s to %(most)s"),
     "clock": _l("a time of day, 00:00 to 23:59"),
+    "weekdays": _l("days of the week such as 6,7 (1 is Monday), or none"),
+    "option": _l("one of %(options)s"),
 }
 
 SETTINGS: dict[str, Setting] = {}
@@ -153,13 +172,93 @@ PRINT_ON_ARRIVAL = setting(
     help=_l("If yes, the slip opens for printing as soon as its customer is received."),
     source="R-2.1-1",
 )
+WISHES_SHOWN_DAYS = setting(
+    "customers.wishes_shown_days",
+    _l("Birthdays and anniversaries shown, days ahead"),
+    "7",
+    "whole",
+    most=60,
+    help=_l("How far the page of anniversaries looks ahead, today included."),
+    source="R-1.2-2",
+)
+WISHES_AHEAD_DAYS = setting(
+    "customers.wishes_ahead_days",
+    _l("Birthday and anniversary calls planned, days ahead"),
+    "0",
+    "whole",
+    most=30,
+    help=_l("The call is planned for the day itself and appears this many days before."),
+    source="1.3, R-1.2-2",
+)
+WISHES_AT = setting(
+    "customers.wishes_at",
+    _l("Time of planning birthday and anniversary calls"),
+    "08:00",
+    "clock",
+    help=_l("Branch time. A day that was missed is made up as soon as the scheduler runs again."),
+    source="1.3",
+)
+OPENS_AT = setting(
+    "desk.opens_at",
+    _l("The branch opens at"),
+    "09:00",
+    "clock",
+    help=_l("Branch time. An appointment before it warns. If opening and closing are the same, it is open all day."),
+    source="2.1.2",
+)
+CLOSES_AT = setting(
+    "desk.closes_at",
+    _l("The branch closes at"),
+    "20:00",
+    "clock",
+    help=_l("Branch time. An appointment at or after it warns."),
+    source="2.1.2",
+)
+CLOSED_WEEKDAYS = setting(
+    "desk.closed_weekdays",
+    _l("Days of the week on which the branch is closed"),
+    "none",
+    "weekdays",
+    help=_l("Weekends that the state declares working days count as open."),
+    source="2.1.2",
+)
+HOLIDAYS = setting(
+    "desk.holidays",
+    _l("Public holidays on which the branch is closed"),
+    "spring_festival",
+    "option",
+    options=("none", "spring_festival", "all"),
+    help=_l("As the state announces them. What differs stands under “Opening days”."),
+    source="2.1.2",
+)
+OVERLAP_MINUTES = setting(
+    "appointments.overlap_minutes",
+    _l("Appointments of one doctor or consultant closer than this warn, minutes"),
+    "30",
+    "whole",
+    most=480,
+    help=_l("Counted between awaited slips that wish for the same person; 0 never warns."),
+    source="2.1.2",
+)
 DAILY_REPORT_AT = setting(
     "reports.daily_at",
     _l("Time of the daily reports"),
     "21:00",
     "clock",
-    help=_l("Branch time. Reports of a day that was missed are made as soon as the scheduler runs again."),
+    help=_l(
+        "Branch time; before 12:00 the day before is reported. What was missed is made as soon as the scheduler runs."
+    ),
     source="RPT-02",
+)
+ANSWERED_BEFORE_RING = setting(
+    "reports.answered_before_ring",
+    _l("A call is answered in time before this ring"),
+    "2",
+    "whole",
+    least=1,
+    most=20,
+    help=_l("2: after at most one ring. Counts from the day after it is set."),
+    source="2.1.1.1",
 )
 SUPPLEMENT_DAYS = setting(
     "appointments.supplement_days",
@@ -190,6 +289,17 @@ UNUSED_FILE_HOURS = setting(
     most=720,
     help=_l("A file that was sent with a form that was never completed is removed after this time."),
     source="2.1.3.3",
+)
+
+MOST_IMPORT_ROWS = setting(
+    "imports.most_rows",
+    _l("Largest import, rows"),
+    "50000",
+    "whole",
+    least=1,
+    most=200_000,
+    help=_l("A file with more rows is refused and has to be split."),
+    source="1.2",
 )
 
 
@@ -280,7 +390,7 @@ def item_by_code(session: Session, dictionary: str, code: str) -> DictionaryItem
     return item
 
 
-@act(DictionaryItem, "retire", _l("Retire"), moves={ItemState.IN_USE: ItemState.RETIRED}, icon="archive")
+@act(DictionaryItem, "retire", _l("Retire"), moves={ItemState.IN_USE: ItemState.RETIRED}, icon="archive", many=True)
 def retire(session: Session, item: DictionaryItem, *, by: Actor, at: datetime) -> None:
     """Take an item out of the forms; records that bear it keep it."""
     item.retired_at = at
@@ -292,6 +402,7 @@ def retire(session: Session, item: DictionaryItem, *, by: Actor, at: datetime) -
     _l("Use again"),
     moves={ItemState.RETIRED: ItemState.IN_USE},
     icon="arrow-counterclockwise",
+    many=True,
 )
 def restore(session: Session, item: DictionaryItem, *, by: Actor, at: datetime) -> None:
     """Offer a retired item again."""
@@ -302,7 +413,12 @@ def restore(session: Session, item: DictionaryItem, *, by: Actor, at: datetime) 
 
 
 def next_number(session: Session, doc_type: str, *, branch: Branch, at: datetime, zone: Any) -> str:
-    """Return the next number of a document type, such as ``YY01-20261122-0018``.
+    """Return the next number of a document type, such as ``YY01-20261122-0018``."""
+    return next_numbers(session, doc_type, 1, branch=branch, at=at, zone=zone)[0]
+
+
+def next_numbers(session: Session, doc_type: str, count: int, *, branch: Branch, at: datetime, zone: Any) -> list[str]:
+    """Return the next numbers of a document type, one after the other; the counter moves once.
 
     The counter's row is locked until the transaction ends, so numbers are unique under concurrency and a number
     that was given, voided documents' included, is never given again.
@@ -312,12 +428,14 @@ def next_number(session: Session, doc_type: str, *, branch: Branch, at: datetime
         raise Refusal(_("There is no number rule for %(doc_type)s. Please ask the administrator.", doc_type=doc_type))
     branch_code = branch.code if rule.with_branch else ""
     period = at.astimezone(zone).strftime("%Y%m%d") if rule.with_date else ""
-    counter = insert(NumberCounter).values(rule_id=rule.id, branch_code=branch_code, period=period, last=1)
+    counter = insert(NumberCounter).values(rule_id=rule.id, branch_code=branch_code, period=period, last=count)
     last = session.execute(
         counter.on_conflict_do_update(
-            index_elements=["rule_id", "branch_code", "period"], set_={"last": NumberCounter.last + 1}
+            index_elements=["rule_id", "branch_code", "period"], set_={"last": NumberCounter.last + count}
         ).returning(NumberCounter.last)
     ).scalar_one()
     if last >= 10**rule.width:
         raise Refusal(_("The numbers of %(doc_type)s are used up. Please ask the administrator.", doc_type=doc_type))
-    return "-".join(part for part in (f"{rule.prefix}{branch_code}", period, str(last).zfill(rule.width)) if part)
+    head = f"{rule.prefix}{branch_code}"
+    numbers = range(last - count + 1, last + 1)
+    return ["-".join(part for part in (head, period, str(each).zfill(rule.width)) if part) for each in numbers]

@@ -5,7 +5,23 @@ from __future__ import annotations
 from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
-from app.views import appointments, audit, customer_life, customers, files, followup, hr, reports, settings, supplements
+from app.views import (
+    appointments,
+    audit,
+    calendar,
+    customer_life,
+    customers,
+    files,
+    followup,
+    hr,
+    imports,
+    jobs,
+    printing,
+    reports,
+    settings,
+    supplements,
+    tasks,
+)
 from app.words import _l
 
 
@@ -27,6 +43,11 @@ def register(appbuilder: AppBuilder) -> None:
     hr.register(menu)
     menu.group("system", _l("System"))
     settings.register(menu)
+    imports.register(menu)
+    calendar.register(menu)
+    jobs.register(menu)
     audit.register(menu)
+    printing.register(menu)
     files.register(menu)
+    tasks.register(menu)
     menu.finish()

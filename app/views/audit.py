@@ -7,11 +7,13 @@ from typing import Any
 from app.actors import Actor
 from app.models.audit import ActRun, DemoState, JobHeartbeat, JobRun, Notice, SensitiveViewLog
 from app.models.base import models
-from app.panel.describe import label_of
+from app.panel.describe import NONE, label_of, may_open, record_url
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
+from app.panel.pages import Cell
 from app.panel.recording import act_words
 from app.panel.registry import Registrar
+from app.services.jobs import JOBS, job_label
 from app.services.notices import sentence
 from app.words import _l
 
@@ -59,25 +61,40 @@ class NoticeView(HouseView):
     """What happened to one's work."""
 
     datamodel = HouseInterface(Notice)
-    list_columns = ("sentence", "created_at", "read_at")
-    labels = {"sentence": _l("Notice")}
+    list_columns = ("sentence", "about", "created_at", "read_at")
+    labels = {"sentence": _l("Notice"), "about": _l("About")}
     computed = {"sentence": sentence}
-    show_sections = ((_l("Notice"), ("sentence", "created_at", "read_at")),)
+    show_sections = ((_l("Notice"), ("sentence", "about", "created_at", "read_at")),)
     quick = (Tab("unread", _l("Unread"), lambda by, now: Notice.read_at.is_(None)), Tab("all", _l("All")))
 
     def conditions(self, by: Actor) -> list[Any]:
         return [Notice.employee_id == by.employee_id]
+
+    def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
+        """Return one shown value; what the notice is about leads there."""
+        if name != "about":
+            return super().cell(record, name, by, plain=plain)
+        if record.table_name is None or record.record_id is None:
+            return Cell(NONE)
+        url = record_url(record.table_name, record.record_id) if may_open(record.table_name, by) else ""
+        return Cell(_table_words(record), url=url)
 
 
 class JobRunView(HouseView):
     """Which slot of which job ran, and how it ended."""
 
     datamodel = HouseInterface(JobRun)
-    list_columns = ("job", "slot", "started_at", "ended_at", "attempts", "summary", "error")
+    list_columns = ("job_label", "slot", "started_at", "ended_at", "attempts", "requested_by", "summary", "error")
+    labels = {"job_label": _l("Job")}
+    computed = {"job_label": lambda run: job_label(run.job)}
     show_sections = (
-        (_l("Job run"), ("job", "slot", "attempts", "started_at", "ended_at", "host", "summary", "error")),
+        (_l("Job run"), ("job_label", "slot", "attempts", "started_at", "ended_at", "host", "summary", "error")),
+        (_l("Asked for by hand"), ("requested_by", "requested_at")),
     )
-    order_columns = ("started_at",)
+    order_columns = ("started_at", "ended_at")
+    filters = ("job", "started_at")
+    choices = {"job": lambda: [(name, job_label(name)) for name in JOBS]}
+    eager = ("requested_by",)
 
 
 class JobHeartbeatView(HouseView):

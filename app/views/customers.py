@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import abort, jsonify, request
 from flask_appbuilder import expose
 from werkzeug.wrappers import Response
 
+from app.actors import Actor
 from app.extensions import db
 from app.fields import normal_phone
 from app.models.customers import ChannelPartner, ContactKind, Customer, CustomerContact, SourceChannel
 from app.panel.describe import record_url
 from app.panel.house_view import HouseView, Related, Tab
 from app.panel.interface import HouseInterface
+from app.panel.pages import RelatedTab
 from app.panel.person import me
 from app.panel.registry import Registrar
 from app.services.customers import log_look_up, whose_number
 from app.services.scope import find
 from app.unit import unit_of_work
 from app.views.appointments import SLIP_EAGER
+from app.views.customer_life import life_banners, life_tabs
 from app.words import _, _l
 
 
@@ -44,6 +49,8 @@ class CustomerView(HouseView):
         (_l("Source"), ("source_channel", "channel_partner", "referrer")),
         (_l("Attribution"), ("developer", "developed_at", "developer_rule", "owner_consultant")),
         (_l("Service"), ("first_visit_at", "last_visit_at", "followup_note")),
+        (_l("Merge"), ("merged_into",)),
+        (_l("Restriction"), ("restriction_asked_at", "restriction_asked_by", "restriction_reason")),
     )
     form_columns = (
         "name",
@@ -63,7 +70,14 @@ class CustomerView(HouseView):
     order_columns = ("customer_no", "developed_at")
     filters = ("state", "sex", "source_channel_id", "developer_id", "developed_at")
     eager = ("contacts", "source_channel", "developer")
-    record_eager = ("area", "channel_partner", "referrer", "owner_consultant")
+    record_eager = (
+        "area",
+        "channel_partner",
+        "referrer",
+        "owner_consultant",
+        "merged_into",
+        "restriction_asked_by",
+    )
     quick = (
         Tab("all", _l("All")),
         Tab("mine", _l("Mine"), lambda by, now: Customer.developer_id == by.employee_id),
@@ -91,7 +105,27 @@ class CustomerView(HouseView):
             ("category", "planned_on", "state", "executor"),
             ("category", "executor", "customer"),
         ),
+        Related(
+            "customer_trait",
+            "customer_id",
+            _l("Traits"),
+            ("trait_type", "value", "day_text", "state", "stage", "collected_by", "collected_at"),
+            ("trait_type", "collected_by", "customer"),
+        ),
+        Related(
+            "customer_owner_history",
+            "customer_id",
+            _l("Owners"),
+            ("role", "from_employee", "to_employee", "rule", "given_at", "given_by", "reason"),
+            ("from_employee", "to_employee", "given_by"),
+        ),
     )
+
+    def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
+        return life_banners(record)
+
+    def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
+        return life_tabs(record, by)
 
     @expose("/whose", methods=["POST"])
     def whose(self) -> Response:

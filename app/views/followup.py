@@ -35,7 +35,7 @@ class FollowupPlanView(HouseView):
     order_columns = ("planned_on",)
     default_order = "planned_on"
     descending = False
-    filters = ("state", "category_id", "planned_on")
+    filters = ("state", "category_id", "executor_id", "planned_on")
     eager = ("category", "customer.contacts", "appointment_slip", "executor")
     record_eager = ("contact_record",)
     search_through = "customer"

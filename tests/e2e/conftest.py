@@ -14,7 +14,7 @@ from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from werkzeug.serving import make_server
 
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, always_open
 from tests.databases import fresh_database
 
 CHROMIUM = "/usr/bin/chromium"
@@ -48,6 +48,7 @@ def live() -> Iterator[Live]:
     with fresh_database("live", copy=True) as (app_url, owner_url):
         made = create_app(SQLALCHEMY_DATABASE_URI=app_url, DATABASE_OWNER_URL=owner_url)
         load(made, say=lambda _line: None, share=0.03)
+        always_open(made)
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         server = make_server("127.0.0.1", 0, made, threaded=True)
         server.daemon_threads = False  # so that closing it waits for requests under way, and no connection is left open

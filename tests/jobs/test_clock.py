@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, text
 
+from app.errors import LONGEST_LINE
 from app.jobs import clock
 from app.jobs.clock import HOST, MOST_ATTEMPTS, beat, look, run_slot
 from app.jobs.declared import JOBS, Job, Slot
@@ -166,7 +167,7 @@ def test_a_failure_of_the_database_is_told_without_the_row(session):
 def test_a_long_failure_is_cut(session, job, work):
     work.fails = ValueError("x" * 100_000)
     run_slot(session, job, SLOT, NOON)
-    assert len(row(session).error) == clock.MAX_ERROR
+    assert len(row(session).error) == LONGEST_LINE
 
 
 # Tried, failed, and how long until it is tried again.

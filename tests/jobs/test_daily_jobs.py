@@ -1,4 +1,4 @@
-"""The house's own jobs: slips lapse, and each branch's daily report is made once a day."""
+"""The house's own jobs: slips lapse, and each branch's daily report is made once a day, by the queue."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from app.actors import house
 from app.jobs.clock import look
@@ -16,6 +16,7 @@ from app.models.audit import ActRun, JobRun, Notice, ReportRun
 from app.models.followup import FollowupPlan
 from app.models.hr import Branch
 from app.models.settings import Param
+from app.models.tasks import BackgroundTask, TaskState
 from app.reports.appointment_daily import AppointmentDaily
 from app.reports.base import REPORTS, Asked
 from app.reports.runs import facts_of, make
@@ -31,13 +32,14 @@ def on(hour, minute=0, second=0, days=0):
 
 
 @pytest.fixture
-def run_job(app, session):
-    """Look for a job's slots at an instant; return the keys of those that were run."""
+def run_job(app, session, work_off):
+    """Look for a job's slots at an instant and do what they asked the queue for; return the keys of those run."""
 
     def go(name, at):
         done = look(app, JOBS[name], lambda: at)
         failed = session.execute(select(JobRun.slot, JobRun.error).where(JobRun.error.is_not(None))).all()
         assert failed == []
+        assert {task.state for task in work_off(at)} <= {TaskState.DONE}
         return done
 
     return go
@@ -145,8 +147,8 @@ def test_missed_looks_are_made_up_and_a_second_scheduler_finds_nothing(session, 
 # --- reports.daily: RPT-02 ---------------------------------------------------------------------------------------
 
 
-def scheduled(session, branch_id=None):
-    statement = select(ReportRun).where(ReportRun.made_by_job == "reports.daily")
+def scheduled(session, branch_id=None, report="appointment_daily"):
+    statement = select(ReportRun).where(ReportRun.made_by_job == "reports.daily", ReportRun.report == report)
     if branch_id is not None:
         statement = statement.where(ReportRun.branch_id == branch_id)
     return session.scalars(statement.order_by(ReportRun.branch_id, ReportRun.business_on)).all()
@@ -162,6 +164,7 @@ def test_each_branch_gets_one_report_a_day_and_yesterdays_if_it_was_missed(sessi
         ("appointment_daily", branch_ids[code], date(2026, 3, day)) for code in ("01", "02") for day in (9, 10)
     ]
     assert {(run.made_at, run.made_by, run.employee_id) for run in runs} == {(on(21), "house:job:reports.daily", None)}
+    assert len(scheduled(session, report="contact_daily")) == 4, "RPT-01 beside it"
     assert run_job("reports.daily", on(21, days=1)) == ["01:2026-03-11", "02:2026-03-11"]
 
 
@@ -175,6 +178,15 @@ def test_each_branch_is_served_at_the_time_that_it_sets(session, run_job, branch
     assert "02:2026-03-10" in run_job("reports.daily", on(18))
     assert [run.business_on.day for run in scheduled(session, branch_ids["01"])] == [9]
     assert [run.business_on.day for run in scheduled(session, branch_ids["02"])] == [9, 10]
+
+
+def test_a_time_before_noon_reports_the_day_that_has_ended(session, run_job, branch_ids, set_value):
+    """At midnight a report of the day that begins would be empty. RPT-01, RPT-02."""
+    set_value(DAILY_REPORT_AT, "00:00", branch="01")
+    set_value(DAILY_REPORT_AT, "12:00", branch="02")
+    assert run_job("reports.daily", on(12)) == ["01:2026-03-08", "01:2026-03-09", "02:2026-03-09", "02:2026-03-10"]
+    assert run_job("reports.daily", on(23, 59, 59)) == []
+    assert run_job("reports.daily", on(0, days=1)) == ["01:2026-03-10"]
 
 
 def test_a_time_that_is_changed_after_the_report_was_made_makes_no_second_one(session, run_job, set_value):
@@ -218,17 +230,35 @@ def test_reports_by_hand_stand_beside_the_scheduled_one(session, run_job, superv
     assert run_job("reports.daily", on(21, 10)) == []
     kept = session.execute(
         select(ReportRun.id, ReportRun.made_by_job)
-        .where(ReportRun.branch_id == branch_ids["01"], ReportRun.business_on == DAY)
+        .where(ReportRun.branch_id == branch_ids["01"], ReportRun.business_on == DAY, ReportRun.report == report.name)
         .order_by(ReportRun.id)
     ).all()
     assert kept == [(before, None), (by_clock, "reports.daily"), *((run, None) for run in after)]
 
 
-def test_a_report_that_stands_already_is_not_made_again(session, run_job, branch_ids):
-    """The slot's row was lost (a restored backup, a hand in the table): the report itself says that it is made."""
+def test_a_slot_asks_the_queue_once(app, session, work_off):
+    look(app, JOBS["reports.daily"], lambda: on(21))
+    assert scheduled(session) == [], "the clock only asks"
+    asked = session.scalars(select(BackgroundTask).order_by(BackgroundTask.id)).all()
+    assert [(task.request_key, task.kind, task.actor) for task in asked] == [
+        (f"{code}:2026-03-{day:02d}", "reports.daily", "house:job:reports.daily")
+        for code in ("01", "02")
+        for day in (9, 10)
+    ]
+    session.query(JobRun).delete()  # the slots' rows were lost (a restored backup, a hand in the table)
+    session.commit()
+    assert len(look(app, JOBS["reports.daily"], lambda: on(21, 5))) == 4
+    assert session.scalar(select(func.count(BackgroundTask.id))) == 4
+    assert [task.state for task in work_off(on(21, 6))] == [TaskState.DONE] * 4
+    assert len(scheduled(session)) == 4
+
+
+def test_a_report_that_stands_already_is_not_made_again(session, run_job):
+    """Slots and tasks were lost: the report itself says that it is made."""
     run_job("reports.daily", on(21))
     session.query(JobRun).delete()
+    session.query(BackgroundTask).delete()
     session.commit()
     assert len(run_job("reports.daily", on(21, 5))) == 4
     assert len(scheduled(session)) == 4
-    assert set(session.scalars(select(JobRun.summary))) == {""}
+    assert {task.said["en"] for task in session.scalars(select(BackgroundTask))} == {""}

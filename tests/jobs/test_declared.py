@@ -210,3 +210,35 @@ def test_how_many_days_are_made_up_is_declared(session):
     job = declare(daily("t.daily", DAILY_REPORT_AT, days_back=3))
     days = [slot.day.day for slot in job.slots(session, datetime(2026, 11, 22, 21, 0, tzinfo=CHINA))]
     assert days == [19, 20, 21, 22] * 2
+
+
+@pytest.mark.parametrize(
+    ("value", "now", "days"),
+    [
+        ("00:00", "2026-11-22T00:00:00", [20, 21]),  # the 21st has just ended
+        ("00:00", "2026-11-21T23:59:59", [19, 20]),
+        ("11:59", "2026-11-22T11:58:59", [20]),  # the 21st is closed at 11:59 of the 22nd
+        ("11:59", "2026-11-22T11:59:00", [20, 21]),
+        ("12:00", "2026-11-22T12:00:00", [21, 22]),  # from noon on, the day itself
+        ("12:00", "2026-11-22T11:59:59", [21]),
+    ],
+)
+def test_a_job_that_closes_the_day_belongs_before_noon_to_the_day_before(session, set_time, value, now, days):
+    job = declare(daily("t.daily", DAILY_REPORT_AT, closes_day=True))
+    set_time(value, "2026-11-01T00:00:00")
+    slots = job.slots(session, datetime.fromisoformat(now).replace(tzinfo=CHINA))
+    assert [slot.day.day for slot in slots if slot.key.startswith("01:")] == days
+
+
+def test_a_job_knows_when_it_is_due_next(session, set_time):
+    periodic = declare(every("t.every", timedelta(minutes=5), catch_up=timedelta()))
+    assert periodic.following(session, utc("2026-11-22T13:05:00")) == utc("2026-11-22T13:10:00")
+    declared.JOBS.clear()
+    evening = declare(daily("t.daily", DAILY_REPORT_AT))
+    set_time("18:30", "2026-11-01T00:00:00", branch="02")
+    told = [evening.following(session, datetime(2026, 11, 22, hour, 0, tzinfo=CHINA)) for hour in (18, 19, 21)]
+    assert [each.astimezone(CHINA).strftime("%d %H:%M") for each in told] == ["22 18:30", "22 21:00", "23 18:30"]
+
+
+def test_a_job_has_words_for_people(session):
+    assert declare(every("t.every", timedelta(minutes=5), catch_up=timedelta(), label="Sweep")).label == "Sweep"

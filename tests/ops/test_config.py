@@ -153,3 +153,16 @@ def test_a_number_of_proxies_that_is_none_is_refused(tmp_path: Path, given: str)
     environment = {"YIMEI_MODE": "demo", "YIMEI_HOME": str(tmp_path), "DATABASE_URL": "postgresql://a@b/c"}
     with pytest.raises(config.SettingsRefused, match="YIMEI_TRUSTED_PROXIES"):
         config.from_environment({**environment, "YIMEI_TRUSTED_PROXIES": given})
+
+
+@pytest.mark.parametrize(("given", "expected"), [("", 2), ("1", 1), ("6", 6)])
+def test_how_much_a_worker_does_at_once_is_read(tmp_path: Path, given: str, expected: int) -> None:
+    environment = {"YIMEI_MODE": "demo", "YIMEI_HOME": str(tmp_path), "DATABASE_URL": "postgresql://a@b/c"}
+    assert config.from_environment({**environment, "YIMEI_WORKER_CONCURRENCY": given})["WORKER_CONCURRENCY"] == expected
+
+
+@pytest.mark.parametrize("given", ["0", "7", "many", "２"])
+def test_a_worker_that_would_do_too_much_at_once_is_refused(tmp_path: Path, given: str) -> None:
+    environment = {"YIMEI_MODE": "demo", "YIMEI_HOME": str(tmp_path), "DATABASE_URL": "postgresql://a@b/c"}
+    with pytest.raises(config.SettingsRefused, match="YIMEI_WORKER_CONCURRENCY"):
+        config.from_environment({**environment, "YIMEI_WORKER_CONCURRENCY": given})

@@ -112,3 +112,29 @@ def test_a_demo_is_refused_where_it_would_do_harm(
     with pytest.raises(cli.Refused, match=sentence):
         cli.demo(argparse.Namespace(fresh=fresh, home=None, host="127.0.0.1", port=1), [])
     assert os.environ["YIMEI_MODE"] == environment["YIMEI_MODE"]
+
+
+@pytest.mark.parametrize(
+    ("with_scheduler", "with_worker", "expected"),
+    [(True, True, ["web server", "scheduler", "worker"]), (False, True, ["web server", "worker"]),
+     (True, False, ["web server", "scheduler"]), (False, False, ["web server"])],
+)  # fmt: skip
+def test_what_runs_beside_the_web_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_scheduler: bool, with_worker: bool, expected: list[str]
+) -> None:
+    arguments = argparse.Namespace(host="127.0.0.1", port=1)
+    children = house._children(tmp_path, arguments, with_scheduler=with_scheduler, with_worker=with_worker)
+    assert [child.name for child in children] == expected
+    assert [list(child.command)[-1] for child in children[1:]] == expected[1:]
+    assert {command for child in children[1:] for command in [list(child.command)[-1]]} <= set(cli.COMMANDS)
+
+
+def test_demo_and_serve_start_a_worker_unless_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(house, "open_house", lambda _arguments, **told: asked.append(told) or 0)
+    monkeypatch.setenv("YIMEI_MODE", "demo")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    cli.demo(argparse.Namespace(fresh=False), [])
+    for no_worker in (False, True):
+        cli.serve(argparse.Namespace(no_scheduler=False, no_worker=no_worker), [])
+    assert [told["with_worker"] for told in asked] == [True, True, False]

@@ -16,6 +16,8 @@ import run
         (["demo"], {"command": "demo", "port": 8080, "host": "127.0.0.1", "home": None, "fresh": False}),
         (["demo", "--fresh", "--port", "9"], {"fresh": True, "port": 9}),
         (["serve", "--no-scheduler", "--host", "::1"], {"no_scheduler": True, "host": "::1"}),
+        (["serve", "--no-worker"], {"no_worker": True, "no_scheduler": False}),
+        (["worker"], {"command": "worker"}),
         (["migrate", "--home", "/x"], {"home": Path("/x")}),
         (["make-migration", "add the ward"], {"message": "add the ward"}),
     ],

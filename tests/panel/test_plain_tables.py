@@ -45,7 +45,14 @@ def test_an_administrator_without_an_employee_file_founds_the_organisation(app, 
         {"username": "sumin", "password": "Suzhou-2026-x", "roles": ["phone_consultant"]},
     )
     assert opened.status_code == 200, opened.text
-    assert opened.json["acts"] == ["give_roles", "reset_password", "close_login", "reopen_login"]
+    assert opened.json["acts"] == [
+        "give_roles",
+        "reset_password",
+        "close_login",
+        "reopen_login",
+        "leave",
+        "change_post",
+    ]
     client = app.test_client()
     login = {"username": "sumin", "password": "Suzhou-2026-x", "provider": "db"}
     assert client.post("/api/v1/security/login", json=login).status_code == 200

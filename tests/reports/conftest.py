@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.actors import house
-from app.models.appointments import AppointmentSlip, Channel, Intention
+from app.models.appointments import Answered, AppointmentSlip, Channel, Intention
+from app.models.customers import ChannelPartner, SourceChannel
 from tests.reports.days import on
 
 
@@ -60,4 +62,61 @@ def a_day(session, promise, do, consultant, colleague, writer, supervisor, guide
     # Voided the day before, though it was for today; lapsed tomorrow: nothing today.
     void_before = promise(colleague, on(10, days=-3), on(9))
     do("appointment_slip.void", supervisor, void_before, when=on(12, days=-1), reason="客户取消")
+    session.commit()
+
+
+@pytest.fixture
+def contacts(session, do, person, item, make_customer, consultant, colleague, writer):
+    """Register contacts; what each counts for stands beside it."""
+    category, quality = (lambda code: item("business_category", code).id), (lambda code: item("lead_quality", code).id)
+    partner = session.scalars(select(ChannelPartner).where(ChannelPartner.branch_id == consultant.branch_id)).first()
+
+    def call(by, when, what="item_enquiry", **values):
+        return do("contact_record.register_call", by, when=when, business_category_id=category(what), **values).record
+
+    def chat(when, what="item_enquiry", lead="strong", **values):
+        said = {"business_category_id": category(what), "lead_quality_id": lead and quality(lead)}
+        return do("contact_record.register_chat", writer, when=when, **said, **values).record
+
+    def lead(when, **values):
+        said = {"business_category_id": category("booking"), "channel_partner_id": partner.id}
+        return do("contact_record.register_lead", person("channel_specialist"), when=when, **said, **values).record
+
+    return SimpleNamespace(call=call, chat=chat, lead=lead)
+
+
+@pytest.fixture
+def a_day_of_contacts(session, contacts, promise, do, make_customer, consultant, colleague, writer, guide, person):
+    """What the desk heard on the day, contact by contact."""
+    source = session.scalars(select(SourceChannel).where(SourceChannel.code == "web_search")).one().id
+    call, chat, lead = contacts.call, contacts.chat, contacts.lead
+
+    def file(by, when, record, **values):
+        return make_customer(by, when=when, contact_record_id=record.id, **values)
+
+    # 9 o'clock: after one ring; a file is opened, a slip placed, and she comes next week.
+    first = call(consultant, on(9, 10), ring_count=1)
+    known = file(consultant, on(9, 12), first, source_channel_id=source)
+    slip = promise(consultant, on(9, 15), on(15, days=7), customer=known, contact_record_id=first.id)
+    do("appointment_slip.arrive", guide, slip, when=on(15, days=7))
+    # 9 o'clock: at the second ring, which is too late; nobody known.
+    call(consultant, on(9, 40), "wrong_number", ring_count=2)
+    # 10 o'clock: missed, by the colleague.
+    call(colleague, on(10), "silent", ring_count=5, missed=Answered.MISSED)
+    # 10 o'clock: answered, nobody counted the rings; the customer of nine o'clock again, a slip would be her second.
+    call(colleague, on(10, 30), "booking", customer_id=known.id)
+    # 11 o'clock: two chats, one worth something; her slip is voided again, but she had one.
+    good = chat(on(11), "price_enquiry")
+    wanted = file(writer, on(11, 5), good)
+    promise(writer, on(11, 10), on(12, days=3), customer=wanted, contact_record_id=good.id, channel=Channel.WEB_CHAT)
+    chat(on(11, 30), lead="invalid")
+    # 23:59 of the day, a partner's lead without a file.
+    lead(on(23, 59))
+    # A file without a contact: new, and of no source.
+    make_customer(consultant, when=on(12))
+    # Not this day, not this branch.
+    call(consultant, on(23, 59, days=-1))
+    call(consultant, on(0, days=1))
+    make_customer(consultant, when=on(0, days=1))
+    call(person("b2_phone_consultant"), on(9))
     session.commit()

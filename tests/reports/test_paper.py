@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import pydyf
 import pypdfium2
 import pytest
 import zxingcpp
@@ -24,13 +23,23 @@ from PIL import Image, ImageChops
 from weasyprint import HTML
 
 from app import words
-from app.reports import paper
-from app.reports.appointment_slip_paper import SlipFacts, Superseded, slip_pdf, slips_pdf
+from app.reports import paper, press
+from app.reports.appointment_slip import APPOINTMENT_SLIP, SlipFacts, Superseded
 from app.reports.barcodes import scannable
 from app.reports.facts import printable
 from app.reports.paper import NothingFetched, clip, masked, render_html, render_pdf, size_for
+from app.reports.press import Sheet
 
 TEN = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai
+
+
+def slips_pdf(slips: list[SlipFacts], locale: str | None = None) -> bytes:
+    sheets = [Sheet(facts, facts.slip_no) for facts in slips]
+    return press.printed(APPOINTMENT_SLIP, sheets, locale or words.locale_in_force())
+
+
+def slip_pdf(facts: SlipFacts, locale: str | None = None) -> bytes:
+    return slips_pdf([facts], locale)
 
 
 def make_facts(**other: Any) -> SlipFacts:
@@ -151,20 +160,20 @@ def test_every_word_of_the_form_goes_through_the_catalogue(monkeypatch: pytest.M
     monkeypatch.setattr(words, "_", marking)
     html = render_html(
         "appointment_slip/page.html",
-        [make_facts()],
+        make_facts(),
         locale="en",
         zone="Asia/Shanghai",
         title="t",
-        copies=("one",),
         form_version="v",
     )
+    copies = render_html("copies.html", None, locale="en", zone="Asia/Shanghai", title="t", copies=("one",))
     labels = re.findall(r"<th>(.*?)</th>", html)
     assert len(labels) == 23
     assert all(label.startswith("§") for label in labels)
     assert "§Appointment slip" in html
     assert "§Printed" in html
-    assert "§Page 1 of 1" in html
-    assert "%(" not in html
+    assert "§Page 1 of 1" in copies
+    assert "%(" not in html + copies
 
 
 def test_empty_facts_leave_room_for_the_pen() -> None:
@@ -229,16 +238,15 @@ def test_the_copies_share_one_drawing_of_the_form() -> None:
     assert two < 2 * one
 
 
-def test_a_form_that_runs_over_its_page_is_not_printed_askew() -> None:
-    pdf = pydyf.PDF()
-    for _page in range(4):
-        pdf.add_page(pydyf.Dictionary({"Type": "/Page"}))
+def test_a_form_that_runs_over_its_page_is_not_printed_askew(monkeypatch: pytest.MonkeyPatch) -> None:
+    two_pages = HTML(string="<p>1<p style='break-before: page'>2").render()
+    monkeypatch.setattr(press, "_laid", lambda _page, _styles: two_pages)
     with pytest.raises(ValueError, match="ran over"):
-        paper._lay_over_ground(2, None, pdf)
+        slip_pdf(make_facts())
 
 
 def test_printing_no_slip_is_refused() -> None:
-    with pytest.raises(ValueError, match="no slip"):
+    with pytest.raises(ValueError, match="no sheet"):
         slips_pdf([])
 
 
@@ -442,11 +450,10 @@ def test_a_template_that_asks_for_a_missing_fact_fails_loudly() -> None:
     with pytest.raises(UndefinedError, match="remark"):
         render_pdf(
             "appointment_slip/page.html",
-            [SimpleNamespace(**lacking)],
+            SimpleNamespace(**lacking),
             css=["base.css"],
             zone="Asia/Shanghai",
             title="t",
-            copies=("a",),
             form_version="v",
         )
 

@@ -49,7 +49,7 @@ def numbers(facts):
 
 @pytest.mark.parametrize("username", READERS)
 @pytest.mark.parametrize("name", COUNTED)
-def test_every_figure_counts_what_it_opens(a_day, told, name, username):
+def test_every_figure_counts_what_it_opens(a_day, a_day_of_contacts, told, name, username):
     facts, count = told(username, name)
     report, seen = REPORTS[name], 0
     for measure, keys, value in numbers(facts):
@@ -65,7 +65,7 @@ def test_every_figure_counts_what_it_opens(a_day, told, name, username):
 
 
 @pytest.mark.parametrize("name", COUNTED)
-def test_on_screen_every_figure_is_a_link_to_as_many_rows(a_day, login, told, name):
+def test_on_screen_every_figure_is_a_link_to_as_many_rows(a_day, a_day_of_contacts, login, told, name):
     client = login("branch_head")
     page = client.get(f"/report/{name}/?day={DAY}").text
     links = [(int(text), unescape(url)) for url, text in re.findall(r'<a href="([^"]*/rows[^"]*)">(\d+)</a>', page)]

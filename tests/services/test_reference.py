@@ -22,6 +22,7 @@ from app.services.reference import (
     ensure_reference_data,
 )
 from app.services.settings import GRACE_MINUTES, SETTINGS, item_by_code, value_of
+from tests.conftest import ALWAYS_OPEN
 
 TABLES = (Dictionary, DictionaryItem, SourceChannel, NumberRule, Param, Position)
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -79,6 +80,7 @@ def test_a_setting_that_an_administrator_changed_gets_no_second_default(session)
 def test_every_declared_setting_stands_on_screen_with_its_default(session):
     ensure_reference_data(session, NOW)
     rows = dict(session.execute(select(Param.key, Param.value).where(Param.branch_id.is_(None))).all())
+    rows |= {key: SETTINGS[key].default for key in ALWAYS_OPEN}  # which the tests set for themselves
     assert {key: declared.default for key, declared in SETTINGS.items()}.items() <= rows.items()
 
 
@@ -90,7 +92,7 @@ def test_the_position_of_each_role_bears_its_identifier(session):
     assert all(role == code for code, role in rows if code in ROLES)
 
 
-@pytest.mark.parametrize("code", [followup.MISSED_CALL, "lapsed_slip", "reminder"])
+@pytest.mark.parametrize("code", [followup.MISSED_CALL, "lapsed_slip", "reminder", "birthday", "anniversary"])
 def test_the_rules_find_their_followup_categories(session, code):
     ensure_reference_data(session, NOW)
     assert item_by_code(session, "followup_category", code).state is ItemState.IN_USE
@@ -98,7 +100,7 @@ def test_the_rules_find_their_followup_categories(session, code):
 
 def test_the_lists_are_as_long_as_the_white_paper_says():
     assert len(BUSINESS_CATEGORIES) == 15  # REF-2
-    assert len(FOLLOWUP_CATEGORIES) == 19 + 6  # 1.3 and REF-3
+    assert len(FOLLOWUP_CATEGORIES) == 19 + 6 + 1  # 1.3, REF-3, and the wishes of an anniversary (R-1.2-2)
     assert len(SOURCE_CHANNELS) == 8  # REF-2, the roots
     assert sum(map(len, SOURCE_CHANNELS.values())) == 26  # REF-2, the leaves
 

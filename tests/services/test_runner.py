@@ -46,7 +46,7 @@ def test_each_act_starts_in_its_states_and_refuses_every_other(app, monkeypatch,
                     record.become(to_state)
 
 
-SLIP_ACTS = ["redo", "void", "arrive", "complete", "expire"]
+SLIP_ACTS = ["redo", "dispatch", "void", "arrive", "undo_arrival", "complete", "expire"]
 
 
 @pytest.fixture
@@ -73,12 +73,14 @@ def slip_in(do, supervisor, guide, make_slip, slip_times):
 
 @pytest.mark.parametrize("state", list(SlipState), ids=str)
 @pytest.mark.parametrize("name", SLIP_ACTS)
-def test_every_act_of_a_slip_in_every_state(do, slip_in, slip_times, name, state):
+def test_every_act_of_a_slip_in_every_state(do, slip_in, slip_times, colleague, name, state):
     """SM-02 as a whole, through the runner: an illegal act refuses and changes nothing."""
     act = REGISTRY.find("appointment_slip", name)
     assert act is not None
     slip = slip_in(state)
-    values = {"redo": slip_times, "void": {"reason": "客户取消"}}.get(name, {})
+    given = {"redo": slip_times, "dispatch": {"owner_id": colleague.employee_id}, "void": {"reason": "客户取消"}}
+    given["undo_arrival"] = {"reason": "点错了"}
+    values = given.get(name, {})
     by = house("test", branch_id=slip.branch_id)
     if act.starts_in(state):
         do(act.key, by, slip, **values)

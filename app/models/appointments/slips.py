@@ -199,7 +199,7 @@ class AppointmentSlip(Stateful, Recorded, Branched, Base):
     MOVES = {
         SlipState.PENDING: {SlipState.ARRIVED, SlipState.VOIDED, SlipState.REPLACED, SlipState.EXPIRED},
         SlipState.EXPIRED: {SlipState.ARRIVED, SlipState.VOIDED, SlipState.REPLACED},
-        SlipState.ARRIVED: {SlipState.COMPLETED},
+        SlipState.ARRIVED: {SlipState.COMPLETED, SlipState.PENDING},
     }
     __table_args__ = (
         one_of("state", SlipState),

@@ -255,6 +255,9 @@ class Customer(Stateful, Recorded, Branched, Base):
     restriction_asked_by: Mapped[Employee | None] = relationship(foreign_keys=[restriction_asked_by_id], lazy="select")
     developer: Mapped[Employee | None] = relationship(foreign_keys=[developer_id], lazy="select")
     owner_consultant: Mapped[Employee | None] = relationship(foreign_keys=[owner_consultant_id], lazy="select")
+    merged_from: Mapped[list[Customer]] = relationship(
+        foreign_keys=[merged_into_id], order_by="Customer.id", viewonly=True, lazy="select"
+    )
     contacts: Mapped[list[CustomerContact]] = relationship(
         back_populates="customer", order_by="CustomerContact.id", lazy="select"
     )
@@ -375,10 +378,17 @@ def _keep_search_terms(session: Session, _context: Any, _instances: Any) -> None
 
 
 def search_terms_of(customer: Customer) -> list[str]:
-    """Return the sorted terms: number and names with their pinyin in clear, telephones as keyed hashes."""
-    terms = set(terms_of_number(customer.customer_no))
-    for name in (customer.name, customer.alias):
-        terms |= terms_of_name(name or "")
+    """Return the sorted terms: numbers and names with their pinyin in clear, telephones as keyed hashes.
+
+    What a merged file was found by finds the kept one, and the merged one no more.
+    """
+    if customer.state is FileState.MERGED:
+        return []
+    terms: set[str] = set()
+    for file in (customer, *customer.merged_from):
+        terms |= terms_of_number(file.customer_no)
+        for name in (file.name, file.alias):
+            terms |= terms_of_name(name or "")
     for contact in customer.contacts:
         if contact.kind is ContactKind.PHONE:
             terms |= phone_terms(contact.value)

@@ -68,9 +68,9 @@ class CustomerOwnerHistory(Base):
     __table_args__ = (one_of("role", OwnerRole), one_of("rule", OwnerRule))
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True, info=col(_l("Customer")))
-    role: Mapped[OwnerRole] = mapped_column(Choice(OwnerRole), info=col(_l("As")))
-    from_employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("From")))
-    to_employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("To")))
+    role: Mapped[OwnerRole] = mapped_column(Choice(OwnerRole), info=col(_l("Role of the owner")))
+    from_employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("From whom")))
+    to_employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("To whom")))
     rule: Mapped[OwnerRule] = mapped_column(Choice(OwnerRule), info=col(_l("By the rule")))
     reason: Mapped[str | None] = mapped_column(String(500), info=col(_l("Reason")))
     given_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("When")))
@@ -129,9 +129,9 @@ class CustomerTrait(Stateful, Recorded, Base):
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True, info=col(_l("Customer")))
     trait_type_id: Mapped[int] = mapped_column(
-        ForeignKey("dictionary_item.id"), index=True, info=col(_l("What"), dictionary="trait_type")
+        ForeignKey("dictionary_item.id"), index=True, info=col(_l("Type of trait"), dictionary="trait_type")
     )
-    value: Mapped[str] = mapped_column(String(400), info=col(_l("Content"), multiline=True))
+    value: Mapped[str] = mapped_column(String(400), info=col(_l("What is known"), multiline=True))
     month: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Month")))
     month_day: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Day of the month")))
     stage: Mapped[Stage] = mapped_column(Choice(Stage), info=col(_l("Stage")))
@@ -279,7 +279,7 @@ class CustomerMergeLog(Stateful, Recorded, Branched, Base):
 
     __tablename__ = "customer_merge_log"
     TITLE, TITLES = _l("Merge of files"), _l("Merges of files")
-    SCOPE = Scope(branch="branch_id", own=("proposed_by_id", "decided_by_id"))
+    SCOPE = Scope(via="kept")
     LOCK_FIRST = ("kept_id", "merged_id")
     ALSO_TOLD = ("counts", "moved")
     STATES = MergeState

@@ -3,8 +3,32 @@
 White paper 2.1.1-2.1.3; SM-02, SM-33.
 """
 
-from app.services.appointments import contacts, ending, placing, redoing, supplements, supplements_decided
+from app.services.appointments import (
+    contacts,
+    dispatching,
+    ending,
+    holdings,
+    placing,
+    redoing,
+    supplements,
+    supplements_decided,
+    undoing,
+)
+from app.services.appointments.dispatching import hand_over_slip
 from app.services.appointments.ending import expire_due
 from app.services.appointments.redoing import chain_of
 
-__all__ = ["chain_of", "contacts", "ending", "expire_due", "placing", "redoing", "supplements", "supplements_decided"]
+__all__ = [
+    "chain_of",
+    "contacts",
+    "dispatching",
+    "ending",
+    "expire_due",
+    "hand_over_slip",
+    "holdings",
+    "placing",
+    "redoing",
+    "supplements",
+    "supplements_decided",
+    "undoing",
+]

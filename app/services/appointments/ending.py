@@ -28,6 +28,7 @@ from app.words import _l
     moves={SlipState.PENDING: SlipState.VOIDED, SlipState.EXPIRED: SlipState.VOIDED},
     icon="x-circle",
     tone="danger",
+    many=True,
     consequence=_l("The slip stays on file as void and cannot be restored; its reminder is withdrawn."),
 )
 def void(session: Session, slip: AppointmentSlip, *, reason: str, by: Actor, at: datetime) -> None:
@@ -80,6 +81,7 @@ def arrive(session: Session, slip: AppointmentSlip, *, by: Actor, at: datetime) 
     _l("Complete"),
     moves={SlipState.ARRIVED: SlipState.COMPLETED},
     icon="check2-circle",
+    many=True,
 )
 def complete(session: Session, slip: AppointmentSlip, *, by: Actor, at: datetime) -> None:
     """Close a slip whose customer was seen. SM-02."""

@@ -27,6 +27,7 @@ from app.models.appointments import (
 from app.models.customers import Customer, FileState
 from app.models.hr import Branch
 from app.services.appointments.contacts import MAX_NOTE
+from app.services.appointments.warnings import warn_of_slip
 from app.services.followup import plan_reminder
 from app.services.hr import own_branch
 from app.services.settings import FURTHEST_DAYS, ONE_OPEN_SLIP, PAST_MINUTES, REMINDER_DAYS, next_number, value_of
@@ -96,15 +97,21 @@ def lock_customer(session: Session, customer_id: int) -> Customer:
     return customer
 
 
+def open_slip_of(session: Session, customer_id: int, *, apart_from: int | None = None) -> AppointmentSlip | None:
+    """Return an awaited slip of a customer, if she has one."""
+    statement = select(AppointmentSlip).where(
+        AppointmentSlip.customer_id == customer_id, AppointmentSlip.state == SlipState.PENDING
+    )
+    if apart_from is not None:
+        statement = statement.where(AppointmentSlip.id != apart_from)
+    return session.scalars(statement.limit(1)).first()
+
+
 def refuse_second_open(session: Session, customer: Customer, by: Actor, at: datetime) -> None:
     """R-2.1.2-2, a setting; kept under the customer's lock."""
     if not value_of(session, ONE_OPEN_SLIP, branch_id=by.branch_id, at=at):
         return
-    open_slip = session.scalars(
-        select(AppointmentSlip)
-        .where(AppointmentSlip.customer_id == customer.id, AppointmentSlip.state == SlipState.PENDING)
-        .limit(1)
-    ).first()
+    open_slip = open_slip_of(session, customer.id)
     if open_slip is not None:
         raise Refusal(
             _(
@@ -120,7 +127,7 @@ def refuse_second_open(session: Session, customer: Customer, by: Actor, at: date
 def write_slip(
     session: Session, said: Mapping[str, Any], branch: Branch, *, by: Actor, at: datetime, **given: Any
 ) -> AppointmentSlip:
-    """Write a new slip of what the form said and what its act knows; plan its reminder."""
+    """Write a new slip of what the form said and what its act knows; awaited, unless it is given a state."""
     words = {name: said.get(name) for name in SAID if name != "item_ids"}
     slip = AppointmentSlip(
         slip_no=next_number(session, "appointment_slip", branch=branch, at=at, zone=by.timezone),
@@ -131,11 +138,10 @@ def write_slip(
     slip.item_links = [AppointmentSlipItem(item_id=item_id) for item_id in said.get("item_ids") or ()]
     session.add(slip)
     session.flush()
-    _plan_reminder(session, slip, by, at)
     return slip
 
 
-def _plan_reminder(session: Session, slip: AppointmentSlip, by: Actor, at: datetime) -> None:
+def plan_slip_reminder(session: Session, slip: AppointmentSlip, by: Actor, at: datetime) -> None:
     """R-2.1.2-4: the day before, unless that day has passed."""
     days = value_of(session, REMINDER_DAYS, branch_id=slip.branch_id, at=at)
     day = slip.appointed_at.astimezone(by.timezone).date() - timedelta(days=days)
@@ -170,18 +176,19 @@ def place(
     """Place a slip for a customer of one's own. White paper 2.1.2.
 
     Refuses a latest arrival before the appointment (R-2.1.2-1), a time that has passed, a second open slip
-    (R-2.1.2-2). A reminder is planned for the day before (R-2.1.2-4).
+    (R-2.1.2-2). Warns of other hours and of overlaps. A reminder is planned for the day before (R-2.1.2-4).
     """
     check_times(session, said, by, at)
     customer = lock_customer(session, customer_id)
     refuse_second_open(session, customer, by, at)
     if by.employee_id is None or by.department_id is None:
         raise Refusal(_("Only an employee can own a slip."))
+    branch = own_branch(session, by)
+    warn_of_slip(session, said, branch, by=by, at=at)
     contact = session.get(ContactRecord, contact_record_id) if contact_record_id is not None else None
     if contact is not None and contact.customer_id not in (None, customer.id):
         raise InvalidInput({"contact_record_id": [_("This contact record is about another customer.")]})
-    branch = own_branch(session, by)
-    return write_slip(
+    slip = write_slip(
         session,
         said,
         branch,
@@ -196,3 +203,5 @@ def place(
         placed_by_id=by.employee_id,
         first_ordered_at=at,
     )
+    plan_slip_reminder(session, slip, by, at)
+    return slip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,15 @@ from app.errors import InvalidInput
 from app.fields import HouseForm, Pick
 from app.models.appointments import AppointmentSlip, SlipState
 from app.models.hr import Branch, Employee, EmployeeState
-from app.services.appointments.placing import SAID, SlipForm, check_times, refuse_second_open, write_slip
+from app.services.appointments.placing import (
+    SAID,
+    SlipForm,
+    check_times,
+    plan_slip_reminder,
+    refuse_second_open,
+    write_slip,
+)
+from app.services.appointments.warnings import warn_of_slip
 from app.services.followup import withdraw_plans
 from app.services.notices import tell
 from app.words import _, _l
@@ -30,7 +39,7 @@ class Redoing(_HandingOver, SlipForm):
     """重下预约单: what changes, and to whom it goes."""
 
 
-def _new_owner(session: Session, slip: AppointmentSlip, owner_id: int | None, by: Actor) -> Employee:
+def chosen_owner(session: Session, slip: AppointmentSlip, owner_id: int | None, by: Actor) -> Employee:
     """Return who owns the new slip; only a supervisor hands it to another, within her departments."""
     if owner_id is None or owner_id == slip.owner_id:
         return slip.owner
@@ -71,16 +80,37 @@ def redo(
     is redone once; who loses a slip is told. White paper 2.1.3.2.
     """
     check_times(session, said, by, at)
-    owner = _new_owner(session, slip, owner_id, by)
-    slip.closed_at = at
+    owner = chosen_owner(session, slip, owner_id, by)
     session.flush()  # the old row leaves the open slips before the new one enters them
     refuse_second_open(session, slip.customer, by, at)
-    branch = session.get_one(Branch, slip.branch_id)
+    warn_of_slip(session, said, session.get_one(Branch, slip.branch_id), by=by, at=at)
     withdraw_plans(session, slip)
+    new = replace_slip(session, slip, owner, said, by=by, at=at)
+    plan_slip_reminder(session, new, by, at)
+    return Outcome(result=new)
+
+
+def replace_slip(
+    session: Session,
+    slip: AppointmentSlip,
+    owner: Employee,
+    said: Mapping[str, Any],
+    *,
+    by: Actor,
+    at: datetime,
+    **given: Any,
+) -> AppointmentSlip:
+    """Write the slip that takes the place of one that has moved to ``replaced``; who loses or gets a slip is told.
+
+    ``said`` is what the new one says. What the chain keeps goes over: customer, contact, channel, the first placing's
+    time and owner, the root (R-2.1.3-3). Plans stay the caller's business.
+    """
+    slip.closed_at = at
+    session.flush()  # what a unique index or a rule counts as open is up to date before the new one enters
     new = write_slip(
         session,
         said,
-        branch,
+        session.get_one(Branch, slip.branch_id),
         by=by,
         at=at,
         customer_id=slip.customer_id,
@@ -93,9 +123,10 @@ def redo(
         first_ordered_at=slip.first_ordered_at,
         supersedes_id=slip.id,
         root_slip_id=slip.root_slip_id or slip.id,
+        **given,
     )
     _tell_of_hand_over(session, slip, new, by)
-    return Outcome(result=new)
+    return new
 
 
 def _tell_of_hand_over(session: Session, slip: AppointmentSlip, new: AppointmentSlip, by: Actor) -> None:

@@ -1,5 +1,6 @@
 """Customers: files and contacts, whose they are, what befalls them. White paper 1.2, 2.1.1; SM-01."""
 
+from app.services.customers import anniversaries, closing, identity, merging, traits
 from app.services.customers.files import (
     LOOK_UP,
     Ownership,
@@ -10,16 +11,30 @@ from app.services.customers.files import (
     search_clause,
     whose_number,
 )
-from app.services.customers.ownership import give_customer
+from app.services.customers.identity import probable_twin, take_from_id_number
+from app.services.customers.ownership import give_customer, give_customers
+from app.services.customers.requirements import missing_by_stage, missing_fields
+from app.services.customers.states import closed_file
 
 __all__ = [
     "LOOK_UP",
     "Ownership",
+    "anniversaries",
+    "closed_file",
+    "closing",
     "give_customer",
+    "give_customers",
+    "identity",
     "log_look_up",
+    "merging",
+    "missing_by_stage",
+    "missing_fields",
+    "probable_twin",
     "refuse_known_number",
     "refuse_referrer_of_partner",
     "search",
     "search_clause",
+    "take_from_id_number",
+    "traits",
     "whose_number",
 ]

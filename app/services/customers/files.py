@@ -34,6 +34,7 @@ from app.models.customers import (
 from app.models.findable import query_terms
 from app.models.hr import Branch, Department, Employee
 from app.services.customers.ownership import give_customer
+from app.services.customers.states import OPEN_FILES, closed_file
 from app.services.hr import own_branch
 from app.services.scope import find, in_scope
 from app.services.settings import NUMBER_UNIQUE, next_number, value_of
@@ -81,6 +82,7 @@ def whose_number(session: Session, kind: ContactKind, value: str) -> Ownership |
         .outerjoin(Employee, Employee.id == Customer.developer_id)
         .outerjoin(Department, Department.id == Employee.department_id)
         .where(CustomerContact.kind == kind, CustomerContact.value_hash == contact_hash(kind, value))
+        .where(Customer.state != FileState.MERGED)  # a doubled contact stays behind; the kept file has it too
         .order_by(Customer.id)
         .limit(1)
     ).first()
@@ -95,7 +97,12 @@ def whose_number(session: Session, kind: ContactKind, value: str) -> Ownership |
 
 def log_look_up(session: Session, known: Ownership, by: Actor) -> None:
     """Keep that somebody learned whose customer a number is."""
-    _log_view(session, "customer", known.customer_id, "developer", LOOK_UP, by)
+    log_look_up_of(session, known.customer_id, by)
+
+
+def log_look_up_of(session: Session, customer_id: int, by: Actor) -> None:
+    """Keep that somebody learned whose customer an ID number is."""
+    _log_view(session, "customer", customer_id, "developer", LOOK_UP, by)
 
 
 def _log_view(session: Session, table: str, record_id: int, field: str, reason: str, by: Actor) -> None:
@@ -217,7 +224,7 @@ def register_temporary(
         referrer_customer_id=referrer_customer_id,
         followup_note=followup_note,
         state=FileState.TEMPORARY,
-        contacts=[_contact(kind, value) for kind, value in contacts.items() if value],
+        contacts=[new_contact(kind, value) for kind, value in contacts.items() if value],
     )
     session.add(customer)
     give_customer(
@@ -235,7 +242,8 @@ def register_temporary(
     return customer
 
 
-def _contact(kind: ContactKind, value: str, relation: str | None = None) -> CustomerContact:
+def new_contact(kind: ContactKind, value: str, relation: str | None = None) -> CustomerContact:
+    """Return a contact as it is stored: encrypted, with the hash by which it is found."""
     return CustomerContact(
         kind=kind, value=value, value_hash=contact_hash(kind, value), value_tail=value[-4:], relation=relation
     )
@@ -266,7 +274,14 @@ class NewContact(HouseForm):
     relation = Words(_l("Whose"), most=40, description=_l("Herself, unless said otherwise."))
 
 
-@act(Customer, "add_contact", _l("Add a contact"), form=NewContact, icon="telephone-plus")
+@act(
+    Customer,
+    "add_contact",
+    _l("Add a contact"),
+    form=NewContact,
+    moves=dict.fromkeys(OPEN_FILES),
+    icon="telephone-plus",
+)
 def add_contact(
     session: Session,
     customer: Customer,
@@ -284,7 +299,12 @@ def add_contact(
             raise InvalidInput({"value": [_("This is not a telephone number.")]})
         value = bare
     refuse_known_number(session, "value", kind, value, by=by, at=at, but=customer.id)
-    customer.contacts.append(_contact(kind, value, relation))
+    customer.contacts.append(new_contact(kind, value, relation))
+
+
+def _not_restricted(contact: Any, by: Actor) -> object | None:
+    """What a customer wished deleted is shown to nobody. SM-01."""
+    return closed_file(contact.customer) if contact.customer.state is FileState.RESTRICTED else None
 
 
 @act(
@@ -292,6 +312,7 @@ def add_contact(
     "reveal",
     _l("Show in full"),
     form=Reason,
+    guard=_not_restricted,
     icon="eye",
     consequence=_l("Who looked, when and why is kept."),
 )
@@ -308,6 +329,7 @@ def reveal(session: Session, contact: CustomerContact, *, reason: str, by: Actor
     form=Reason,
     moves={PartnerState.ACTIVE: PartnerState.ENDED},
     icon="slash-circle",
+    many=True,
 )
 def end_partner(session: Session, partner: ChannelPartner, *, reason: str, by: Actor, at: datetime) -> None:
     """Take no more customers from a partner; what came before stays."""
@@ -319,6 +341,7 @@ def end_partner(session: Session, partner: ChannelPartner, *, reason: str, by: A
     _l("Resume"),
     moves={PartnerState.ENDED: PartnerState.ACTIVE},
     icon="arrow-counterclockwise",
+    many=True,
 )
 def resume_partner(session: Session, partner: ChannelPartner, *, by: Actor, at: datetime) -> None:
     """Take a partner's customers again."""

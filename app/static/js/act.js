@@ -3,6 +3,7 @@
 // comes back when its act is opened again on this page.
 import { enhance } from "./enhance.js";
 import { allComplete, setBusy } from "./fields.js";
+import { printForm } from "./print.js";
 import { make, word } from "./words.js";
 
 const PATIENCE = 60_000;
@@ -12,6 +13,7 @@ let opener = null;
 let address = "";
 let after = "";
 let dirty = false;
+let stays = false;
 
 const dialog = make("dialog", { class: "dlg", id: "act", "aria-labelledby": "act-title" });
 document.body.append(dialog);
@@ -62,10 +64,12 @@ function plainDialog(title, ...footer) {
     make("footer", {}, ...footer)));
 }
 
-async function open(link) {
+async function open(link, url = link.href) {
   if (link.getAttribute("aria-busy") === "true") return;
   opener = openerOf(link);
-  address = link.href;
+  address = url;
+  // Inside data-stay one goes on where one is: the page is read anew instead of left for the record.
+  stays = link.closest("[data-stay]") !== null;
   dirty = false;
   const draft = kept.get(address);
   if (draft) {
@@ -135,22 +139,36 @@ async function take(answer, form) {
 function finish(said) {
   dirty = false;
   kept.delete(address);
-  after = said.redirect || "";
-  const paper = said.open ? window.open(said.open, "_blank") : null;
+  after = stays ? location.href : said.redirect || "";
+  const token = dialog.querySelector("[name=csrf_token]")?.value ?? "";
+  const opened = said.open ? print(said, token) : false;
   if (said.shown_html) {
     fill(said.shown_html);
     show();
-  } else if (said.open && !paper) {
-    offerPaper(said.open);
+  } else if (said.open && !opened) {
+    offerPaper(said, token);
   } else {
     goOn();
   }
 }
 
-/** The browser refused a new tab: the paper waits behind a link. */
-function offerPaper(url) {
-  const link = make("a", { class: "btn btn-accent", href: url, target: "_blank", autofocus: "" }, word("openLink"));
-  plainDialog(word("open"), make("button", { class: "btn btn-quiet", type: "button", "data-close": "" }, word("on")), link);
+/** Print in a new tab; say whether the browser opened one. */
+function print(said, token) {
+  const name = `paper-${said.open_key}`;
+  if (!window.open("", name)) return false;
+  const form = printForm(said.open, said.open_key, token);
+  form.target = name;
+  document.body.append(form);
+  form.submit();
+  form.remove();
+  return true;
+}
+
+/** The browser refused a new tab: the paper waits behind a button. */
+function offerPaper(said, token) {
+  const button = make("button", { class: "btn btn-accent", type: "submit", autofocus: "" }, word("openLink"));
+  const form = printForm(said.open, said.open_key, token, button);
+  plainDialog(word("open"), make("button", { class: "btn btn-quiet", type: "button", "data-close": "" }, word("on")), form);
   show();
 }
 
@@ -167,6 +185,15 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   open(link);
 });
+// The buttons of a selection: the chosen rows go along in the address.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-many]") || !event.submitter) return;
+  event.preventDefault();
+  const url = new URL(event.submitter.formAction);
+  url.search = new URLSearchParams(new FormData(form));
+  open(event.submitter, url.href);
+});
 dialog.addEventListener("click", (event) => {
   if (!event.target.closest("[data-close]")) return;
   event.preventDefault();
@@ -174,6 +201,7 @@ dialog.addEventListener("click", (event) => {
 });
 dialog.addEventListener("cancel", (event) => { if (isSending()) event.preventDefault(); });
 dialog.addEventListener("submit", (event) => {
+  if (event.target.matches("form[data-print]")) return;
   event.preventDefault();
   send(event.target, event.submitter);
 });

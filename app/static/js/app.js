@@ -5,7 +5,11 @@ import "./confirm.js";
 import "./keys.js";
 import "./menu.js";
 import "./list.js";
+import "./select.js";
 import "./tabs.js";
 import "./guard.js";
+import "./tree.js";
+import "./print.js";
+import "./progress.js";
 
 enhance(document);

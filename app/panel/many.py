@@ -1,0 +1,149 @@
+"""An act on a selection of rows: the bar of a list, the one dialog for the inputs, the answer per row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, jsonify, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from app.actors import Actor
+from app.acts import REGISTRY, Act
+from app.errors import InvalidInput
+from app.extensions import db
+from app.models.base import models
+from app.panel import printing
+from app.panel.acting import back_sent, hidden_inputs, ids_sent, is_dialog, put_errors, request_key_sent
+from app.panel.describe import json_value, may_open, record_url
+from app.panel.pages import ActButton, FormPage, Link, ManyPage, ManyRow, Selection
+from app.panel.person import me, now
+from app.services.many import RowResult, chosen, run_many
+from app.services.runner import form_context
+from app.services.scope import in_scope
+from app.words import _, _n
+
+#: Beyond this many, the dialog counts the selected records instead of naming them.
+MOST_NAMED = 8
+NOT_INPUTS = {"id", "back", "csrf_token", "request_key", "row_version"}
+
+
+def selection_of(table: str, by: Actor) -> Selection | None:
+    """Return what this person may do on selected rows of a table; None if nothing."""
+    buttons = [
+        ActButton(act.name, str(act.label), url_for(f"{table}.act_on_many", name=act.name), act.icon, act.tone)
+        for act in REGISTRY.many(table)
+        if by.may(table, act.permission)
+    ]
+    papers = printing.selection_buttons(table, by)
+    return Selection(buttons, request.full_path.rstrip("?"), papers) if buttons or papers else None
+
+
+def answer(act: Act) -> Any:
+    """Show the form for a selection, or run the act on it; the same address serves the dialog and the plain page."""
+    by = me()
+    if not by.may(act.table, act.permission):
+        abort(403)
+    sent = request.form if request.method == "POST" else None
+    context = form_context(db.session(), by, now=now())
+    form = act.form(sent, meta={"context": context})
+    try:
+        ids = chosen(ids_sent())
+    except InvalidInput as wrong:
+        return _show(act, by, form, [], " ".join(wrong.errors["ids"])), 422
+    if sent is None:
+        return _show(act, by, form, ids)
+    inputs = MultiDict((name, value) for name, value in sent.items(multi=True) if name not in NOT_INPUTS)
+    try:
+        rows = run_many(db.session(), act, ids, inputs=inputs, by=by, at=now(), key=request_key_sent())
+    except InvalidInput as wrong:
+        put_errors(form, wrong)
+        return _show(act, by, form, ids), 422
+    return _told(act, by, rows)
+
+
+def _back(act: Act, by: Actor) -> str:
+    """Return the list where the rows were selected: an address of ours, else the table's own list."""
+    return back_sent(url_for(f"{act.table}.list") if by.may(act.table, "can_list") else url_for("HomeView.index"))
+
+
+def _show(act: Act, by: Actor, form: Any, ids: list[int], refusal: str = "") -> str:
+    model = models()[act.table]
+    back = _back(act, by)
+    count = _n("%(num)s row", "%(num)s rows", len(ids))
+    hidden = [*hidden_inputs(None), ("back", back), *(("id", str(row_id)) for row_id in ids)]
+    page = FormPage(
+        title=_("%(act)s: %(count)s", act=act.label, count=count),
+        crumbs=[Link(str(model.TITLES), back)],
+        form=form,
+        action=request.path,
+        submit=str(act.label),
+        cancel_url=back,
+        tone="danger" if act.tone == "danger" else "accent",
+        consequence=" · ".join(part for part in (_named(model, ids, by), str(act.consequence)) if part),
+        refusal=refusal,
+        hidden=hidden,
+    )
+    return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
+
+
+def _named(model: Any, ids: list[int], by: Actor) -> str:
+    """Return the names of the selected records, the first few of them, as far as they may be known."""
+    statement = in_scope(model, by).where(model.id.in_(ids[:MOST_NAMED])).order_by(model.id)
+    names = ", ".join(str(record) for record in db.session().scalars(statement))
+    if not names or len(ids) <= MOST_NAMED:
+        return names
+    return _("%(names)s and %(count)s more", names=names, count=len(ids) - MOST_NAMED)
+
+
+def _told(act: Act, by: Actor, rows: list[RowResult]) -> Any:
+    """Say per row what became of it; what was refused stands first."""
+    done = sum(row.ok for row in rows)
+    refused = len(rows) - done
+    page = ManyPage(
+        title=str(act.label),
+        done_text=_n("%(num)s done", "%(num)s done", done),
+        refused_text=_n("%(num)s not done", "%(num)s not done", refused) if refused else "",
+        rows=[_row(act, by, row) for row in sorted(rows, key=lambda row: row.ok)],
+        back_url=_back(act, by),
+    )
+    if is_dialog():
+        html = render_template("panel/many_done_dialog.html", page=page)
+        return jsonify(redirect=page.back_url, open=None, shown_html=html)
+    return render_template("panel/many_done.html", page=page)
+
+
+def _row(act: Act, by: Actor, row: RowResult) -> ManyRow:
+    url = record_url(act.table, row.id) if row.text and may_open(act.table, by) else ""
+    made = None
+    if row.result is not None and may_open(row.result[0], by):
+        made = Link(row.result[2], record_url(row.result[0], row.result[1]))
+    sentence = row.sentence or (_("Done before; nothing happened this time.") if row.replayed else "")
+    return ManyRow(Link(row.text or _("Row %(number)s", number=row.id), url), row.ok, sentence, made)
+
+
+# --- REST --------------------------------------------------------------------------------------------------------
+
+
+def ids_in_json(value: Any) -> list[int]:
+    """Return the selection of a batch; anything but a list of whole numbers is 422."""
+    if not isinstance(value, list) or any(isinstance(one, bool) or not isinstance(one, int) for one in value):
+        raise InvalidInput({"ids": [_("A list of record numbers, please.")]})
+    return value
+
+
+def row_in_json(row: RowResult) -> dict[str, Any]:
+    """Return what became of a row of a batch, for REST."""
+    told: dict[str, Any] = {"id": row.id, "ok": row.ok}
+    if row.text:
+        told["text"] = row.text
+    if row.sentence:
+        told["message"] = row.sentence
+    if row.errors:
+        told["errors"] = row.errors
+    if row.state is not None:
+        told["state"] = json_value(row.state)
+    if row.result is not None:
+        told["result_id"] = row.result[1]
+    if row.replayed:
+        told["replayed"] = True
+    return told

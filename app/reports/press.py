@@ -1,0 +1,126 @@
+"""The press: sheets of any declared form laid out one by one and bound into one PDF.
+
+Each sheet is laid out by itself, so that its page numbers are its own and a long batch tells how far it is; the PDF is
+written once, with each font embedded once. What is the same on every sheet of a form (the names of its copies) is laid
+out once per process and printed over the sheets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import pydyf
+from weasyprint import HTML, Document
+
+from app.reports.base import Paper
+from app.reports.paper import PRESS, TEMPLATES, NothingFetched, fonts, render_html, style_sheet
+from app.words import _, force_locale
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A form to print: its facts, its record's name, and which printing it is.
+
+    ``copy_no`` counts the printings of a record: 1 is the original and says nothing, 2 is the first duplicate (副本 1).
+    None is a preview, which says so across the page.
+    """
+
+    facts: Any
+    name: str = ""
+    copy_no: int | None = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LaidSheet:
+    """A sheet set in type. ``pages`` is how many pages come out of the printer, all copies of the form together."""
+
+    sheet: Sheet
+    document: Document
+    pages: int
+
+
+def copy_words(copy_no: int | None) -> str:
+    """Return how a printing is called: 正本, 副本 1, 副本 2, or 预览."""
+    if copy_no is None:
+        return _("Preview")
+    return _("Original") if copy_no == 1 else _("Copy %(number)s", number=copy_no - 1)
+
+
+def lay_out(form: Paper, sheet: Sheet, locale: str) -> LaidSheet:
+    """Set one sheet in type; refuses (ValueError) a form in copies that runs over its one page."""
+    with force_locale(locale):
+        said = copy_words(sheet.copy_no)
+        copy = "" if sheet.copy_no in (None, 1) else said
+    page = render_html(
+        f"{form.folder}/page.html",
+        sheet.facts,
+        locale=locale,
+        zone=sheet.facts.zone,
+        title=" ".join(part for part in (form.title_in(locale), sheet.name) if part),
+        copy=copy,
+        preview=said if sheet.copy_no is None else "",
+        **form.constants,
+    )
+    document = _laid(page, _styles(form))
+    if form.copies and len(document.pages) != 1:
+        raise ValueError(
+            f"{form.name} {sheet.name}: {len(document.pages)} pages for a form of one; it ran over its page"
+        )
+    return LaidSheet(sheet, document, len(document.pages) * max(1, len(form.copies)))
+
+
+def bind(form: Paper, laid: Sequence[LaidSheet], locale: str) -> bytes:
+    """Write laid sheets as one PDF, in their order; refuses (ValueError) to print none."""
+    if not laid:
+        raise ValueError("no sheet to print")
+    overlays = _overlays(form.folder, form.copies_in(locale), locale, _styles(form)) if form.copies else ()
+    bound = laid[0].document.copy([*overlays, *(page for each in laid for page in each.document.pages)])
+    if len(laid) > 1:
+        bound.metadata.title = form.title_in(locale)
+    with PRESS:
+        finisher = partial(_lay_over, len(overlays)) if overlays else None
+        pdf: bytes = bound.write_pdf(finisher=finisher)
+    return pdf
+
+
+def printed(form: Paper, sheets: Sequence[Sheet], locale: str) -> bytes:
+    """Print sheets of a form into one PDF."""
+    return bind(form, [lay_out(form, sheet, locale) for sheet in sheets], locale)
+
+
+def _styles(form: Paper) -> tuple[tuple[str, int], ...]:
+    """Return the form's style sheets, each with the time of its last change."""
+    return tuple((name, (TEMPLATES / name).stat().st_mtime_ns) for name in ("base.css", f"{form.folder}/style.css"))
+
+
+def _laid(page: str, styles: tuple[tuple[str, int], ...]) -> Document:
+    with PRESS:
+        html = HTML(string=page, base_url=None, url_fetcher=NothingFetched())
+        return html.render(stylesheets=[style_sheet(*style) for style in styles], font_config=fonts())
+
+
+@lru_cache(maxsize=64)
+def _overlays(_folder: str, copies: tuple[str, ...], locale: str, styles: tuple[tuple[str, int], ...]) -> list[Any]:
+    """Return one laid page for each copy of a form: its name and its number, and nothing of any record."""
+    page = render_html("copies.html", None, locale=locale, zone="UTC", title="", copies=copies)
+    return list(_laid(page, styles).pages)
+
+
+def _lay_over(copies: int, _document: Any, pdf: pydyf.PDF) -> None:
+    """Make of the first pages, the overlays, and of each sheet after them one page for each copy.
+
+    All pages of a WeasyPrint document share their resources, so a content stream may stand on any of them.
+    """
+    pages = [pdf.objects[number] for number in pdf.pages["Kids"][::3]]
+    overlays, grounds = pages[:copies], pages[copies:]
+    keep, turn, back = (pydyf.Stream([operators]) for operators in (b"q", b"Q q", b"Q"))
+    for stream in (keep, turn, back):
+        pdf.add_object(stream)
+    pdf.pages["Kids"], pdf.pages["Count"] = pydyf.Array(), 0
+    for ground in grounds:
+        for overlay in overlays:
+            layers = (keep.reference, ground["Contents"], turn.reference, overlay["Contents"], back.reference)
+            pdf.add_page(pydyf.Dictionary({**ground, "Contents": pydyf.Array(layers)}))

@@ -1,0 +1,108 @@
+"""What of the appointment desk lies in a person's hands when she leaves. White paper 4.2.2, 2.1.3.2 b, GL 45."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import selectinload
+
+from app.models.appointments import AppointmentSlip, SlipState
+from app.models.customers import Customer
+from app.models.followup import FollowupPlan, PlanState
+from app.models.hr import Employee
+from app.services.appointments.dispatching import OPEN, hand_over_slip
+from app.services.hr import HandingOver, Holding, declare_holding
+from app.words import _l
+
+
+def _open_slips(employee: Employee) -> Any:
+    """Select her awaited slips, and those lapsed ones about which a call is still to be made.
+
+    A slip that lapsed and was dealt with stays where it lapsed: its customer goes over, and a new slip is hers who
+    places it.
+    """
+    plan_open = exists().where(
+        FollowupPlan.appointment_slip_id == AppointmentSlip.id, FollowupPlan.state == PlanState.APPROVED
+    )
+    return select(AppointmentSlip.id).where(
+        AppointmentSlip.owner_id == employee.id,
+        or_(AppointmentSlip.state == SlipState.PENDING, and_(AppointmentSlip.state == SlipState.EXPIRED, plan_open)),
+    )
+
+
+def _hand_over_slips(handing: HandingOver, ids: Sequence[int]) -> None:
+    """Replace each slip by one of the successor's; its customer is locked before it."""
+    assert handing.to is not None
+    session = handing.session
+    mine = AppointmentSlip.id.in_(ids)
+    customers = select(AppointmentSlip.customer_id).where(mine)
+    session.execute(select(Customer.id).where(Customer.id.in_(customers)).order_by(Customer.id).with_for_update())
+    slips = session.scalars(
+        select(AppointmentSlip)
+        .where(mine)
+        .options(selectinload(AppointmentSlip.item_links))
+        .order_by(AppointmentSlip.id)
+        .execution_options(populate_existing=True)
+    ).all()
+    for slip in slips:
+        if slip.state in OPEN and slip.owner_id == handing.leaver.id:
+            hand_over_slip(session, slip, handing.to, by=handing.by, at=handing.at)
+
+
+def _wished(column: str) -> Any:
+    """Return the select of the awaited slips on which somebody is wished for."""
+
+    def wished(employee: Employee) -> Any:
+        return select(AppointmentSlip.id).where(
+            getattr(AppointmentSlip, column) == employee.id, AppointmentSlip.state == SlipState.PENDING
+        )
+
+    return wished
+
+
+def _hand_over_wish(column: str) -> Any:
+    """Return the hand-over of a wish: the successor receives the customer, 接收医生."""
+
+    def hand_over(handing: HandingOver, _ids: Sequence[int]) -> None:
+        session = handing.session
+        slips = select(AppointmentSlip).where(AppointmentSlip.id.in_(_wished(column)(handing.leaver)))
+        for slip in session.scalars(slips.order_by(AppointmentSlip.id).with_for_update(of=AppointmentSlip)):
+            setattr(slip, column, None if handing.to is None else handing.to.id)
+
+    return hand_over
+
+
+declare_holding(
+    Holding(
+        "open_slips",
+        _l("Open slips"),
+        "appointment_slip",
+        _open_slips,
+        _hand_over_slips,
+        page="appointment_slip",
+        query={"owner_id": "employee"},
+        rank=40,
+    )
+)
+declare_holding(
+    Holding(
+        "wished_consultant",
+        _l("Awaited slips that wish for her as consultant"),
+        "appointment_slip",
+        _wished("preferred_consultant_id"),
+        _hand_over_wish("preferred_consultant_id"),
+        rank=50,
+    )
+)
+declare_holding(
+    Holding(
+        "wished_doctor",
+        _l("Awaited slips that wish for her as doctor"),
+        "appointment_slip",
+        _wished("preferred_doctor_id"),
+        _hand_over_wish("preferred_doctor_id"),
+        rank=60,
+    )
+)

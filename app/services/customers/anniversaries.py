@@ -1,0 +1,144 @@
+"""Birthdays and anniversaries: who has one soon, and the call that wishes her well. White paper 1.3; R-1.2-2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, extract, or_, select, tuple_
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from app.actors import Actor
+from app.models.customers import Customer, CustomerTrait, TraitState
+from app.models.followup import FollowupPlan
+from app.models.hr import Branch, Employee, EmployeeState
+from app.services.customers.states import OPEN_FILES
+from app.services.followup import ANNIVERSARY, BIRTHDAY, plan_wishes
+from app.services.scope import in_scope
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A day on which a customer is wished well: her birthday if there is no trait."""
+
+    day: date
+    customer: Customer
+    trait: CustomerTrait | None = None
+
+    @property
+    def rule(self) -> str:
+        return BIRTHDAY if self.trait is None else ANNIVERSARY
+
+    @property
+    def occasion(self) -> str:
+        about = f"customer:{self.customer.id}" if self.trait is None else f"trait:{self.trait.id}"
+        return f"{about}:{self.day.year}"
+
+
+def day_in(year: int, month: int, day: int) -> date:
+    """Return a yearly day in a year; 29 February falls on the 28th where there is none."""
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return date(year, month, 28)
+
+
+def _keys(first: date, days: int) -> dict[tuple[int, int], date]:
+    """Return the (month, day) pairs that fall on the given day or the days after it, with their dates."""
+    keys: dict[tuple[int, int], date] = {}
+    for offset in range(days + 1):
+        day = first + timedelta(days=offset)
+        keys[day.month, day.day] = day
+        if (day.month, day.day) == (2, 28) and day_in(day.year, 2, 29) == day:
+            keys[2, 29] = day
+    return keys
+
+
+def coming(session: Session, by: Actor, *, first: date, days: int) -> list[Wish]:
+    """Return the wishes from a day on, of open files in scope, the next day first."""
+    return _wishes(session, in_scope(Customer, by), first, days)
+
+
+def _wishes(session: Session, customers: Select[Any], first: date, days: int) -> list[Wish]:
+    keys = _keys(first, days)
+    open_files = customers.where(Customer.state.in_(OPEN_FILES)).options(
+        selectinload(Customer.contacts), joinedload(Customer.developer), joinedload(Customer.owner_consultant)
+    )
+    month, month_day = extract("month", Customer.birth_on), extract("day", Customer.birth_on)
+    born = session.scalars(open_files.where(tuple_(month, month_day).in_(sorted(keys)))).unique()
+    wishes = [Wish(keys[one.birth_on.month, one.birth_on.day], one) for one in born if one.birth_on is not None]
+    marked = _traits_on(keys).where(
+        CustomerTrait.customer_id.in_(customers.where(Customer.state.in_(OPEN_FILES)).with_only_columns(Customer.id))
+    )
+    wishes += [
+        Wish(keys[trait.month, trait.month_day], trait.customer, trait)
+        for trait in session.scalars(marked).unique()
+        if trait.month is not None and trait.month_day is not None
+    ]
+    return sorted(wishes, key=lambda wish: (wish.day, wish.customer.id, wish.rule, wish.occasion))
+
+
+def _traits_on(keys: Iterable[tuple[int, int]]) -> Select[Any]:
+    return (
+        select(CustomerTrait)
+        .where(CustomerTrait.state == TraitState.CURRENT)
+        .where(tuple_(CustomerTrait.month, CustomerTrait.month_day).in_(sorted(keys)))
+        .options(
+            joinedload(CustomerTrait.trait_type),
+            joinedload(CustomerTrait.customer).selectinload(Customer.contacts),
+            joinedload(CustomerTrait.customer).joinedload(Customer.developer),
+            joinedload(CustomerTrait.customer).joinedload(Customer.owner_consultant),
+        )
+    )
+
+
+def plan_all(session: Session, branch: Branch, *, first: date, days: int) -> int:
+    """Plan the calls of a branch's birthdays and anniversaries from a day on; return how many were made.
+
+    Once per customer, rule and year: by the plan's occasion, and a file that took over another's plan by a merge, or
+    whose trait was corrected, gets no second one. Merged, frozen and restricted files get none.
+    """
+    wishes = _wishes(session, select(Customer).where(Customer.branch_id == branch.id), first, days)
+    made = 0
+    for wish in wishes:
+        if _is_planned(session, wish):
+            continue
+        plan_wishes(
+            session,
+            wish.customer,
+            rule=wish.rule,
+            occasion=wish.occasion,
+            category=wish.rule,
+            day=wish.day,
+            executor=_executor(wish.customer),
+            purpose=None if wish.trait is None else wish.trait.value,
+        )
+        made += 1
+    return made
+
+
+def _is_planned(session: Session, wish: Wish) -> bool:
+    """Say whether a wish is planned already: a birthday in this year, an anniversary on this day."""
+    year = and_(
+        FollowupPlan.planned_on >= date(wish.day.year, 1, 1),
+        FollowupPlan.planned_on <= wish.day.replace(month=12, day=31),
+    )
+    same_day = FollowupPlan.planned_on == wish.day
+    statement = select(FollowupPlan.id).where(
+        FollowupPlan.rule == wish.rule,
+        or_(
+            FollowupPlan.occasion == wish.occasion,
+            and_(FollowupPlan.customer_id == wish.customer.id, year if wish.trait is None else same_day),
+        ),
+    )
+    return session.scalar(statement.limit(1)) is not None
+
+
+def _executor(customer: Customer) -> Employee | None:
+    """Return who wishes her well: who developed her, else her consultant, if still here."""
+    for employee in (customer.developer, customer.owner_consultant):
+        if employee is not None and employee.state is EmployeeState.ACTIVE:
+            return employee
+    return None

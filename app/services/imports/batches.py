@@ -1,0 +1,423 @@
+"""The acts of an import: hand in, read differently, say what the columns are, check, carry out, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.actors import Actor
+from app.acts import Outcome, act
+from app.errors import InvalidInput, Refusal
+from app.fields import Choose, Columns, Flag, HouseForm, Upload, Whole, Words
+from app.keyring import ring
+from app.models.customers import mask
+from app.models.files import FilePurpose
+from app.models.imports import (
+    ImportBatch,
+    ImportFinding,
+    ImportMapping,
+    ImportOf,
+    ImportState,
+    OnDuplicate,
+    Weight,
+)
+from app.models.tasks import OPEN_STATES
+from app.services.files import attach, content_of, sent_file
+from app.services.hr import own_branch
+from app.services.imports.kinds import KINDS, ImportKind, kind_of
+from app.services.imports.reading import Heading, heading_of, normal_header, suggested
+from app.services.imports.reading_csv import DELIMITERS, ENCODINGS
+from app.services.imports.table import Asked, Unreadable
+from app.services.imports.values import as_text
+from app.services.tasks import enqueue
+from app.words import _, _l
+
+#: Shown with a telephone's or ID number's middle masked, whatever column it stands in.
+LONGEST_EXAMPLE = 40
+CHECK, CARRY = "imports.check", "imports.carry_out"
+
+
+class NewImport(HouseForm):
+    """Which rows, in which file."""
+
+    kind = Choose(_l("What"), options=ImportOf, required=True)
+    file_id = Upload(
+        _l("File"),
+        purpose="import",
+        required=True,
+        description=_l("A table as XLSX or CSV; templates stand on the page."),
+    )
+
+
+@act(
+    ImportBatch,
+    "upload",
+    _l("Import a file"),
+    form=NewImport,
+    creates=True,
+    main=True,
+    icon="file-earmark-arrow-up",
+    tone="accent",
+    consequence=_l("Nothing is changed yet: the file is checked first."),
+)
+def upload(session: Session, *, kind: ImportOf, file_id: int, by: Actor, at: datetime) -> Outcome:
+    """Take a file in for an import into one's own branch; refuses one that cannot be read or came in before."""
+    declared = kind_of(kind, by)
+    branch = own_branch(session, by)
+    batch = ImportBatch(kind=kind, branch_id=branch.id, employee_id=by.employee_id, state=ImportState.UPLOADED)
+    with session.no_autoflush:
+        file = sent_file(session, file_id, by)
+        if file is None or file.purpose is not FilePurpose.IMPORT:
+            raise InvalidInput({"file_id": [_("Please choose the file again.")]})
+        _refuse_known_file(session, batch, file.digest, by)
+        batch.file_id, batch.file_name, batch.digest, batch.file = file.id, file.name, file.digest, file
+        _read_head(session, batch, declared, Asked(), None, by, field="file_id")
+    session.add(batch)
+    session.flush()
+    attach(session, file_id, "import_batch", batch.id, field="file_id", by=by)
+    return Outcome(result=batch, notice=_next_step(batch, declared))
+
+
+def _refuse_known_file(session: Session, batch: ImportBatch, digest: str, by: Actor) -> None:
+    earlier = session.scalars(
+        select(ImportBatch).where(
+            ImportBatch.branch_id == batch.branch_id,
+            ImportBatch.kind == batch.kind,
+            ImportBatch.digest == digest,
+            ImportBatch.state != ImportState.CANCELLED,
+        )
+    ).first()
+    if earlier is not None:
+        when = earlier.created_at.astimezone(by.timezone).strftime("%Y-%m-%d %H:%M")
+        raise Refusal(
+            _(
+                "%(who)s handed in this very file on %(when)s (%(state)s). "
+                "Cancel that import first, or change the file.",
+                who=earlier.employee.name,
+                when=when,
+                state=earlier.state.label,
+            ),
+            field="file_id",
+        )
+
+
+def _next_step(batch: ImportBatch, kind: ImportKind) -> str:
+    missing = missing_columns(batch, kind)
+    if missing:
+        return _("Please say which columns are: %(columns)s.", columns=", ".join(missing))
+    return _("The columns were recognised. Please look at them, then check the file.")
+
+
+def missing_columns(batch: ImportBatch, kind: ImportKind) -> list[str]:
+    """Return the labels of required fields that no column fills."""
+    given = {column["field"] for column in batch.columns}
+    return [str(column.label) for column in kind.columns if column.required and column.field not in given]
+
+
+def _read_head(
+    session: Session,
+    batch: ImportBatch,
+    kind: ImportKind,
+    asked: Asked,
+    header_row: int | None,
+    by: Actor,
+    *,
+    field: str,
+) -> None:
+    """Read the top of a batch's file and suggest what its columns are."""
+    aliases = kind.aliases()
+    try:
+        head = heading_of(content_of(batch.file), batch.file.media_type, asked, aliases.keys(), header_row)
+    except Unreadable as wrong:
+        raise InvalidInput({field: [str(wrong.sentence)]}) from None
+    if not any(head.heads):
+        raise InvalidInput({field: [_("This file holds no rows.")]})
+    remembered = _remembered(session, batch, head.heads)
+    fields = suggested(head.heads, aliases, remembered, kind.fields)
+    batch.sheet, batch.sheets = head.found.sheet, list(head.found.sheets)
+    batch.encoding, batch.delimiter, batch.header_row = head.found.encoding, head.found.delimiter, head.row_no
+    batch.columns = _columns(head, fields)
+    batch.fingerprint = None
+
+
+def _columns(head: Heading, fields: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"head": name, "examples": [_example(value) for value in values], "field": field}
+        for name, values, field in zip(head.heads, head.examples, fields, strict=True)
+    ]
+
+
+def _example(value: Any) -> str:
+    text = as_text(value).strip()[:LONGEST_EXAMPLE]
+    return mask(None, text) if sum(character.isdigit() for character in text) >= 7 and "-" not in text else text
+
+
+def _headers_key(heads: Sequence[str]) -> str:
+    return ring().digest("headers", "|".join(sorted({normal_header(head) for head in heads if head})))
+
+
+def _remembered(session: Session, batch: ImportBatch, heads: Sequence[str]) -> dict[str, str]:
+    """Return what the branch said of the same headers last time."""
+    found = session.scalars(
+        select(ImportMapping).where(
+            ImportMapping.branch_id == batch.branch_id,
+            ImportMapping.kind == batch.kind,
+            ImportMapping.headers == _headers_key(heads),
+        )
+    ).one_or_none()
+    return dict(found.mapping) if found is not None else {}
+
+
+class Differently(HouseForm):
+    """How to read the file, where the house guessed wrong."""
+
+    sheet = Words(_l("Sheet"), most=80, description=_l("Empty: the first that is not empty."))
+    encoding = Words(
+        _l("Encoding"), most=20, description=_l("utf-8, gb18030, big5 or utf-16; empty: as the house finds.")
+    )
+    delimiter = Words(
+        _l("Separator"), most=4, description=_l("One of , ; | ， or the word tab; empty: as the house finds.")
+    )
+    header_row = Whole(_l("Row of the headers"), least=1, most=1000, description=_l("Empty: as the house finds."))
+
+    def check(self) -> None:
+        if self.encoding.data and self.encoding.data.lower() not in ENCODINGS:
+            self.refuse("encoding", _("One of: %(choices)s, please.", choices=", ".join(ENCODINGS)))
+        if self.delimiter.data and self.delimiter.data != "tab" and self.delimiter.data not in DELIMITERS:
+            self.refuse("delimiter", _("One of: %(choices)s, please.", choices=", ; | ， tab"))
+
+
+@act(
+    ImportBatch,
+    "read_again",
+    _l("Read it differently"),
+    form=Differently,
+    moves={
+        ImportState.UPLOADED: None,
+        ImportState.CHECKED: ImportState.UPLOADED,
+        ImportState.FAILED: ImportState.UPLOADED,
+    },
+    prefill=("sheet", "encoding", "header_row"),
+    icon="file-earmark-break",
+    consequence=_l("The columns are recognised anew; the file has to be checked again."),
+)
+def read_again(
+    session: Session,
+    batch: ImportBatch,
+    *,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header_row: int | None = None,
+    by: Actor,
+    at: datetime,
+) -> Outcome:
+    """Read a file by another sheet, encoding, separator or header row; refuses what does not fit."""
+    kind = kind_of(batch.kind, by)
+    is_text = batch.sheet is None
+    wanted = {"tab": "\t"}.get(delimiter or "", delimiter)
+    asked = Asked(None if is_text else sheet, encoding.lower() if encoding and is_text else None, wanted)
+    _read_head(session, batch, kind, asked, header_row, by, field="encoding" if is_text else "sheet")
+    return Outcome(notice=_next_step(batch, kind))
+
+
+def _lines(batch: Any) -> list[dict[str, Any]]:
+    return list(batch.columns)
+
+
+def _offers(batch: Any) -> list[tuple[str, str]]:
+    columns = KINDS[batch.kind].columns
+    return [("", _("— not read —")), *((c.field, f"{c.label} *" if c.required else str(c.label)) for c in columns)]
+
+
+class Mapping(HouseForm):
+    """Which column of the file is which field, and what to do with rows that cannot simply be made."""
+
+    columns = Columns(_l("Columns"), lines=_lines, offers=_offers)
+    on_duplicate = Choose(_l("Rows that stand already"), options=OnDuplicate, required=True)
+    all_or_nothing = Flag(
+        _l("All or nothing"),
+        description=_l("Import nothing as long as any row is refused; else refused rows are left out."),
+    )
+
+
+@act(
+    ImportBatch,
+    "map",
+    _l("Say what the columns are"),
+    form=Mapping,
+    moves={
+        ImportState.UPLOADED: None,
+        ImportState.CHECKED: ImportState.UPLOADED,
+        ImportState.FAILED: ImportState.UPLOADED,
+    },
+    prefill=("columns", "on_duplicate", "all_or_nothing"),
+    icon="table",
+)
+def map_columns(
+    session: Session,
+    batch: ImportBatch,
+    *,
+    columns: list[str],
+    on_duplicate: OnDuplicate,
+    all_or_nothing: bool,
+    by: Actor,
+    at: datetime,
+) -> Outcome:
+    """Say what each column of the file is; remembered for the branch's next file with the same headers."""
+    kind = kind_of(batch.kind, by)
+    batch.columns = [{**line, "field": field} for line, field in zip(batch.columns, columns, strict=True)]
+    batch.on_duplicate, batch.all_or_nothing, batch.fingerprint = on_duplicate, all_or_nothing, None
+    missing = missing_columns(batch, kind)
+    if missing:
+        raise InvalidInput({"columns": [_("Please say which columns are: %(columns)s.", columns=", ".join(missing))]})
+    heads = [line["head"] for line in batch.columns]
+    mapping = {normal_header(line["head"]): line["field"] for line in batch.columns if line["head"]}
+    line = insert(ImportMapping).values(
+        branch_id=batch.branch_id,
+        kind=batch.kind,
+        headers=_headers_key(heads),
+        mapping=mapping,
+        used_at=at,
+        employee_id=by.employee_id,
+    )
+    session.execute(
+        line.on_conflict_do_update(
+            index_elements=["branch_id", "kind", "headers"],
+            set_={"mapping": mapping, "used_at": at, "employee_id": by.employee_id},
+        )
+    )
+    return Outcome()
+
+
+def fingerprint_of(batch: ImportBatch) -> str:
+    """Return what file, reading, columns and options amount to: a check holds for the very same."""
+    parts = [batch.digest, batch.sheet, batch.encoding, batch.delimiter, batch.header_row]
+    return ring().digest(
+        "import",
+        repr([*parts, [line["field"] for line in batch.columns], batch.on_duplicate.value, batch.all_or_nothing]),
+    )
+
+
+@act(
+    ImportBatch,
+    "check",
+    _l("Check"),
+    moves={
+        ImportState.UPLOADED: ImportState.CHECKING,
+        ImportState.CHECKED: ImportState.CHECKING,
+        ImportState.FAILED: ImportState.CHECKING,
+    },
+    icon="clipboard-check",
+    tone="accent",
+    consequence=_l("A dry run in the background: it names each refused cell and changes nothing."),
+)
+def check(session: Session, batch: ImportBatch, *, by: Actor, at: datetime) -> None:
+    """Check every row in the background. Refuses while a required column is missing."""
+    missing = missing_columns(batch, kind_of(batch.kind, by))
+    if missing:
+        raise Refusal(_("Please say which columns are: %(columns)s.", columns=", ".join(missing)))
+    batch.round += 1
+    _ask_for(session, batch, CHECK, by, at)
+
+
+def _ask_for(session: Session, batch: ImportBatch, work: str, by: Actor, at: datetime) -> None:
+    told = {"batch_id": batch.id, "round": batch.round}
+    task = enqueue(session, work, told, by=by, at=at, subject=("import_batch", batch.id))
+    batch.task_id = task.id
+
+
+def _nothing_to_do(batch: ImportBatch, by: Actor) -> object | None:
+    if batch.all_or_nothing and batch.rows_refused:
+        return _("Some rows are refused, and this import is all or nothing. Please correct the file first.")
+    if batch.rows_refused >= batch.rows_total:
+        return _("There is no row left to import. Please correct the file first.")
+    return None
+
+
+@act(
+    ImportBatch,
+    "carry_out",
+    _l("Import"),
+    moves={ImportState.CHECKED: ImportState.IMPORTING},
+    guard=_nothing_to_do,
+    icon="database-add",
+    tone="accent",
+    consequence=_l(
+        "Rows that were refused are left out. What is made stays: an import cannot be taken back as a whole."
+    ),
+)
+def carry_out(session: Session, batch: ImportBatch, *, by: Actor, at: datetime) -> None:
+    """Import what was checked, in the background; refuses if file, columns or options are not those checked."""
+    kind_of(batch.kind, by)
+    if batch.fingerprint != fingerprint_of(batch):
+        raise Refusal(_("Something has changed since the check. Please check the file again."))
+    _ask_for(session, batch, CARRY, by, at)
+
+
+@act(
+    ImportBatch,
+    "resume",
+    _l("Go on"),
+    moves={ImportState.CHECKING: None, ImportState.IMPORTING: None},
+    icon="play-circle",
+    consequence=_l("For work that broke off: it goes on where it stopped. Every row is still imported once."),
+)
+def resume(session: Session, batch: ImportBatch, *, by: Actor, at: datetime) -> None:
+    """Ask again for work that failed or was cancelled; refuses while it still runs."""
+    kind_of(batch.kind, by)
+    if batch.task is not None and batch.task.state in OPEN_STATES:
+        raise Refusal(_("This is still being worked on."))
+    _ask_for(session, batch, CHECK if batch.state is ImportState.CHECKING else CARRY, by, at)
+
+
+@act(
+    ImportBatch,
+    "cancel",
+    _l("Cancel the import"),
+    moves={
+        ImportState.UPLOADED: ImportState.CANCELLED,
+        ImportState.CHECKING: ImportState.CANCELLED,
+        ImportState.CHECKED: ImportState.CANCELLED,
+        ImportState.IMPORTING: ImportState.CANCELLED,
+        ImportState.FAILED: ImportState.CANCELLED,
+    },
+    icon="x-octagon",
+    tone="danger",
+    consequence=_l("What was imported by now stays; the rest is not imported."),
+)
+def cancel(session: Session, batch: ImportBatch, *, by: Actor, at: datetime) -> None:
+    """Give an import up: work under way stops at its next step, and the same file may be handed in again."""
+    batch.finished_at = at
+
+
+class RowChoice(HouseForm):
+    """What to do with one row that stands already."""
+
+    choice = Choose(_l("What to do"), options=OnDuplicate, description=_l("Empty: as chosen for the whole import."))
+
+
+def _not_choosable(finding: ImportFinding, by: Actor) -> object | None:
+    return None if finding.weight is Weight.DUPLICATE else _("Only rows that stand already leave a choice.")
+
+
+@act(
+    ImportFinding,
+    "choose",
+    _l("Choose for this row"),
+    form=RowChoice,
+    guard=_not_choosable,
+    prefill=("choice",),
+    icon="signpost",
+)
+def choose(session: Session, finding: ImportFinding, *, choice: OnDuplicate | None, by: Actor, at: datetime) -> None:
+    """Say for one row what is done with it, whatever was chosen for the whole import."""
+    batch = session.get_one(ImportBatch, finding.batch_id, with_for_update=True)
+    if batch.state is not ImportState.CHECKED or finding.round != batch.round:
+        raise Refusal(_("This can be chosen between the check and the import."))
+    finding.choice = choice

@@ -1,0 +1,519 @@
+"""Importing customers and web chats that another system kept. White paper 1.2, 2.1.1; R-2.1.1-1, -2, -5."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from app.actors import Actor
+from app.fields import normal_phone
+from app.models.appointments import Channel, ContactRecord
+from app.models.customers import (
+    ChannelPartner,
+    ContactKind,
+    Customer,
+    CustomerContact,
+    CustomerOwnerHistory,
+    FileState,
+    OwnerRole,
+    OwnerRule,
+    Sex,
+    SourceChannel,
+    contact_hash,
+    mask,
+)
+from app.models.hr import Employee
+from app.models.imports import ImportOf
+from app.models.settings import Dictionary, DictionaryItem, ItemState
+from app.services.customers import log_look_up, refuse_referrer_of_partner, whose_number
+from app.services.imports.kinds import (
+    BadRow,
+    ImportColumn,
+    ImportKind,
+    Reference,
+    Row,
+    Standing,
+    import_kind,
+    judged,
+    lock_all,
+    names_in_scope,
+)
+from app.services.imports.values import (
+    SEVERAL,
+    Known,
+    choice,
+    code,
+    day,
+    id_no,
+    index_names,
+    instant,
+    item,
+    named,
+    phone,
+    plain,
+    whole,
+    words,
+)
+from app.services.scope import in_scope
+from app.services.settings import NUMBER_UNIQUE, value_of
+from app.words import _l, force_locale
+
+WAYS = {"phone": ContactKind.PHONE, "wechat": ContactKind.WECHAT, "qq": ContactKind.QQ}
+
+
+def know_items(session: Session, known: Known, *dictionaries: str) -> None:
+    """Prepare the items in use of some dictionaries, and the dictionaries' names."""
+    known.more["dictionaries"] = {}
+    for dictionary in session.scalars(select(Dictionary).where(Dictionary.code.in_(dictionaries))):
+        known.more["dictionaries"][dictionary.code] = {"zh": dictionary.name, "en": dictionary.name_en}
+        items = session.scalars(
+            select(DictionaryItem)
+            .where(DictionaryItem.dictionary_id == dictionary.id, DictionaryItem.state == ItemState.IN_USE)
+            .order_by(DictionaryItem.position)
+        ).all()
+        known.names[f"dictionary:{dictionary.code}"] = index_names(
+            (each.id, (each.code, each.name, each.name_en)) for each in items
+        )
+        known.more[f"codes:{dictionary.code}"] = {each.code: each.id for each in items}
+
+
+def contacts_of(row: Row) -> dict[ContactKind, str]:
+    return {kind: row.get(name) for name, kind in WAYS.items() if row.get(name)}
+
+
+@import_kind
+class Customers(ImportKind):
+    """Existing customers: temporary files, which become formal as every other (R-1.2-1)."""
+
+    name = ImportOf.CUSTOMERS
+    model = Customer
+    numbers = "customer"
+    columns = (
+        ImportColumn(
+            "name", _l("Full name"), words(60), "姓名 客户姓名 顾客姓名 客户名称 名字 客户 顾客", example="林小雨"
+        ),
+        ImportColumn("alias", _l("Alias"), words(60), "昵称 称呼 网名 别名"),
+        ImportColumn(
+            "phone",
+            _l("Telephone"),
+            phone,
+            "手机 手机号 手机号码 电话 电话号码 联系电话 联系方式 mobile tel",
+            sensitive=True,
+            example="13900000000",
+            note=_l("Format the column as text, so that no digit is lost. One of telephone, WeChat, QQ is required."),
+        ),
+        ImportColumn("wechat", _l("WeChat"), words(60), "微信 微信号", sensitive=True),
+        ImportColumn("qq", _l("QQ"), code(20), "qq号 qq号码", sensitive=True),
+        ImportColumn(
+            "sex",
+            _l("Sex"),
+            choice(Sex, f=Sex.FEMALE, m=Sex.MALE, 女士=Sex.FEMALE, 先生=Sex.MALE),
+            "性别 gender",
+            example="女",
+        ),
+        ImportColumn("birth_on", _l("Date of birth"), day(past=True), "生日 出生日期 出生年月日", example="1996-05-12"),
+        ImportColumn("birth_year", _l("Year of birth"), whole(1900, 2100), "出生年份 出生年"),
+        ImportColumn("age", _l("Age"), whole(0, 120), "年龄"),
+        ImportColumn("id_no", _l("ID number"), id_no, "身份证 身份证号 身份证号码 证件号码", sensitive=True),
+        ImportColumn("occupation", _l("Occupation"), words(60), "职业"),
+        ImportColumn("area", _l("Area"), item("area"), "区域 地区 所在区域", attribute="area_id", example="黄浦区"),
+        ImportColumn("address", _l("Address"), words(200), "地址 联系地址 住址"),
+        ImportColumn(
+            "source",
+            _l("Source channel"),
+            named("source_channel", _l("source channel")),
+            "来源 来源途径 客户来源 渠道来源 来源渠道",
+            attribute="source_channel_id",
+        ),
+        ImportColumn(
+            "partner",
+            _l("Channel partner"),
+            named("channel_partner", _l("channel partner")),
+            "渠道 渠道名称 合作渠道",
+            attribute="channel_partner_id",
+        ),
+        ImportColumn(
+            "referrer",
+            _l("Referred by"),
+            words(60),
+            "介绍人 推荐人 老顾客 老客户 转介绍人",
+            sensitive=True,
+            note=_l("File number, telephone or full name; of this file or on file."),
+        ),
+        ImportColumn(
+            "developer",
+            _l("Developed by"),
+            named("employee", _l("employee")),
+            "开发人 归属人 归属 咨询师 网络咨询师 所属人",
+            attribute="developer_id",
+            note=_l("Employee number or full name."),
+        ),
+        ImportColumn(
+            "developed_at", _l("Developed since"), instant, "建档时间 建档日期 登记日期 登记时间 录入时间 创建时间"
+        ),
+        ImportColumn(
+            "followup_note", _l("Mind when calling"), words(500, multiline=True), "备注 回访注意 注意事项 说明"
+        ),
+    )
+    references = (Reference("referrer", "referrer_customer_id", acyclic=True),)
+
+    def prepare(self, session: Session, by: Actor, at: datetime) -> Known:
+        known = super().prepare(session, by, at)
+        know_items(session, known, "area")
+        known.names["source_channel"] = names_in_scope(
+            session, SourceChannel, by, "code", "name", "name_en", branch=False
+        )
+        known.names["channel_partner"] = names_in_scope(session, ChannelPartner, by, "name")
+        known.names["employee"] = names_in_scope(session, Employee, by, "employee_no", "name")
+        known.more["pins"] = self.pins(session, by)
+        known.more["unique"] = value_of(session, NUMBER_UNIQUE, branch_id=by.branch_id, at=at)
+        return known
+
+    def pins(self, session: Session, by: Actor) -> list[Any]:
+        return [*session.scalars(select(SourceChannel)), *session.scalars(in_scope(ChannelPartner, by))]
+
+    def judge(self, session: Session, row: Row, known: Known, by: Actor) -> None:
+        """R-2.1.1-5, and what a temporary file must have: a name or alias and one way to reach her."""
+        if not (row.get("name") or row.get("alias")):
+            raise BadRow("name", "no_name")
+        if not contacts_of(row):
+            raise BadRow("phone", "no_way")
+        if row.get("source") is None and row.get("partner") is None:
+            return
+        places = {"channel_partner_id": "partner", "source_channel_id": "source", "referrer_customer_id": "referrer"}
+        judged(
+            lambda: refuse_referrer_of_partner(
+                session,
+                channel_partner_id=row.get("partner"),
+                referrer_id=0 if row.get("referrer") else None,
+                source_id=row.get("source"),
+            ),
+            places.get,
+        )
+
+    def keys(self, row: Row, known: Known) -> list[tuple[str, object]]:
+        if not known.more["unique"]:
+            return []
+        return [(name, str(row.get(name)).lower()) for name in WAYS if row.get(name)]
+
+    def title(self, row: Row) -> str:
+        number = next((mask(kind, value) for kind, value in contacts_of(row).items()), "")
+        return f"{row.get('name') or row.get('alias') or ''} {number}".strip()
+
+    def called(self, row: Row) -> tuple[list[object], list[object]]:
+        return [row.get("phone")], [row.get("name")]
+
+    def lock(self, session: Session, rows: Sequence[Row], known: Known, by: Actor) -> None:
+        """Take the locks that a registration at the desk takes, one per number."""
+        lock_all(session, (contact_hash(kind, value) for row in rows for kind, value in contacts_of(row).items()))
+
+    def standing(self, session: Session, rows: Sequence[Row], known: Known, by: Actor) -> dict[int, Standing]:
+        """Return whose the numbers are, in whatever branch. R-2.1.1-2; a setting lets families share one."""
+        if not known.more["unique"]:
+            return {}
+        wanted = {
+            (kind, contact_hash(kind, value)): (row, name, value)
+            for row in rows
+            for name, kind in WAYS.items()
+            if (value := row.get(name))
+        }
+        bearing = select(CustomerContact.kind, CustomerContact.value_hash, CustomerContact.customer_id).where(
+            CustomerContact.value_hash.in_(sorted({digest for _kind, digest in wanted}))
+        )
+        hits = [hit for hit in session.execute(bearing) if (hit[0], hit[1]) in wanted]
+        seen = self._seen(session, {hit[2] for hit in hits}, by)
+        found: dict[int, Standing] = {}
+        for kind, digest, customer_id in hits:
+            row, name, value = wanted[kind, digest]
+            if row.row_no not in found:
+                found[row.row_no] = self._one(session, kind, value, customer_id, name, seen, known, by)
+        return found
+
+    def _seen(self, session: Session, keys: set[int], by: Actor) -> dict[int, str]:
+        statement = in_scope(Customer, by).where(Customer.id.in_(sorted(keys)))
+        statement = statement.outerjoin(Employee, Employee.id == Customer.developer_id)
+        columns = statement.with_only_columns(
+            Customer.id, Customer.customer_no, Customer.name, Customer.alias, Employee.name
+        )
+        return {
+            row[0]: " · ".join(part for part in (f"{row[1]} {row[2] or row[3] or ''}".strip(), row[4]) if part)
+            for row in session.execute(columns)
+        }
+
+    def _one(
+        self,
+        session: Session,
+        kind: ContactKind,
+        value: str,
+        customer_id: int,
+        name: str,
+        seen: dict[int, str],
+        known: Known,
+        by: Actor,
+    ) -> Standing:
+        if customer_id in seen:
+            return Standing("customer", customer_id, name, "stands", {"record": seen[customer_id]})
+        owner = whose_number(session, kind, value)
+        if owner is None:
+            return Standing("customer", customer_id, name, "stands_apart", may_fill=False)
+        if known.more.get("logs"):
+            log_look_up(session, owner, by)
+        sentences = {}
+        for locale in ("zh", "en"):
+            with force_locale(locale):
+                sentences[locale] = owner.sentence(by)
+        return Standing("customer", customer_id, name, "known_number", sentences, may_fill=False)
+
+    def on_file(self, session: Session, names: Iterable[str], known: Known, by: Actor) -> dict[str, int]:
+        """Find customers in scope by file number, telephone or whole name."""
+        wanted = sorted(set(names))
+        found: dict[str, int] = {}
+        by_hash = {contact_hash(ContactKind.PHONE, number): name for name in wanted if (number := normal_phone(name))}
+        visible = in_scope(Customer, by).with_only_columns(Customer.id, Customer.customer_no, Customer.name)
+        visible = visible.where(Customer.state.in_([FileState.TEMPORARY, FileState.FORMAL]))
+        for key, _number, name in session.execute(visible.where(Customer.name.in_(wanted))):
+            found[plain(name)] = key if plain(name) not in found else SEVERAL
+        for key, number, _name in session.execute(
+            visible.where(Customer.customer_no.in_([name.upper() for name in wanted]))
+        ):
+            found[plain(number)] = key
+        holding = select(CustomerContact.value_hash, CustomerContact.customer_id).where(
+            CustomerContact.kind == ContactKind.PHONE,
+            CustomerContact.value_hash.in_(sorted(by_hash)),
+            CustomerContact.customer_id.in_(in_scope(Customer, by).with_only_columns(Customer.id)),
+        )
+        for digest, key in session.execute(holding):
+            found[plain(by_hash[digest])] = key
+        return found
+
+    def attributes(self, row: Row, known: Known, by: Actor) -> dict[str, Any]:
+        told = super().attributes(row, known, by)
+        for name in (*WAYS, "age", "developer_id", "developed_at"):
+            told.pop(name, None)
+        if row.get("age") is not None and "birth_year" not in told and "birth_on" not in told:
+            told["birth_year"] = known.today.year - row.get("age")
+        return told
+
+    def new(self, session: Session, row: Row, number: str | None, known: Known, by: Actor, at: datetime) -> Customer:
+        customer = Customer(
+            **self.attributes(row, known, by),
+            branch_id=by.branch_id,
+            customer_no=number,
+            state=FileState.TEMPORARY,
+            contacts=[_contact(kind, value) for kind, value in contacts_of(row).items()],
+        )
+        if row.get("developer") is not None:
+            customer.developer_id = row.get("developer")
+            customer.developed_at = row.get("developed_at") or at
+            customer.developer_rule = OwnerRule.FIRST_REGISTERED
+        return customer
+
+    def beside(self, record: Customer, by: Actor) -> list[Any]:
+        """Return the change of owner that goes with a customer who has one. Part B, customer_owner_history."""
+        if record.developer_id is None:
+            return []
+        return [
+            CustomerOwnerHistory(
+                customer=record,
+                role=OwnerRole.DEVELOPER,
+                to_employee_id=record.developer_id,
+                rule=record.developer_rule,
+                given_at=record.developed_at,
+                given_by_id=by.employee_id,
+            )
+        ]
+
+    def fill(self, session: Session, record: Customer, row: Row, known: Known, by: Actor, at: datetime) -> list[str]:
+        """Fill in what is empty, and ways to reach her of a kind that she has not; never her owner."""
+        filled = super().fill(session, record, row, known, by, at)
+        has = {contact.kind for contact in record.contacts}
+        for kind, value in contacts_of(row).items():
+            if kind not in has and whose_number(session, kind, value) is None:
+                record.contacts.append(_contact(kind, value))
+                filled.append(kind.value)
+        return filled
+
+
+def _contact(kind: ContactKind, value: str) -> CustomerContact:
+    return CustomerContact(kind=kind, value=value, value_hash=contact_hash(kind, value), value_tail=value[-4:])
+
+
+@import_kind
+class Chats(ImportKind):
+    """商务通 exports: web-chat records, as ``register_chat`` writes them. White paper 2.1.1.2, R-2.1.1-1."""
+
+    name = ImportOf.CHATS
+    model = ContactRecord
+    numbers = "chat"
+    columns = (
+        ImportColumn(
+            "contacted_at",
+            _l("When"),
+            instant,
+            "时间 对话时间 开始时间 访问时间 咨询时间 接入时间 日期",
+            required=True,
+            example="2026-01-03 14:30",
+        ),
+        ImportColumn(
+            "visitor", _l("Visitor"), words(60), "客户名称 访客名称 访客 名称 姓名 客户", example="访客 10086"
+        ),
+        ImportColumn(
+            "category",
+            _l("Business category"),
+            item("business_category"),
+            "业务类别 咨询类型 对话类型 分类",
+            attribute="business_category_id",
+            example="项目咨询",
+            note=_l("Empty: asking about a treatment."),
+        ),
+        ImportColumn(
+            "landing_page", _l("Landing page"), words(400), "来源网址 着陆页 访问来源 来源网站 初次访问网址 落地页 url"
+        ),
+        ImportColumn("keyword", _l("Keyword"), words(120), "关键词 搜索词 搜索关键词", example="双眼皮"),
+        ImportColumn("chat_text", _l("Chat"), words(20000, multiline=True), "对话内容 聊天记录 聊天内容 对话记录 内容"),
+        ImportColumn(
+            "consultant",
+            _l("Consultant"),
+            named("employee", _l("employee")),
+            "客服 客服名称 咨询师 接待客服 初始接待客服",
+            attribute="consultant_id",
+            note=_l("Employee number or full name."),
+        ),
+        ImportColumn("area", _l("Area"), words(60), "地区 访客地区 区域 ip地区"),
+        ImportColumn("phone", _l("Telephone"), phone, "手机 手机号 电话 联系方式", sensitive=True),
+        ImportColumn("wechat", _l("WeChat"), words(60), "微信 微信号", sensitive=True),
+        ImportColumn("chat_id", _l("Chat identifier"), code(80), "对话编号 对话id 编号 永久身份 会话id"),
+        ImportColumn(
+            "quality",
+            _l("Quality of the lead"),
+            item("lead_quality"),
+            "线索质量 有效性 客户质量",
+            attribute="lead_quality_id",
+        ),
+    )
+
+    def prepare(self, session: Session, by: Actor, at: datetime) -> Known:
+        known = super().prepare(session, by, at)
+        know_items(session, known, "business_category", "lead_quality")
+        known.names["employee"] = names_in_scope(session, Employee, by, "employee_no", "name")
+        placed = select(Employee.id, Employee.department_id).where(Employee.branch_id == by.branch_id)
+        known.more["department_of"] = {row[0]: row[1] for row in session.execute(placed)}
+        return known
+
+    def keys(self, row: Row, known: Known) -> list[tuple[str, object]]:
+        return [("chat_id", row.get("chat_id"))] if row.get("chat_id") else [("contacted_at", _same(row.values))]
+
+    def title(self, row: Row) -> str:
+        return " ".join(part for part in (row.get("visitor"), mask(ContactKind.PHONE, row.get("phone"))) if part)
+
+    def called(self, row: Row) -> tuple[list[object], list[object]]:
+        return [], []
+
+    def standing(self, session: Session, rows: Sequence[Row], known: Known, by: Actor) -> dict[int, Standing]:
+        """Return the chats that stand: by the chat's own identifier, else by moment, page and words."""
+        record = ContactRecord
+        named_rows = {row.get("chat_id"): row.row_no for row in rows if row.get("chat_id")}
+        others = {_same(row.values): row.row_no for row in rows if not row.get("chat_id")}
+        moments = sorted({row.get("contacted_at") for row in rows if not row.get("chat_id")})
+        columns = (
+            record.id,
+            record.record_no,
+            record.chat_id,
+            record.contacted_at,
+            record.landing_page,
+            record.chat_text,
+        )
+        standing = select(*columns).where(
+            record.branch_id == by.branch_id,
+            record.channel == Channel.WEB_CHAT,
+            or_(record.chat_id.in_(sorted(named_rows)), record.contacted_at.in_(moments)),
+        )
+        found: dict[int, Standing] = {}
+        for key, number, chat_id, *same in session.execute(standing):
+            told = dict(zip(("contacted_at", "landing_page", "chat_text"), same, strict=True))
+            row_no = named_rows.get(chat_id) or (None if chat_id else others.get(_same(told)))
+            if row_no is not None:
+                field = "chat_id" if chat_id else "contacted_at"
+                found[row_no] = Standing("contact_record", key, field, "stands", {"record": number})
+        visible = set(
+            session.scalars(
+                in_scope(ContactRecord, by)
+                .where(record.id.in_([each.record_id for each in found.values()]))
+                .with_only_columns(record.id)
+            )
+        )
+        return {
+            row_no: each
+            if each.record_id in visible
+            else Standing(each.table, each.record_id, each.field, "stands_apart", may_fill=False)
+            for row_no, each in found.items()
+        }
+
+    def remarks(
+        self, session: Session, rows: Sequence[Row], known: Known, by: Actor
+    ) -> list[tuple[int, str, str, dict[str, Any]]]:
+        """A chat record has no place for a WeChat account: it links the customer who has it, or is left out."""
+        accounts = {contact_hash(ContactKind.WECHAT, row.get("wechat")): row for row in rows if row.get("wechat")}
+        holding = select(CustomerContact.value_hash).where(
+            CustomerContact.kind == ContactKind.WECHAT,
+            CustomerContact.value_hash.in_(sorted(accounts)),
+            CustomerContact.customer_id.in_(in_scope(Customer, by).with_only_columns(Customer.id)),
+        )
+        on_file = set(session.scalars(holding)) if accounts else set()
+        return [
+            (row.row_no, "wechat", "wechat_nobody", {}) for digest, row in accounts.items() if digest not in on_file
+        ]
+
+    def attributes(self, row: Row, known: Known, by: Actor) -> dict[str, Any]:
+        told = super().attributes(row, known, by)
+        for name in ("visitor", "area", "phone", "wechat"):
+            told.pop(name, None)
+        about = " · ".join(part for part in (row.get("visitor"), row.get("area")) if part)
+        if about:
+            told["content"] = about
+        if row.get("phone"):
+            told["caller_no"] = row.get("phone")
+            told["caller_hash"] = contact_hash(ContactKind.PHONE, row.get("phone"))
+        return told
+
+    def new(
+        self, session: Session, row: Row, number: str | None, known: Known, by: Actor, at: datetime
+    ) -> ContactRecord:
+        told = self.attributes(row, known, by)
+        told.setdefault("business_category_id", known.more["codes:business_category"].get("item_enquiry"))
+        consultant = told.get("consultant_id")
+        return ContactRecord(
+            **told,
+            record_no=number,
+            channel=Channel.WEB_CHAT,
+            branch_id=by.branch_id,
+            department_id=known.more["department_of"].get(consultant) if consultant else by.department_id,
+            customer_id=self._customer(session, row, by),
+        )
+
+    def _customer(self, session: Session, row: Row, by: Actor) -> int | None:
+        """Return the customer in scope whose number or account was left in the chat. R-2.1.1-2."""
+        left = {(WAYS[name], contact_hash(WAYS[name], row.get(name))) for name in ("phone", "wechat") if row.get(name)}
+        if not left:
+            return None
+        holding = (
+            in_scope(Customer, by)
+            .join(CustomerContact, CustomerContact.customer_id == Customer.id)
+            .where(tuple_(CustomerContact.kind, CustomerContact.value_hash).in_(sorted(left)))
+            .with_only_columns(Customer.id)
+            .order_by(Customer.id)
+            .limit(1)
+        )
+        found: int | None = session.scalar(holding)
+        return found
+
+
+def _same(told: dict[str, Any]) -> str:
+    """Return what makes two chats without an identifier the same."""
+    parts = (told.get("contacted_at"), told.get("landing_page"), told.get("chat_text"))
+    return hashlib.sha256(repr([str(part) for part in parts]).encode()).hexdigest()

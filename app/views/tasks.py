@@ -1,0 +1,157 @@
+"""System → Background tasks: one's own long work; for those who look after the house, all of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from flask import jsonify, render_template, request, url_for
+from flask_appbuilder import expose
+from werkzeug.wrappers import Response
+
+import app.reports.daily  # noqa: F401  (declares long work)
+from app.actors import Actor
+from app.extensions import db
+from app.models.tasks import OPEN_STATES, BackgroundTask, TaskState
+from app.panel import recording
+from app.panel.describe import NONE, may_open, record_url
+from app.panel.house_view import HouseView, Tab
+from app.panel.interface import HouseInterface
+from app.panel.pages import Bar, Cell, Link, Progress
+from app.panel.registry import Registrar
+from app.services.scope import find
+from app.services.tasks import label_of
+from app.services.tasks.rescue import newest_sign_of_life
+from app.words import _, _l, locale_in_force
+
+SILENT = 60.0  # seconds without a sign of life after which the page says that nobody works
+
+
+class BackgroundTaskView(HouseView):
+    """Long work: what was asked, how far it is, how it ended."""
+
+    datamodel = HouseInterface(BackgroundTask)
+    list_columns = ("what", "state", "progress", "queued_at", "ended_at", "result", "employee")
+    labels = {
+        "what": _l("Task"),
+        "about": _l("About"),
+        "progress": _l("Progress"),
+        "result": _l("Result file"),
+        "employee": _l("Asked by"),
+    }
+    show_sections = (
+        (
+            _l("Background task"),
+            ("what", "about", "employee", "branch", "queued_at", "started_at", "ended_at", "result"),
+        ),
+        (_l("Worker"), ("worker", "attempts")),
+    )
+    computed = {"what": lambda task: label_of(task.kind)}
+    quick = (
+        Tab("all", _l("All")),
+        Tab("open", _l("Waiting or running"), lambda by, now: BackgroundTask.state.in_(OPEN_STATES)),
+        Tab("failed", _l("Failed"), lambda by, now: BackgroundTask.state == TaskState.FAILED),
+    )
+    filters = ("state", "queued_at")
+    order_columns = ("queued_at", "ended_at")
+    eager = ("employee", "result_file")
+
+    def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
+        """Return one shown value; what is no column of its own is put together here."""
+        if name == "progress":
+            return Cell(counted(record), bar=bar_of(record))
+        if name == "result":
+            file = record.result_file
+            return Cell(NONE) if file is None else Cell(file.name, url=content_url(file.id))
+        if name == "about":
+            return self._about(record, by)
+        if name == "what":
+            return Cell(label_of(record.kind), sub=said(record))
+        return super().cell(record, name, by, plain=plain)
+
+    def _about(self, task: BackgroundTask, by: Actor) -> Cell:
+        if task.subject_table is None or task.subject_id is None:
+            return Cell(NONE)
+        subject = find(db.session(), task.subject_table, task.subject_id, by)
+        if subject is None:
+            return Cell(NONE)
+        url = record_url(task.subject_table, subject.id) if may_open(task.subject_table, by) else ""
+        return Cell(str(subject), url=url)
+
+    @expose("/show/<int:pk>")
+    def show(self, pk: int) -> str:
+        """Show a task under the name of its kind, with how far it is."""
+        by = self._require("can_show")
+        task = self.record_in_scope(by, pk)
+        page = replace(recording.record_page(self, task, by), title=label_of(task.kind), progress=progress_of(task))
+        return render_template("panel/record.html", page=page, appbuilder=self.appbuilder)
+
+    @expose("/<int:pk>/state")
+    def state(self, pk: int) -> Response:
+        """Tell how far a task is; its page asks this again and again while it runs."""
+        task = self.record_in_scope(self._require("can_show"), pk)
+        return jsonify(
+            state=task.state.value,
+            label=str(task.state.label),
+            done=task.done_count,
+            total=task.total_count,
+            count=counted(task),
+            said=said(task),
+            ended=task.state not in OPEN_STATES,
+        )
+
+    def banners(self, record: Any, by: Actor) -> Any:
+        """Say above a task why it failed, that it is being cancelled, or that nobody is there to do it."""
+        if record.state is TaskState.FAILED:
+            return [("bad", record.error)]
+        if record.state is TaskState.RUNNING and record.cancel_requested_at is not None:
+            return [("warn", _("Cancelling was asked for; it stops at its next step."))]
+        if record.state is TaskState.QUEUED:
+            age = newest_sign_of_life(db.session())
+            if age is None or age > SILENT:
+                return [("warn", _("No worker is running just now; this waits until one is. Tell the IT manager."))]
+        return []
+
+
+def counted(task: BackgroundTask) -> str:
+    """Return how far a task is, in figures."""
+    if task.total_count:
+        return f"{task.done_count:,} / {task.total_count:,}"
+    return f"{task.done_count:,}" if task.done_count else NONE
+
+
+def bar_of(task: BackgroundTask) -> Bar | None:
+    """Return the bar of a task whose extent is known, or that runs."""
+    if task.total_count:
+        return Bar(min(task.done_count, task.total_count), task.total_count)
+    return Bar(None, 1) if task.state is TaskState.RUNNING else None
+
+
+def said(task: BackgroundTask) -> str:
+    """Return the task's last sentence in the reader's language."""
+    return (task.said or {}).get(locale_in_force(), "")
+
+
+def content_url(file_id: int) -> str:
+    """Return the address at which a file's content is given out."""
+    return f"{url_for('stored_file.list').removesuffix('list/')}{file_id}/content"
+
+
+def progress_of(task: BackgroundTask) -> Progress:
+    """Return what a task's page shows of its progress."""
+    runs = task.state in OPEN_STATES
+    file = task.result_file
+    return Progress(
+        state=task.state.value,
+        bar=bar_of(task) or (Bar(None, 1) if runs else None),
+        count=counted(task),
+        said=said(task),
+        state_url=url_for(".state", pk=task.id) if runs else "",
+        refresh_url=request.path if runs else "",
+        result=None if file is None else Link(file.name, content_url(file.id), "download"),
+    )
+
+
+def register(menu: Registrar) -> None:
+    """Register this area's views."""
+    menu.page(BackgroundTaskView, group="system", label=_l("Background tasks"), icon="hourglass-split")

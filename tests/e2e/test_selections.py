@@ -1,0 +1,179 @@
+"""A supervisor does something to several slips at once, in Chromium. White paper 2.1.3."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+
+from app.acts import REGISTRY
+from app.models.appointments import AppointmentSlip, Intention
+from app.models.base import METADATA
+from app.models.hr import Employee
+from app.services.hr import actor_for_employee
+from app.services.runner import run
+
+LIST = "/department_slips/list/?tab=awaited&size=25"
+
+
+def _actor(session: Any, username: str) -> Any:
+    user = METADATA.tables["ab_user"]
+    user_id = session.scalar(select(user.c.id).where(user.c.username == username))
+    return actor_for_employee(session, session.scalars(select(Employee).where(Employee.user_id == user_id)).one())
+
+
+def _act(live: Any, key: str, username: str, record_id: int | None, **values: Any) -> Any:
+    from app.extensions import db
+
+    with live.app.app_context():
+        session = db.session()
+        table, _dot, name = key.partition(".")
+        act = REGISTRY.find(table, name)
+        assert act is not None
+        by = _actor(session, username)
+        now = datetime.now(ZoneInfo("UTC"))
+        made = run(session, act, by=by, at=now, record_id=record_id, values=values).record
+        return made.id
+
+
+@pytest.fixture
+def slips(live: Any) -> list[int]:
+    """Twelve awaited slips of one consultant, the newest of the list."""
+    made = []
+    start = datetime.now(ZoneInfo("Asia/Shanghai")).replace(hour=14, minute=0) + timedelta(days=30)
+    for number in range(12):
+        phone = f"1770000{start.microsecond % 100:02d}{number:02d}"
+        customer = _act(
+            live, "customer.register_temporary", "phone_consultant", None, name=f"批量{number:02d}", phone=phone
+        )
+        values = {"customer_id": customer, "intention": Intention.B, "appointed_at": start, "latest_arrival_at": start}
+        made.append(_act(live, "appointment_slip.place", "phone_consultant", None, **values))
+    return made
+
+
+def _choose(boss: Any, ids: list[int]) -> None:
+    for row_id in ids:
+        boss.page.locator(f'input[form="many"][value="{row_id}"]').check()
+
+
+def _open(boss: Any, name: str) -> None:
+    boss.page.locator(f'form[data-many] button[data-name="{name}"]').click()
+    boss.page.locator("dialog[open] form").wait_for()
+
+
+def test_a_supervisor_voids_ten_slips_with_one_reason_and_one_was_voided_meanwhile(visit, live, slips) -> None:
+    boss = visit("phone_supervisor")
+    boss.open(LIST)
+    bar = boss.page.locator("form[data-many]")
+    assert not bar.is_visible(), "the bar comes with the first row"
+    _choose(boss, slips[:10])
+    assert "10" in bar.inner_text()
+    boss.picture("selection")
+    _act(live, "appointment_slip.void", "phone_supervisor", slips[3], reason="已单独作废")
+    _open(boss, "void")
+    assert "10" in boss.page.locator("#act-title").inner_text()
+    boss.page.locator('dialog[open] button[type="submit"]').click()
+    boss.page.locator('dialog[open] [name="reason"][aria-invalid="true"]').wait_for()
+    boss.fill(reason="广告活动取消")
+    boss.picture("selection-void")
+    boss.page.locator('dialog[open] button[type="submit"]').click()
+    boss.page.locator("dialog[open] .outcomes").wait_for()
+    assert boss.page.locator(".outcomes .ok").count() == 9
+    assert boss.page.locator(".outcomes .bad").count() == 1
+    boss.picture("selection-done")
+    with boss.page.expect_navigation():
+        boss.page.locator("dialog[open] [data-close]").click()
+    assert boss.page.locator(f'input[form="many"][value="{slips[0]}"]').count() == 0
+
+
+def test_several_slips_go_to_a_colleague_by_keyboard_at_390_pixels(visit, live, slips) -> None:
+    boss = visit("phone_supervisor", width=390, locale="en")
+    boss.open(LIST)
+    for row_id in slips[:3]:
+        box = boss.page.locator(f'input[form="many"][value="{row_id}"]')
+        box.focus()
+        boss.page.keyboard.press("Space")
+    boss.picture("selection-narrow")
+    button = boss.page.locator('form[data-many] button[data-name="dispatch"]')
+    button.focus()
+    boss.page.keyboard.press("Enter")
+    boss.page.locator("dialog[open] form").wait_for()
+    boss.picture("selection-dispatch-narrow")
+    from app.extensions import db
+
+    with live.app.app_context():
+        colleague = _actor(db.session(), "phone_consultant_2")
+    picker = boss.page.locator('dialog[open] .field:has([name="owner_id"]) input[role="combobox"]')
+    picker.fill(colleague.display_name)
+    option = boss.page.locator('dialog[open] [role="option"]').filter(has_text=colleague.display_name).first
+    option.wait_for()
+    option.click()
+    boss.page.locator('dialog[open] button[type="submit"]').click()
+    boss.page.locator("dialog[open] .outcomes").wait_for()
+    boss.picture("selection-dispatched-narrow")
+    assert boss.page.locator(".outcomes .ok").count() == 3
+    with live.app.app_context():
+        owners = db.session().scalars(
+            select(AppointmentSlip.owner_id).where(AppointmentSlip.supersedes_id.in_(slips[:3]))
+        )
+        assert set(owners) == {colleague.employee_id}
+
+
+def test_all_of_the_page_a_range_and_none(visit, slips) -> None:
+    boss = visit("phone_supervisor")
+    boss.open(LIST)
+    boxes = boss.page.locator('input[form="many"][name="id"]')
+    boss.page.locator("input[data-all]").check()
+    assert boss.page.locator('input[form="many"][name="id"]:checked').count() == boxes.count()
+    boss.page.locator("[data-none]").click()
+    assert boss.page.locator('input[form="many"][name="id"]:checked').count() == 0
+    boxes.nth(1).click()
+    boxes.nth(5).click(modifiers=["Shift"])
+    assert boss.page.locator('input[form="many"][name="id"]:checked').count() == 5
+
+
+def test_a_warning_is_read_and_the_slip_placed_anyway(visit, live) -> None:
+    desk = visit("phone_consultant")
+    doctor = _doctor(live)
+    day = datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(days=20)
+    start = day.replace(hour=10, minute=0, second=0, microsecond=0)
+    times = {"appointed_at": start, "latest_arrival_at": start, "intention": Intention.B}
+    ids = [
+        _act(live, "customer.register_temporary", "phone_consultant", None, name=f"提醒{n}", phone=f"1771111222{n}")
+        for n in range(2)
+    ]
+    _act(
+        live,
+        "appointment_slip.place",
+        "phone_consultant",
+        None,
+        customer_id=ids[0],
+        preferred_doctor_id=doctor,
+        **times,
+    )
+    desk.open(f"/customer/show/{ids[1]}")
+    desk.press("place")
+    text = start.strftime("%Y-%m-%dT%H:%M")
+    desk.fill(appointed_at=text, latest_arrival_at=text, need_text="想约同一位医生")
+    desk.page.locator('dialog[open] [name="intention"]').select_option("B")
+    desk.page.evaluate(f"document.querySelector('dialog [name=preferred_doctor_id]').value = '{doctor}'")
+    desk.page.locator('dialog[open] button[type="submit"]').click()
+    desk.page.locator("dialog[open] .n-warn").wait_for()
+    assert desk.page.locator('dialog[open] [name="need_text"]').input_value() == "想约同一位医生"
+    desk.picture("warning")
+    desk.send()
+    assert re.search(r"/appointment_slip/show/\d+", desk.page.url)
+    desk.picture("warning-kept")
+
+
+def _doctor(live: Any) -> int:
+    from app.extensions import db
+
+    with live.app.app_context():
+        found = _actor(db.session(), "doctor").employee_id
+        assert found is not None
+        return found

@@ -1,0 +1,117 @@
+"""Imports on screen and over REST: the same acts, the same scope, files that come back."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from openpyxl import Workbook, load_workbook
+from sqlalchemy import select
+
+from app.models.imports import ImportBatch, ImportFinding
+from app.models.tasks import BackgroundTask
+from app.services.tasks import perform
+
+
+def workbook(*rows) -> bytes:
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def work(session):
+    def newest() -> None:
+        task = session.scalars(select(BackgroundTask).order_by(BackgroundTask.id.desc())).first()
+        perform(session, task.id, task.job_id)
+        session.expire_all()
+
+    return newest
+
+
+@pytest.fixture
+def send(app, session):
+    """Send a file over REST with a person's token; the number of its row."""
+    from tests.conftest import PASSWORD
+
+    def sent(username: str, content: bytes) -> int:
+        client = app.test_client()
+        login = {"username": username, "password": PASSWORD, "provider": "db"}
+        token = client.post("/api/v1/security/login", json=login).json["access_token"]
+        told = client.post(
+            "/api/v1/stored_file/",
+            data={"purpose": "import", "file": (io.BytesIO(content), "客户.xlsx")},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert told.status_code == 201, told.text
+        return told.json["id"]
+
+    return sent
+
+
+def test_an_import_with_planted_errors_walks_over_rest(rest, send, work, phone, login, session):
+    """Issue 3, item 5: from the file to the result, by REST alone; then the same batch on screen."""
+    call = rest("operations")
+    rows = [["姓名", "手机", "备注"], ["林小雨", phone(), "=1+1 不是公式"], ["王芳", "12", "@好"]]
+    content = workbook(*rows)
+    told = call("POST", "import_batch/upload", {"kind": "customers", "file_id": send("operations", content)})
+    assert told.status_code == 201, told.text
+    key = told.json["id"]
+    assert [line["field"] for line in told.json["columns"]] == ["name", "phone", "followup_note"]
+    mapped = {"columns": ["name", "phone", ""], "on_duplicate": "skip"}
+    assert call("POST", f"import_batch/{key}/map", mapped).status_code == 200
+    assert call("POST", f"import_batch/{key}/map", {"columns": ["name"]}).status_code == 422
+    assert call("POST", f"import_batch/{key}/carry_out").status_code == 409
+    assert call("POST", f"import_batch/{key}/check").status_code == 200
+    work()
+    found = call("GET", f"import_finding/?q=(filters:!((col:batch_id,opr:eq,value:{key})))").json["result"]
+    assert [(each["cell"], each["rule"]) for each in found] == [("B3", "not_phone")]
+    assert call("POST", f"import_batch/{key}/carry_out").status_code == 200
+    work()
+    told = call("GET", f"import_batch/{key}").json["result"]
+    assert (told["state"], told["rows_made"], told["rows_left_out"]) == ("done", 1, 1)
+
+    sheet = load_workbook(io.BytesIO(call("GET", f"import_batch/{key}/refused").data)).active
+    lines = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    assert lines[1][:3] == ["王芳", "12", "@好"]
+    assert sheet["C2"].quotePrefix
+    assert "B3" in lines[1][3]
+
+    client = login("operations")
+    page = client.get(f"/import_batch/show/{key}")
+    assert page.status_code == 200
+    assert "B3" in page.text
+    assert client.get(f"/import_finding/list/?batch_id={key}").status_code == 200
+    assert client.get(f"/import_row/list/?batch_id={key}").status_code == 200
+    assert client.get("/import_batch/list/").status_code == 200
+    assert client.get("/import_batch/template/customers").status_code == 200
+    assert client.get("/import_batch/template/employees").status_code == 404
+    assert client.get("/import_batch/template/nonsense").status_code == 404
+
+
+def test_the_columns_are_mapped_on_a_page_without_script(login, send, rest, phone, session):
+    call = rest("operations")
+    content = workbook(["姓名", "手机"], ["林小雨", phone()])
+    key = call("POST", "import_batch/upload", {"kind": "customers", "file_id": send("operations", content)}).json["id"]
+    client = login("operations")
+    page = client.get(f"/import_batch/{key}/act/map")
+    assert page.text.count('name="columns"') == 2
+    sent = {"csrf_token": client.token, "columns": ["alias", "phone"], "on_duplicate": "skip"}
+    assert client.post(f"/import_batch/{key}/act/map", data=sent).status_code == 302
+    session.expire_all()
+    assert session.get(ImportBatch, key).columns[0]["field"] == "alias"
+    wrong = {**sent, "columns": ["phone", "phone"]}
+    assert client.post(f"/import_batch/{key}/act/map", data=wrong).status_code == 422
+
+
+def test_another_persons_import_is_absent(rest, send, phone, session):
+    call = rest("operations")
+    content = workbook(["姓名", "手机"], ["林小雨", phone()])
+    key = call("POST", "import_batch/upload", {"kind": "customers", "file_id": send("operations", content)}).json["id"]
+    assert rest("web_supervisor")("GET", f"import_batch/{key}").status_code == 404
+    assert rest("hr")("POST", f"import_batch/{key}/check").status_code == 404
+    assert rest("web_consultant")("GET", f"import_batch/{key}").status_code == 403
+    assert session.scalars(select(ImportFinding)).first() is None
