@@ -18,6 +18,7 @@ from app.demo.cast import OLDEST, Casting, Visitor
 from app.demo.organisation import House
 from app.demo.slips import Chain, plan_chains
 from app.demo.stage import Stage, Step
+from app.demo.supplements import FIRST_CONTACT, STORIES, Supplement, slips_made
 from app.models.appointments import Answered, Channel, SlipState
 
 #: Of the contacts: how many come from nobody known, of these how many are missed.
@@ -50,10 +51,13 @@ class Script:
 
     def write(self, amounts: Amounts) -> list[Step]:
         """Return all steps; they make exactly these amounts."""
-        chains = plan_chains(self.random, self.calendar, amounts.slips)
+        made_up = slips_made(amounts.customers, amounts.slips)
+        chains = plan_chains(self.random, self.calendar, amounts.slips - made_up)
         booked = self._visitors_of(chains)
-        idle = [self._idle_visitor() for _each in range(amounts.customers - len({v.key for v in booked}))]
-        visitors = list({visitor.key: visitor for visitor in (*booked, *idle)}.values())
+        walked_in = [self.cast.visitor(FIRST_CONTACT, self.minute()) for _story in STORIES[: len(STORIES) * made_up]]
+        others = len({visitor.key for visitor in (*booked, *walked_in)})
+        idle = [self._idle_visitor() for _each in range(amounts.customers - others)]
+        visitors = list({visitor.key: visitor for visitor in (*booked, *walked_in, *idle)}.values())
         for visitor in self.random.sample(idle, min(len(idle), round(amounts.customers * UNRECORDED_SHARE))):
             visitor.recorded = False
         strangers = round(amounts.contacts * STRANGERS_SHARE)
@@ -63,6 +67,8 @@ class Script:
             self._first_contact(visitor)
         for chain, visitor in zip(chains, booked, strict=True):
             Booking(self, visitor, chain).write()
+        for place, visitor in enumerate(walked_in):
+            Supplement(self, visitor, place).write()
         while self.contacts_left > 0:
             self._idle_contact(self.random.choice(visitors))
         for number in range(strangers):

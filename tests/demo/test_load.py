@@ -62,6 +62,17 @@ class TestTheWholeDemo:
         assert min(days) == 0
         assert 7 <= max(days) <= 14
 
+    def test_supplementary_slips_wait_for_each_of_their_people_and_one_moved_performance(self, demo_app, rows):
+        """2.1.3.3, in both branches."""
+        found = rows(
+            demo_app,
+            "select branch_id, array_agg(state order by id), count(attribution_moved_at)"
+            " from appointment_supplement_request group by branch_id",
+        )
+        assert [(sorted(states), moved) for _branch, states, moved in found] == [
+            (["approved", "executed", "submitted"], 1)
+        ] * 2
+
     def test_some_redone_slips_went_to_a_colleague(self, demo_app, rows):
         ((handed,),) = rows(
             demo_app,
@@ -75,7 +86,7 @@ class TestTheWholeDemo:
             demo_app,
             "select count(*) from appointment_slip s where not exists (select from act_run r where"
             " (r.table_name = 'appointment_slip' and r.record_id = s.id and r.act = 'place')"
-            " or (r.result_table = 'appointment_slip' and r.result_id = s.id and r.act = 'redo'))",
+            " or (r.result_table = 'appointment_slip' and r.result_id = s.id and r.act in ('redo', 'execute')))",
         )
         assert without == 0
 
@@ -138,10 +149,14 @@ class TestTheWholeDemo:
 
     def test_the_stored_reports_count_what_happened(self, demo_app, rows):
         """RPT-02: the slips placed on a day, by the stored figures and by the table."""
-        for branch, day, figures in rows(demo_app, "select branch_id, business_on, facts->'figures' from report_run"):
+        for branch, day, figures in rows(
+            demo_app,
+            "select branch_id, business_on, facts->'figures' from report_run where report = 'appointment_daily'",
+        ):
             ((placed,),) = rows(
                 demo_app,
                 "select count(*) from appointment_slip where branch_id = :branch and supersedes_id is null"
+                " and not is_supplement"
                 " and (ordered_at at time zone 'Asia/Shanghai')::date = :day",
                 branch=branch,
                 day=day,
