@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from flask import Response, abort, make_response, render_template, request, url_for
+from flask import Response, abort, g, render_template, request, url_for
 from flask_appbuilder import expose
 from flask_appbuilder.api import expose as expose_api
 from sqlalchemy import and_, exists, func, select
@@ -22,7 +24,7 @@ from app.models.imports import (
     RowAction,
     Weight,
 )
-from app.models.tasks import TaskState
+from app.models.tasks import OPEN_STATES, TaskState
 from app.panel import recording
 from app.panel.describe import may_open, record_url
 from app.panel.house_view import HouseView, Tab, views
@@ -33,7 +35,8 @@ from app.panel.registry import Registrar
 from app.panel.rest import HouseApi
 from app.reports.import_sheets import refused_sheet, template_sheet
 from app.services.imports import KINDS
-from app.services.scope import find
+from app.services.scope import in_scope, models
+from app.views.tasks import progress_of
 from app.words import _, _l, locale_in_force
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -113,24 +116,15 @@ class ImportBatchView(HouseView):
 
     @expose("/show/<int:pk>")
     def show(self, pk: int) -> Any:
-        """Show a batch; while it is being worked on the page comes again by itself, with or without script."""
+        """Show a batch; while it is being worked on, how far the work is."""
         by = self._require("can_show")
         batch = self.record_in_scope(by, pk)
         page = recording.record_page(self, batch, by)
-        task = batch.task if batch.state in BUSY else None
-        answer = make_response(
-            render_template(
-                "panel/import_batch.html",
-                page=page,
-                batch=batch,
-                columns=self._columns(batch),
-                progress=None if task is None else (task.done_count, task.total_count or 0),
-                appbuilder=self.appbuilder,
-            )
+        if batch.state in BUSY and batch.task is not None and batch.task.state in OPEN_STATES:
+            page = replace(page, progress=progress_of(batch.task))
+        return render_template(
+            "panel/import_batch.html", page=page, batch=batch, columns=self._columns(batch), appbuilder=self.appbuilder
         )
-        if task is not None and task.state in (TaskState.QUEUED, TaskState.RUNNING):
-            answer.headers["Refresh"] = "3"
-        return answer
 
     @expose("/<int:pk>/act/<string:name>", methods=["GET", "POST"])
     def act_on(self, pk: int, name: str) -> Any:
@@ -229,6 +223,27 @@ def _row_tab(batch: ImportBatch, by: Actor) -> RelatedTab:
     return RelatedTab("import_row", _("Rows"), table, count, more)
 
 
+def _know(pairs: Iterable[tuple[str | None, int | None]], by: Actor) -> None:
+    """Load the records that rows point to, one statement for each table, as far as this person may see them."""
+    wanted: dict[str, set[int]] = {}
+    for table, key in pairs:
+        if table in models() and key is not None:
+            wanted.setdefault(str(table), set()).add(key)
+    seen = g.setdefault("import_seen", {})
+    for table, keys in wanted.items():
+        model: Any = models()[table]
+        found = db.session().scalars(in_scope(model, by).where(model.id.in_(sorted(keys))))
+        seen.update({(table, key): None for key in keys} | {(table, record.id): record for record in found})
+
+
+def _seen(table: str | None, key: int | None) -> Any:
+    """Return a record that a row points to, or None if there is none to be seen."""
+    seen = g.setdefault("import_seen", {})
+    if (table, key) not in seen:
+        _know([(table, key)], me())
+    return seen.get((table, key))
+
+
 DUPLICATE_COLUMNS = ("cell", "here", "stands", "choice_made")
 
 
@@ -236,7 +251,7 @@ def _stands(finding: Any) -> str:
     """Return what stands already, as far as the reader may see it."""
     if finding.weight is not Weight.DUPLICATE:
         return "—"
-    if finding.match_table and find(db.session(), finding.match_table, finding.match_id, me()) is None:
+    if finding.match_table and _seen(finding.match_table, finding.match_id) is None:
         return _("outside of what you see")
     record = finding.facts.get("record")
     return str(record) if record else finding.sentence
@@ -281,6 +296,9 @@ class ImportFindingView(HouseView):
         Tab("duplicate", _l("Stands already"), lambda by, now: ImportFinding.weight == Weight.DUPLICATE),
     )
 
+    def before_rows(self, records: Any, by: Actor) -> None:
+        _know(((finding.match_table, finding.match_id) for finding in records), by)
+
     def conditions(self, by: Actor) -> Any:
         """Findings of an earlier check are on file, and no longer shown."""
         newest = exists().where(ImportBatch.id == ImportFinding.batch_id, ImportBatch.round == ImportFinding.round)
@@ -290,7 +308,7 @@ class ImportFindingView(HouseView):
 def _record(row: Any) -> str:
     if row.table_name is None or row.record_id is None:
         return "—"
-    found = find(db.session(), row.table_name, row.record_id, me())
+    found = _seen(row.table_name, row.record_id)
     return "—" if found is None else str(found)
 
 
@@ -307,6 +325,9 @@ class ImportRowView(HouseView):
     descending = False
     filters = ("action", "batch_id")
     eager = ("batch",)
+
+    def before_rows(self, records: Any, by: Actor) -> None:
+        _know(((row.table_name, row.record_id) for row in records), by)
 
     def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
         """A row leads to the record that it became."""
