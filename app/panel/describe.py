@@ -225,6 +225,8 @@ def _input_text(field: Any, value: Any, by: Actor, names: dict[tuple[str, int], 
     options = field.kwargs.get("options")
     if options is not None:
         return ", ".join(str(options(one).label) for one in (value if isinstance(value, list) else [value]))
+    if (called := field.kwargs.get("called")) is not None:
+        return ", ".join(called(one) for one in value)
     table = picked_table(field)
     if table:
         keys = value if isinstance(value, list) else [value]

@@ -29,7 +29,7 @@ from app.panel import recording
 from app.panel.describe import may_open, record_url
 from app.panel.house_view import HouseView, Tab, views
 from app.panel.interface import HouseInterface
-from app.panel.pages import Cell, Link, RelatedTab
+from app.panel.pages import Cell, Link, Progress, RelatedTab
 from app.panel.person import me
 from app.panel.registry import Registrar
 from app.panel.rest import HouseApi
@@ -42,6 +42,7 @@ from app.words import _, _l, locale_in_force
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHOWN = 20
 BUSY = (ImportState.CHECKING, ImportState.IMPORTING)
+CARRIED_OUT = (ImportState.IMPORTING, ImportState.DONE, ImportState.CANCELLED)
 
 
 def sheet_answer(content: bytes, name: str) -> Response:
@@ -85,7 +86,7 @@ class ImportBatchView(HouseView):
     labels = {"created_at": _l("When")}
     show_sections = (
         (
-            _l("File"),
+            _l("File to import"),
             ("kind", "file_name", "sheet", "encoding", "header_row", "employee", "created_at", "branch"),
         ),
         (_l("How"), ("on_duplicate", "all_or_nothing")),
@@ -97,8 +98,7 @@ class ImportBatchView(HouseView):
     )
     order_columns = ("created_at",)
     filters = ("kind", "state")
-    eager = ("employee", "branch")
-    record_eager = ("task",)
+    eager = ("employee", "branch", "task")
 
     def downloads(self, by: Actor) -> Any:
         """Offer the templates of the kinds that this person may import."""
@@ -120,10 +120,14 @@ class ImportBatchView(HouseView):
         by = self._require("can_show")
         batch = self.record_in_scope(by, pk)
         page = recording.record_page(self, batch, by)
+        if batch.state not in CARRIED_OUT:
+            page = replace(page, sections=[each for each in page.sections if each.title != _("Result")])
         if batch.state in BUSY and batch.task is not None and batch.task.state in OPEN_STATES:
             page = replace(page, progress=progress_of(batch.task))
+        elif batch.rows_refused or batch.rows_left_out:
+            page = replace(page, progress=_refused_file(batch))
         return render_template(
-            "panel/import_batch.html", page=page, batch=batch, columns=self._columns(batch), appbuilder=self.appbuilder
+            "panel/import_batch.html", page=page, columns=self._columns(batch), appbuilder=self.appbuilder
         )
 
     @expose("/<int:pk>/act/<string:name>", methods=["GET", "POST"])
@@ -169,6 +173,13 @@ class ImportBatchView(HouseView):
             return []
         tabs = [_finding_tab(record, weight, by) for weight in Weight]
         return [tab for tab in (*tabs, _row_tab(record, by)) if tab.count]
+
+
+def _refused_file(batch: ImportBatch) -> Progress:
+    """Return the link to the refused rows, where a task's result stands."""
+    link = Link(f"refused-{batch.id}.xlsx", url_for("import_batch.refused", pk=batch.id), "download")
+    said = _("The refused rows with their reasons, to be corrected and imported as a file of their own.")
+    return Progress(state="", bar=None, count="", said=said, result=link)
 
 
 def _after_check(batch: ImportBatch) -> tuple[str, str]:
@@ -292,9 +303,14 @@ class ImportFindingView(HouseView):
     eager = ("batch",)
     quick = (
         Tab("all", _l("All")),
-        Tab("refused", _l("Refused"), lambda by, now: ImportFinding.weight == Weight.REFUSED),
+        Tab("refused", _l("Row refused"), lambda by, now: ImportFinding.weight == Weight.REFUSED),
         Tab("duplicate", _l("Stands already"), lambda by, now: ImportFinding.weight == Weight.DUPLICATE),
     )
+
+    def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
+        """A sentence is read to its end."""
+        cell = super().cell(record, name, by, plain=plain)
+        return replace(cell, wide=True) if name in ("sentence", "stands") else cell
 
     def before_rows(self, records: Any, by: Actor) -> None:
         _know(((finding.match_table, finding.match_id) for finding in records), by)

@@ -40,7 +40,7 @@ class NewImport(HouseForm):
 
     kind = Choose(_l("What"), options=ImportOf, required=True)
     file_id = Upload(
-        _l("File"),
+        _l("File to import"),
         purpose="import",
         required=True,
         description=_l("A table as XLSX or CSV; templates stand on the page."),
@@ -168,10 +168,16 @@ def _offers(batch: Any) -> list[tuple[str, str]]:
     return [("", _("— not read —")), *((c.field, f"{c.label} *" if c.required else str(c.label)) for c in columns)]
 
 
+def _called(field: str) -> str:
+    """Return a field's name as forms say it, whichever kind it belongs to."""
+    labels = {column.field: column.label for kind in KINDS.values() for column in kind.columns}
+    return str(labels.get(field, _("— not read —")))
+
+
 class Mapping(HouseForm):
     """Which column of the file is which field, and what to do with rows that cannot simply be made."""
 
-    columns = Columns(_l("Columns"), lines=_lines, offers=_offers)
+    columns = Columns(_l("Columns"), lines=_lines, offers=_offers, called=_called)
     on_duplicate = Choose(_l("Rows that stand already"), options=OnDuplicate, required=True)
     all_or_nothing = Flag(
         _l("All or nothing"),
@@ -278,19 +284,22 @@ def carry_out(session: Session, batch: ImportBatch, *, by: Actor, at: datetime) 
     _ask_for(session, batch, CARRY, by, at)
 
 
+def _still_running(batch: ImportBatch, by: Actor) -> object | None:
+    return _("This is still being worked on.") if batch.task is not None and batch.task.state in OPEN_STATES else None
+
+
 @act(
     ImportBatch,
     "resume",
     _l("Go on"),
     moves={ImportState.CHECKING: None, ImportState.IMPORTING: None},
+    guard=_still_running,
     icon="play-circle",
     consequence=_l("For work that broke off: it goes on where it stopped. Every row is still imported once."),
 )
 def resume(session: Session, batch: ImportBatch, *, by: Actor, at: datetime) -> None:
     """Ask again for work that failed or was cancelled; refuses while it still runs."""
     kind_of(batch.kind, by)
-    if batch.task is not None and batch.task.state in OPEN_STATES:
-        raise Refusal(_("This is still being worked on."))
     _ask_for(session, batch, CHECK if batch.state is ImportState.CHECKING else CARRY, by, at)
 
 
