@@ -147,18 +147,23 @@ def test_a_page_of_findings_with_many_duplicates_takes_at_most_12_statements(
     assert len(told) <= 12, told
 
 
-def test_an_imported_record_tells_it_in_its_history_with_a_link_to_the_import(login, send, rest, work, phone, session):
-    call = rest("operations")
-    content = workbook(["姓名", "手机"], ["林小雨", phone()])
-    key = call("POST", "import_batch/upload", {"kind": "customers", "file_id": send("operations", content)}).json["id"]
+def test_an_imported_record_tells_it_in_its_history_with_a_link_to_the_import(
+    login, send, rest, work, phone, session, employee
+):
+    call, clerk = rest("web_supervisor"), employee("web_consultant").employee_no
+    content = workbook(["姓名", "手机", "归属人"], ["林小雨", phone(), clerk])
+    sent = {"kind": "customers", "file_id": send("web_supervisor", content)}
+    key = call("POST", "import_batch/upload", sent).json["id"]
     for act in ("check", "carry_out"):
         assert call("POST", f"import_batch/{key}/{act}").status_code == 200
         work()
     row = session.scalars(select(ImportRow).where(ImportRow.batch_id == key)).one()
-    client = login("operations")
+    client = login("web_supervisor")
     page = client.get(f"/customer/show/{row.record_id}").text
     story = page[page.index('id="story"') :]
-    assert "已导入" in story or "导入" in story
+    assert "<li>已导入<" in story
     assert f'href="/import_batch/show/{key}"' in story
     batch = client.get(f"/import_batch/show/{key}").text
-    assert f"/customer/show/{row.record_id}" not in batch[batch.index('id="story"') :], "it would bury the import's own"
+    told = batch[batch.index('id="story"') :]
+    assert "<li>检查<" in told, "what was done to the import itself"
+    assert "已导入" not in told, "the rows would bury it"
