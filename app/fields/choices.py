@@ -100,15 +100,12 @@ class ChooseMany(SelectMultipleField):
 class Columns(SelectMultipleField):
     """What each column of a file is, in the file's order; data is a list of texts, "" for a column not read.
 
-    ``lines(record)`` gives what each column bears, ``offers(record)`` the (value, label) pairs that it may be,
-    ``called(value)`` how a history calls what was chosen.
+    ``lines(record)`` gives what each column bears, ``offers(record)`` the (value, label) pairs that it may be.
     """
 
-    def __init__(
-        self, label: Any = None, *, lines: Any, offers: Any, called: Any = str, required: bool = False, **kwargs: Any
-    ) -> None:
+    def __init__(self, label: Any = None, *, lines: Any, offers: Any, required: bool = False, **kwargs: Any) -> None:
         super().__init__(label, presence(required), coerce=str, choices=[], validate_choice=False, **kwargs)
-        self.lines, self.offers, self.called = lines, offers, called
+        self.lines, self.offers = lines, offers
 
     def table(self) -> list[tuple[Any, list[tuple[str, str, bool]]]]:
         """Return each column with what it may be: (value, label, whether it is chosen)."""

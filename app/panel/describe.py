@@ -199,6 +199,8 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
             told.append((_("Done although"), " ".join(value)))
             continue
         field = getattr(act.form, name, None) if act is not None else None
+        if field is not None and "lines" in field.kwargs:
+            continue  # what each column of a file is stands on the record's page
         if field is not None:
             told.append((str(field.args[0] if field.args else name), _input_text(field, value, by, names)))
         elif model is not None and (column := column_of(model, name)) is not None:
@@ -225,8 +227,6 @@ def _input_text(field: Any, value: Any, by: Actor, names: dict[tuple[str, int], 
     options = field.kwargs.get("options")
     if options is not None:
         return ", ".join(str(options(one).label) for one in (value if isinstance(value, list) else [value]))
-    if (called := field.kwargs.get("called")) is not None:
-        return ", ".join(called(one) for one in value)
     table = picked_table(field)
     if table:
         keys = value if isinstance(value, list) else [value]

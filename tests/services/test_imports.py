@@ -439,6 +439,17 @@ def test_the_same_file_is_refused_with_who_and_when_until_the_first_is_cancelled
     assert hand_in(operations, ImportOf.CUSTOMERS, content).state is ImportState.UPLOADED
 
 
+def test_a_file_that_was_imported_is_never_imported_again(operations, imported, hand_in, phone):
+    """What was imported cannot be cancelled, so nobody is told to."""
+    content = xlsx(HEADS, ["林小雨", phone(), "女", None, None, None])
+    imported(operations, ImportOf.CUSTOMERS, content)
+    with pytest.raises(Refusal) as said:
+        hand_in(operations, ImportOf.CUSTOMERS, content)
+    assert operations.display_name in said.value.sentence
+    assert "取消" not in said.value.sentence
+    assert "ancel" not in said.value.sentence
+
+
 def test_a_corrected_file_shows_what_stands_and_skips_it(session, operations, imported, checked, findings, phone):
     numbers = [phone(), phone()]
     rows = [["林小雨", numbers[0], "女", None, None, None], ["王芳", numbers[1], "女", None, None, None]]

@@ -87,6 +87,13 @@ def _refuse_known_file(session: Session, batch: ImportBatch, digest: str, by: Ac
     ).first()
     if earlier is not None:
         when = earlier.created_at.astimezone(by.timezone).strftime("%Y-%m-%d %H:%M")
+        if earlier.state is ImportState.DONE:
+            told = _(
+                "%(who)s handed in this very file on %(when)s, and it is imported.",
+                who=earlier.employee.name,
+                when=when,
+            )
+            raise Refusal(told, field="file_id")
         raise Refusal(
             _(
                 "%(who)s handed in this very file on %(when)s (%(state)s). "
@@ -168,16 +175,10 @@ def _offers(batch: Any) -> list[tuple[str, str]]:
     return [("", _("— not read —")), *((c.field, f"{c.label} *" if c.required else str(c.label)) for c in columns)]
 
 
-def _called(field: str) -> str:
-    """Return a field's name as forms say it, whichever kind it belongs to."""
-    labels = {column.field: column.label for kind in KINDS.values() for column in kind.columns}
-    return str(labels.get(field, _("— not read —")))
-
-
 class Mapping(HouseForm):
     """Which column of the file is which field, and what to do with rows that cannot simply be made."""
 
-    columns = Columns(_l("Columns"), lines=_lines, offers=_offers, called=_called)
+    columns = Columns(_l("Columns"), lines=_lines, offers=_offers)
     on_duplicate = Choose(_l("Rows that stand already"), options=OnDuplicate, required=True)
     all_or_nothing = Flag(
         _l("All or nothing"),
