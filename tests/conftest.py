@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from werkzeug.datastructures import MultiDict
 
@@ -310,6 +311,28 @@ def rest(app: Flask, session: Session) -> Callable[[str], Callable[..., Any]]:
         return call
 
     return enter
+
+
+@pytest.fixture
+def statements(session: Session) -> Callable[[], AbstractContextManager[list[str]]]:
+    """Count the statements that reach the database."""
+
+    @contextmanager
+    def counting() -> Iterator[list[str]]:
+        told: list[str] = []
+
+        def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+                told.append(statement)
+
+        engine: Any = session.get_bind().engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield told
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+    return counting
 
 
 # --- real commits ------------------------------------------------------------------------------------------------

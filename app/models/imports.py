@@ -97,7 +97,7 @@ class Weight(Labelled):
 
     @classmethod
     def labels(cls) -> dict[Any, object]:
-        return {cls.REFUSED: _l("Refused"), cls.DUPLICATE: _l("Stands already"), cls.WARNING: _l("Please look")}
+        return {cls.REFUSED: _l("Row refused"), cls.DUPLICATE: _l("Stands already"), cls.WARNING: _l("Please look")}
 
 
 class RowAction(Labelled):
@@ -111,7 +111,7 @@ class RowAction(Labelled):
     @classmethod
     def labels(cls) -> dict[Any, object]:
         return {
-            cls.MADE: _l("Made"),
+            cls.MADE: _l("Newly made"),
             cls.UPDATED: _l("Filled in"),
             cls.SKIPPED: _l("Skipped"),
             cls.REFUSED: _l("Left out"),
@@ -160,7 +160,7 @@ class ImportBatch(Stateful, Recorded, Branched, Base):
 
     kind: Mapped[ImportOf] = mapped_column(Choice(ImportOf), info=col(_l("What")))
     state: Mapped[ImportState] = mapped_column(Choice(ImportState), default=ImportState.UPLOADED, info=col(_l("State")))
-    file_id: Mapped[int] = mapped_column(ForeignKey("stored_file.id"), index=True, info=col(_l("File")))
+    file_id: Mapped[int] = mapped_column(ForeignKey("stored_file.id"), index=True, info=col(_l("File to import")))
     file_name: Mapped[str] = mapped_column(String(200), info=col(_l("File name"), search=True))
     digest: Mapped[str] = mapped_column(String(64))
     sheet: Mapped[str | None] = mapped_column(String(80), info=col(_l("Sheet")))
@@ -182,7 +182,7 @@ class ImportBatch(Stateful, Recorded, Branched, Base):
     rows_done: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Rows done")))
     rows_refused: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Rows refused")))
     rows_duplicate: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Rows that stand already")))
-    rows_made: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Made")))
+    rows_made: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Rows made")))
     rows_updated: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Filled in")))
     rows_skipped: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Skipped")))
     rows_left_out: Mapped[int] = mapped_column(default=0, server_default="0", info=col(_l("Left out")))
@@ -229,7 +229,7 @@ class ImportFinding(Base):
     column_no: Mapped[int | None] = mapped_column()
     cell: Mapped[str] = mapped_column(String(20), default="", server_default="", info=col(_l("Cell")))
     heading: Mapped[str] = mapped_column(String(120), default="", server_default="", info=col(_l("Column")))
-    value: Mapped[str | None] = mapped_column(String(200), info=col(_l("Value")))
+    value: Mapped[str | None] = mapped_column(String(200), info=col(_l("Value in the file")))
     rule: Mapped[str] = mapped_column(String(40), info=col(_l("Rule")))
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'::jsonb"))
     match_table: Mapped[str | None] = mapped_column(String(80))

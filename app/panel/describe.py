@@ -199,6 +199,8 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
             told.append((_("Done although"), " ".join(value)))
             continue
         field = getattr(act.form, name, None) if act is not None else None
+        if field is not None and "lines" in field.kwargs:
+            continue  # what each column of a file is stands on the record's page
         if field is not None:
             told.append((str(field.args[0] if field.args else name), _input_text(field, value, by, names)))
         elif model is not None and (column := column_of(model, name)) is not None:

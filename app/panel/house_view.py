@@ -226,6 +226,7 @@ class HouseView(ModelView):
             session, statement, order=self._order(asked), page=asked.page, size=asked.size, eager=self.eager
         )
         heads = [self._head(name, asked) for name in self.list_columns]
+        self.before_rows(records, by)
         rows = [_selectable(self.row_of(record, by), selection) for record in records]
         return TableView(heads, rows, empty=empty), self._pager(asked, total, len(records))
 
@@ -259,6 +260,9 @@ class HouseView(ModelView):
         named = [REGISTRY.find(*key.split(".")) for key in self.head_acts]
         own = [act for act in REGISTRY.of(self.datamodel.table) if act.main and act.creates]
         return [acting.button(act) for act in named or own if act is not None and by.may(act.table, act.permission)]
+
+    def before_rows(self, records: Any, by: Actor) -> None:
+        """Load at once what the cells of these records need and no relationship loads; overridden."""
 
     def row_of(self, record: Any, by: Actor, columns: Sequence[str] = ()) -> Row:
         """Return a record as a row; its first cell leads to the record."""

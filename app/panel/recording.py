@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 RELATED_ROWS = 10
 HISTORY_LINES = 30
+#: What an import writes into the history of each record.
+IMPORTED = ("import", "import_fill")
 
 
 def record_page(view: HouseView, record: Any, by: Actor) -> RecordPage:
@@ -104,6 +106,7 @@ def related_tab(tab: Related, record: Any, by: Actor) -> RelatedTab:
 def table_of(view: HouseView, records: list[Any], by: Actor, columns: tuple[str, ...]) -> TableView:
     """Return records as a bare table."""
     heads = [ColumnHead(name, label_of(view.model, name, view.labels)) for name in columns]
+    view.before_rows(records, by)
     return TableView(heads, [view.row_of(record, by, columns) for record in records], empty=_("Nothing here yet."))
 
 
@@ -119,7 +122,11 @@ def history_of(session: Session, record: Any, by: Actor) -> list[HistoryLine]:
         .where(
             or_(
                 and_(ActRun.table_name == table, ActRun.record_id == record.id),
-                and_(ActRun.result_table == table, ActRun.result_id == record.id),
+                and_(
+                    ActRun.result_table == table,
+                    ActRun.result_id == record.id,
+                    ActRun.act.not_in(IMPORTED),  # thousands of rows would bury what was done to the import itself
+                ),
             )
         )
         .order_by(ActRun.id.desc())
@@ -133,6 +140,7 @@ def act_words(entry: ActRun) -> str:
     """Return what an entry's act is called."""
     act = REGISTRY.find(entry.table_name, entry.act)
     plain = {"add": _("Added"), "edit": _("Changed"), "print": _("Printed")}
+    plain |= {"import": _("Imported"), "import_fill": _("Filled in by an import")}
     return str(act.label) if act is not None else plain.get(entry.act, entry.act)
 
 
@@ -153,7 +161,8 @@ def _other(entry: ActRun, record: Any, by: Actor) -> Link | None:
         if table is None or key is None or (table == record.__tablename__ and key == record.id):
             continue
         if entry.result_id is not None and may_open(table, by):
-            return Link(_("see the other record"), record_url(table, key))
+            words = _("see the import") if entry.act in IMPORTED else _("see the other record")
+            return Link(words, record_url(table, key))
     return None
 
 

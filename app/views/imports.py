@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from flask import Response, abort, make_response, render_template, request, url_for
+from flask import Response, abort, g, render_template, request, url_for
 from flask_appbuilder import expose
 from flask_appbuilder.api import expose as expose_api
 from sqlalchemy import and_, exists, func, select
@@ -22,23 +24,25 @@ from app.models.imports import (
     RowAction,
     Weight,
 )
-from app.models.tasks import TaskState
+from app.models.tasks import OPEN_STATES, TaskState
 from app.panel import recording
 from app.panel.describe import may_open, record_url
 from app.panel.house_view import HouseView, Tab, views
 from app.panel.interface import HouseInterface
-from app.panel.pages import Cell, Link, RelatedTab
+from app.panel.pages import Cell, Link, Progress, RelatedTab
 from app.panel.person import me
 from app.panel.registry import Registrar
 from app.panel.rest import HouseApi
 from app.reports.import_sheets import refused_sheet, template_sheet
 from app.services.imports import KINDS
-from app.services.scope import find
+from app.services.scope import in_scope, models
+from app.views.tasks import progress_of
 from app.words import _, _l, locale_in_force
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHOWN = 20
 BUSY = (ImportState.CHECKING, ImportState.IMPORTING)
+CARRIED_OUT = (ImportState.IMPORTING, ImportState.DONE, ImportState.CANCELLED)
 
 
 def sheet_answer(content: bytes, name: str) -> Response:
@@ -82,7 +86,7 @@ class ImportBatchView(HouseView):
     labels = {"created_at": _l("When")}
     show_sections = (
         (
-            _l("File"),
+            _l("File to import"),
             ("kind", "file_name", "sheet", "encoding", "header_row", "employee", "created_at", "branch"),
         ),
         (_l("How"), ("on_duplicate", "all_or_nothing")),
@@ -94,8 +98,7 @@ class ImportBatchView(HouseView):
     )
     order_columns = ("created_at",)
     filters = ("kind", "state")
-    eager = ("employee", "branch")
-    record_eager = ("task",)
+    eager = ("employee", "branch", "task")
 
     def downloads(self, by: Actor) -> Any:
         """Offer the templates of the kinds that this person may import."""
@@ -113,24 +116,19 @@ class ImportBatchView(HouseView):
 
     @expose("/show/<int:pk>")
     def show(self, pk: int) -> Any:
-        """Show a batch; while it is being worked on the page comes again by itself, with or without script."""
+        """Show a batch; while it is being worked on, how far the work is."""
         by = self._require("can_show")
         batch = self.record_in_scope(by, pk)
         page = recording.record_page(self, batch, by)
-        task = batch.task if batch.state in BUSY else None
-        answer = make_response(
-            render_template(
-                "panel/import_batch.html",
-                page=page,
-                batch=batch,
-                columns=self._columns(batch),
-                progress=None if task is None else (task.done_count, task.total_count or 0),
-                appbuilder=self.appbuilder,
-            )
+        if batch.state not in CARRIED_OUT:
+            page = replace(page, sections=[each for each in page.sections if each.title != _("Result")])
+        if batch.state in BUSY and batch.task is not None and batch.task.state in OPEN_STATES:
+            page = replace(page, progress=progress_of(batch.task))
+        elif batch.rows_refused or batch.rows_left_out:
+            page = replace(page, progress=_refused_file(batch))
+        return render_template(
+            "panel/import_batch.html", page=page, columns=self._columns(batch), appbuilder=self.appbuilder
         )
-        if task is not None and task.state in (TaskState.QUEUED, TaskState.RUNNING):
-            answer.headers["Refresh"] = "3"
-        return answer
 
     @expose("/<int:pk>/act/<string:name>", methods=["GET", "POST"])
     def act_on(self, pk: int, name: str) -> Any:
@@ -175,6 +173,13 @@ class ImportBatchView(HouseView):
             return []
         tabs = [_finding_tab(record, weight, by) for weight in Weight]
         return [tab for tab in (*tabs, _row_tab(record, by)) if tab.count]
+
+
+def _refused_file(batch: ImportBatch) -> Progress:
+    """Return the link to the refused rows, where a task's result stands."""
+    link = Link(f"refused-{batch.id}.xlsx", url_for("import_batch.refused", pk=batch.id), "download")
+    said = _("The refused rows with their reasons, to be corrected and imported as a file of their own.")
+    return Progress(state="", bar=None, count="", said=said, result=link)
 
 
 def _after_check(batch: ImportBatch) -> tuple[str, str]:
@@ -229,6 +234,27 @@ def _row_tab(batch: ImportBatch, by: Actor) -> RelatedTab:
     return RelatedTab("import_row", _("Rows"), table, count, more)
 
 
+def _know(pairs: Iterable[tuple[str | None, int | None]], by: Actor) -> None:
+    """Load the records that rows point to, one statement for each table, as far as this person may see them."""
+    wanted: dict[str, set[int]] = {}
+    for table, key in pairs:
+        if table in models() and key is not None:
+            wanted.setdefault(str(table), set()).add(key)
+    seen = g.setdefault("import_seen", {})
+    for table, keys in wanted.items():
+        model: Any = models()[table]
+        found = db.session().scalars(in_scope(model, by).where(model.id.in_(sorted(keys))))
+        seen.update({(table, key): None for key in keys} | {(table, record.id): record for record in found})
+
+
+def _seen(table: str | None, key: int | None) -> Any:
+    """Return a record that a row points to, or None if there is none to be seen."""
+    seen = g.setdefault("import_seen", {})
+    if (table, key) not in seen:
+        _know([(table, key)], me())
+    return seen.get((table, key))
+
+
 DUPLICATE_COLUMNS = ("cell", "here", "stands", "choice_made")
 
 
@@ -236,7 +262,7 @@ def _stands(finding: Any) -> str:
     """Return what stands already, as far as the reader may see it."""
     if finding.weight is not Weight.DUPLICATE:
         return "—"
-    if finding.match_table and find(db.session(), finding.match_table, finding.match_id, me()) is None:
+    if finding.match_table and _seen(finding.match_table, finding.match_id) is None:
         return _("outside of what you see")
     record = finding.facts.get("record")
     return str(record) if record else finding.sentence
@@ -277,9 +303,17 @@ class ImportFindingView(HouseView):
     eager = ("batch",)
     quick = (
         Tab("all", _l("All")),
-        Tab("refused", _l("Refused"), lambda by, now: ImportFinding.weight == Weight.REFUSED),
+        Tab("refused", _l("Row refused"), lambda by, now: ImportFinding.weight == Weight.REFUSED),
         Tab("duplicate", _l("Stands already"), lambda by, now: ImportFinding.weight == Weight.DUPLICATE),
     )
+
+    def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
+        """A sentence is read to its end."""
+        cell = super().cell(record, name, by, plain=plain)
+        return replace(cell, wide=True) if name in ("sentence", "stands") else cell
+
+    def before_rows(self, records: Any, by: Actor) -> None:
+        _know(((finding.match_table, finding.match_id) for finding in records), by)
 
     def conditions(self, by: Actor) -> Any:
         """Findings of an earlier check are on file, and no longer shown."""
@@ -290,7 +324,7 @@ class ImportFindingView(HouseView):
 def _record(row: Any) -> str:
     if row.table_name is None or row.record_id is None:
         return "—"
-    found = find(db.session(), row.table_name, row.record_id, me())
+    found = _seen(row.table_name, row.record_id)
     return "—" if found is None else str(found)
 
 
@@ -307,6 +341,9 @@ class ImportRowView(HouseView):
     descending = False
     filters = ("action", "batch_id")
     eager = ("batch",)
+
+    def before_rows(self, records: Any, by: Actor) -> None:
+        _know(((row.table_name, row.record_id) for row in records), by)
 
     def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
         """A row leads to the record that it became."""

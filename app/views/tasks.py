@@ -146,7 +146,7 @@ def progress_of(task: BackgroundTask) -> Progress:
         bar=bar_of(task) or (Bar(None, 1) if runs else None),
         count=counted(task),
         said=said(task),
-        state_url=url_for(".state", pk=task.id) if runs else "",
+        state_url=url_for("background_task.state", pk=task.id) if runs else "",
         refresh_url=request.path if runs else "",
         result=None if file is None else Link(file.name, content_url(file.id), "download"),
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
 
 from app.models.appointments import SlipState
 
@@ -41,28 +39,6 @@ LISTS = {
         "job_run",
     ],
 }
-
-
-@pytest.fixture
-def statements(session):
-    """Count the statements that reach the database."""
-
-    @contextmanager
-    def counting():
-        told: list[str] = []
-
-        def note(_conn, _cursor, statement, *_rest):
-            if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-                told.append(statement)
-
-        engine = session.get_bind().engine
-        event.listen(engine, "before_cursor_execute", note)
-        try:
-            yield told
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
-
-    return counting
 
 
 @pytest.fixture

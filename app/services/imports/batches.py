@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
@@ -15,30 +13,25 @@ from app.acts import Outcome, act
 from app.errors import InvalidInput, Refusal
 from app.fields import Choose, Columns, Flag, HouseForm, Upload, Whole, Words
 from app.keyring import ring
-from app.models.customers import mask
 from app.models.files import FilePurpose
 from app.models.imports import (
     ImportBatch,
     ImportFinding,
-    ImportMapping,
     ImportOf,
     ImportState,
     OnDuplicate,
     Weight,
 )
 from app.models.tasks import OPEN_STATES
-from app.services.files import attach, content_of, sent_file
+from app.services.files import attach, sent_file
 from app.services.hr import own_branch
+from app.services.imports.headings import missing_columns, read_head, remember
 from app.services.imports.kinds import KINDS, ImportKind, kind_of
-from app.services.imports.reading import Heading, heading_of, normal_header, suggested
 from app.services.imports.reading_csv import DELIMITERS, ENCODINGS
-from app.services.imports.table import Asked, Unreadable
-from app.services.imports.values import as_text
+from app.services.imports.table import Asked
 from app.services.tasks import enqueue
 from app.words import _, _l
 
-#: Shown with a telephone's or ID number's middle masked, whatever column it stands in.
-LONGEST_EXAMPLE = 40
 CHECK, CARRY = "imports.check", "imports.carry_out"
 
 
@@ -47,7 +40,7 @@ class NewImport(HouseForm):
 
     kind = Choose(_l("What"), options=ImportOf, required=True)
     file_id = Upload(
-        _l("File"),
+        _l("File to import"),
         purpose="import",
         required=True,
         description=_l("A table as XLSX or CSV; templates stand on the page."),
@@ -76,7 +69,7 @@ def upload(session: Session, *, kind: ImportOf, file_id: int, by: Actor, at: dat
             raise InvalidInput({"file_id": [_("Please choose the file again.")]})
         _refuse_known_file(session, batch, file.digest, by)
         batch.file_id, batch.file_name, batch.digest, batch.file = file.id, file.name, file.digest, file
-        _read_head(session, batch, declared, Asked(), None, by, field="file_id")
+        read_head(session, batch, declared, Asked(), None, by, field="file_id")
     session.add(batch)
     session.flush()
     attach(session, file_id, "import_batch", batch.id, field="file_id", by=by)
@@ -94,6 +87,13 @@ def _refuse_known_file(session: Session, batch: ImportBatch, digest: str, by: Ac
     ).first()
     if earlier is not None:
         when = earlier.created_at.astimezone(by.timezone).strftime("%Y-%m-%d %H:%M")
+        if earlier.state is ImportState.DONE:
+            told = _(
+                "%(who)s handed in this very file on %(when)s, and it is imported.",
+                who=earlier.employee.name,
+                when=when,
+            )
+            raise Refusal(told, field="file_id")
         raise Refusal(
             _(
                 "%(who)s handed in this very file on %(when)s (%(state)s). "
@@ -111,66 +111,6 @@ def _next_step(batch: ImportBatch, kind: ImportKind) -> str:
     if missing:
         return _("Please say which columns are: %(columns)s.", columns=", ".join(missing))
     return _("The columns were recognised. Please look at them, then check the file.")
-
-
-def missing_columns(batch: ImportBatch, kind: ImportKind) -> list[str]:
-    """Return the labels of required fields that no column fills."""
-    given = {column["field"] for column in batch.columns}
-    return [str(column.label) for column in kind.columns if column.required and column.field not in given]
-
-
-def _read_head(
-    session: Session,
-    batch: ImportBatch,
-    kind: ImportKind,
-    asked: Asked,
-    header_row: int | None,
-    by: Actor,
-    *,
-    field: str,
-) -> None:
-    """Read the top of a batch's file and suggest what its columns are."""
-    aliases = kind.aliases()
-    try:
-        head = heading_of(content_of(batch.file), batch.file.media_type, asked, aliases.keys(), header_row)
-    except Unreadable as wrong:
-        raise InvalidInput({field: [str(wrong.sentence)]}) from None
-    if not any(head.heads):
-        raise InvalidInput({field: [_("This file holds no rows.")]})
-    remembered = _remembered(session, batch, head.heads)
-    fields = suggested(head.heads, aliases, remembered, kind.fields)
-    batch.sheet, batch.sheets = head.found.sheet, list(head.found.sheets)
-    batch.encoding, batch.delimiter, batch.header_row = head.found.encoding, head.found.delimiter, head.row_no
-    batch.columns = _columns(head, fields)
-    batch.fingerprint = None
-
-
-def _columns(head: Heading, fields: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        {"head": name, "examples": [_example(value) for value in values], "field": field}
-        for name, values, field in zip(head.heads, head.examples, fields, strict=True)
-    ]
-
-
-def _example(value: Any) -> str:
-    text = as_text(value).strip()[:LONGEST_EXAMPLE]
-    return mask(None, text) if sum(character.isdigit() for character in text) >= 7 and "-" not in text else text
-
-
-def _headers_key(heads: Sequence[str]) -> str:
-    return ring().digest("headers", "|".join(sorted({normal_header(head) for head in heads if head})))
-
-
-def _remembered(session: Session, batch: ImportBatch, heads: Sequence[str]) -> dict[str, str]:
-    """Return what the branch said of the same headers last time."""
-    found = session.scalars(
-        select(ImportMapping).where(
-            ImportMapping.branch_id == batch.branch_id,
-            ImportMapping.kind == batch.kind,
-            ImportMapping.headers == _headers_key(heads),
-        )
-    ).one_or_none()
-    return dict(found.mapping) if found is not None else {}
 
 
 class Differently(HouseForm):
@@ -222,7 +162,7 @@ def read_again(
     is_text = batch.sheet is None
     wanted = {"tab": "\t"}.get(delimiter or "", delimiter)
     asked = Asked(None if is_text else sheet, encoding.lower() if encoding and is_text else None, wanted)
-    _read_head(session, batch, kind, asked, header_row, by, field="encoding" if is_text else "sheet")
+    read_head(session, batch, kind, asked, header_row, by, field="encoding" if is_text else "sheet")
     return Outcome(notice=_next_step(batch, kind))
 
 
@@ -276,22 +216,7 @@ def map_columns(
     missing = missing_columns(batch, kind)
     if missing:
         raise InvalidInput({"columns": [_("Please say which columns are: %(columns)s.", columns=", ".join(missing))]})
-    heads = [line["head"] for line in batch.columns]
-    mapping = {normal_header(line["head"]): line["field"] for line in batch.columns if line["head"]}
-    line = insert(ImportMapping).values(
-        branch_id=batch.branch_id,
-        kind=batch.kind,
-        headers=_headers_key(heads),
-        mapping=mapping,
-        used_at=at,
-        employee_id=by.employee_id,
-    )
-    session.execute(
-        line.on_conflict_do_update(
-            index_elements=["branch_id", "kind", "headers"],
-            set_={"mapping": mapping, "used_at": at, "employee_id": by.employee_id},
-        )
-    )
+    remember(session, batch, by=by, at=at)
     return Outcome()
 
 
@@ -360,19 +285,22 @@ def carry_out(session: Session, batch: ImportBatch, *, by: Actor, at: datetime) 
     _ask_for(session, batch, CARRY, by, at)
 
 
+def _still_running(batch: ImportBatch, by: Actor) -> object | None:
+    return _("This is still being worked on.") if batch.task is not None and batch.task.state in OPEN_STATES else None
+
+
 @act(
     ImportBatch,
     "resume",
     _l("Go on"),
     moves={ImportState.CHECKING: None, ImportState.IMPORTING: None},
+    guard=_still_running,
     icon="play-circle",
     consequence=_l("For work that broke off: it goes on where it stopped. Every row is still imported once."),
 )
 def resume(session: Session, batch: ImportBatch, *, by: Actor, at: datetime) -> None:
     """Ask again for work that failed or was cancelled; refuses while it still runs."""
     kind_of(batch.kind, by)
-    if batch.task is not None and batch.task.state in OPEN_STATES:
-        raise Refusal(_("This is still being worked on."))
     _ask_for(session, batch, CHECK if batch.state is ImportState.CHECKING else CARRY, by, at)
 
 

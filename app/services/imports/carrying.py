@@ -112,7 +112,7 @@ class _Step:
             return
         self.outcomes[row.row_no] = (RowAction.UPDATED if filled else RowAction.SKIPPED, record_id)
         if filled:
-            self.history.append((row, record, "edit", filled))
+            self.history.append((row, record, "import_fill", filled))
 
     # --- new records ---------------------------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class _Step:
         for row in rows:
             if row.row_no in made:
                 self.outcomes[row.row_no] = (RowAction.MADE, made[row.row_no].id)
-                self.history.append((row, made[row.row_no], "add", []))
+                self.history.append((row, made[row.row_no], "import", []))
 
     def _add(self, rows: Sequence[Row]) -> dict[int, Any]:
         numbers = self._numbers(rows)

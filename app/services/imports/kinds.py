@@ -19,6 +19,7 @@ from app.actors import Actor
 from app.errors import InvalidInput, Refusal
 from app.models.base import Base
 from app.models.imports import ImportOf
+from app.models.settings import Dictionary, DictionaryItem, ItemState
 from app.services.imports.reading import normal_header
 from app.services.imports.values import Known, Reader, index_names
 from app.services.scope import in_scope
@@ -236,6 +237,22 @@ def names_in_scope(
         statement = statement.where(chosen.branch_id == by.branch_id)
     found = session.execute(statement.with_only_columns(chosen.id, *(getattr(chosen, name) for name in columns)))
     return index_names((row[0], row[1:]) for row in found)
+
+
+def know_items(session: Session, known: Known, *dictionaries: str) -> None:
+    """Prepare the items in use of some dictionaries, and the dictionaries' names."""
+    known.more["dictionaries"] = {}
+    for dictionary in session.scalars(select(Dictionary).where(Dictionary.code.in_(dictionaries))):
+        known.more["dictionaries"][dictionary.code] = {"zh": dictionary.name, "en": dictionary.name_en}
+        items = session.scalars(
+            select(DictionaryItem)
+            .where(DictionaryItem.dictionary_id == dictionary.id, DictionaryItem.state == ItemState.IN_USE)
+            .order_by(DictionaryItem.position)
+        ).all()
+        known.names[f"dictionary:{dictionary.code}"] = index_names(
+            (each.id, (each.code, each.name, each.name_en)) for each in items
+        )
+        known.more[f"codes:{dictionary.code}"] = {each.code: each.id for each in items}
 
 
 def standing_by(

@@ -50,9 +50,9 @@ def normal_header(text: object) -> str:
     return re.sub(r"[\s*:：_\-./'’\"`]", "", plain)
 
 
-def open_rows(content: bytes, media_type: str, asked: Asked) -> FileRows:
-    """Return the rows of a file, read one by one."""
-    return read_xlsx(content, asked) if media_type == XLSX else read_csv(content, asked)
+def open_rows(content: bytes, media_type: str, asked: Asked, *, whole: bool = True) -> FileRows:
+    """Return the rows of a file, read one by one; not ``whole`` where only its top is wanted."""
+    return read_xlsx(content, asked, whole=whole) if media_type == XLSX else read_csv(content, asked)
 
 
 def heading_of(
@@ -60,7 +60,7 @@ def heading_of(
 ) -> Heading:
     """Return the top of a file. The header row is the one asked for, else the first that holds two known headers,
     else the first that is not blank. Raises ``Unreadable``."""
-    found = open_rows(content, media_type, asked)
+    found = open_rows(content, media_type, asked, whole=False)
     top: list[tuple[int, tuple[Raw, ...]]] = []
     wanted = max(header_row or 0, HEAD_ROWS) + EXAMPLES
     for row_no, cells in found.rows:

@@ -15,9 +15,13 @@ from datetime import date, datetime, time
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-from openpyxl import load_workbook
+from openpyxl.cell.text import Text
+from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
+from openpyxl.xml.functions import iterparse
 
 from app.services.imports.table import MOST_COLUMNS, Asked, FileRows, Raw, Trouble, Unreadable, is_blank
 from app.words import _l
@@ -51,12 +55,65 @@ BROKEN = (
 )
 
 
-def read_xlsx(content: bytes, asked: Asked) -> FileRows:
-    """Read a workbook's sheet: the one asked for, else the first visible one that is not empty."""
+class _Strings:
+    """The texts of a workbook, read as far as cells ask for them: the top of a sheet needs only the first few."""
+
+    def __init__(self, stream: Any) -> None:
+        self._found: list[str] = []
+        self._more = self._read(stream)
+
+    def _read(self, stream: Any) -> Iterator[str]:
+        with stream:
+            for _event, node in iterparse(stream):
+                if node.tag == f"{{{SHEET_MAIN_NS}}}si":
+                    text: Any = Text.from_tree(node)
+                    node.clear()
+                    yield text.content.replace("x005F_", "")
+
+    def __getitem__(self, place: int) -> str:
+        while place >= len(self._found):
+            try:
+                self._found.append(next(self._more))
+            except StopIteration:
+                raise IndexError(place) from None
+        return self._found[place]
+
+
+class _Sheet(ReadOnlyWorksheet):
+    """A sheet whose size is not asked for: what it says of it may be wrong, and counting means reading all of it."""
+
+    def _get_size(self) -> None:
+        pass
+
+
+class _Reader(ExcelReader):
+    """openpyxl's reader, which would read every text and count every sheet before the first row."""
+
+    def read_strings(self) -> None:
+        part = self.package.find(SHARED_STRINGS)
+        if part is not None:
+            self.shared_strings: Any = _Strings(self.archive.open(part.PartName[1:]))
+
+    def read_worksheets(self) -> None:
+        for sheet, relation in self.parser.find_sheets():
+            if relation.target in self.valid_files and "chartsheet" not in relation.Type:
+                found: Any = _Sheet(self.wb, sheet.name, relation.target, self.shared_strings)
+                found.sheet_state = sheet.state
+                book: Any = self.wb
+                book._sheets.append(found)
+
+
+def read_xlsx(content: bytes, asked: Asked, *, whole: bool = True) -> FileRows:
+    """Read a workbook's sheet: the one asked for, else the first visible one that is not empty.
+
+    Not ``whole``: only its top is wanted, so that the parts are not looked through to their ends; merged cells are
+    not known then.
+    """
     try:
-        merged = _looked_through(content)
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
-        visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+        merged = _looked_through(content, whole=whole)
+        reader = _Reader(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
+        reader.read()
+        visible = [sheet for sheet in reader.wb.worksheets if sheet.sheet_state == "visible"]
         if not visible:
             raise Unreadable(_l("This workbook has no visible sheet."))
         sheet = _chosen(visible, asked.sheet)
@@ -68,8 +125,11 @@ def read_xlsx(content: bytes, asked: Asked) -> FileRows:
     return found
 
 
-def _looked_through(content: bytes) -> dict[str, list[str]]:
-    """Read every part once; refuses bombs and entities. Returns the merged ranges of each sheet's part."""
+def _looked_through(content: bytes, *, whole: bool) -> dict[str, list[str]]:
+    """Read every part once, or the beginning of each; refuses bombs and entities.
+
+    Returns the merged ranges of each sheet's part.
+    """
     merged: dict[str, list[str]] = {}
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
         names = parts.infolist()
@@ -79,12 +139,12 @@ def _looked_through(content: bytes) -> dict[str, list[str]]:
             raise Unreadable(_l("This workbook is protected by a password. Please save it without one."))
         left = LARGEST_INFLATED
         for part in names:
-            left, ranges = _look_through(parts, part, left)
+            left, ranges = _look_through(parts, part, left, whole=whole)
             merged[part.filename.lstrip("/")] = ranges
     return merged
 
 
-def _look_through(parts: zipfile.ZipFile, part: zipfile.ZipInfo, left: int) -> tuple[int, list[str]]:
+def _look_through(parts: zipfile.ZipFile, part: zipfile.ZipInfo, left: int, *, whole: bool) -> tuple[int, list[str]]:
     ranges: list[str] = []
     is_markup = part.filename.lower().endswith((".xml", ".rels", ".vml"))
     tail = b""
@@ -93,18 +153,19 @@ def _look_through(parts: zipfile.ZipFile, part: zipfile.ZipInfo, left: int) -> t
             left -= len(piece)
             if left < 0:
                 raise Unreadable(TOO_LARGE)
-            if not is_markup:
-                continue
-            window = tail + piece
-            if b"<!DOCTYPE" in window or b"<!ENTITY" in window:
-                raise Unreadable(
-                    _l("This workbook declares entities, which no spreadsheet program does. It is not read.")
-                )
-            for hit in MERGED.finditer(window):
-                if hit.end() > len(tail) and len(ranges) < MOST_MERGED:
-                    ranges.append(hit.group(1).decode())
-            tail = window[-200:]
+            if is_markup:
+                ranges += _markup(tail + piece, len(tail))[: MOST_MERGED - len(ranges)]
+            tail = piece[-200:]
+            if not whole:
+                break
     return left, ranges
+
+
+def _markup(window: bytes, seen: int) -> list[str]:
+    """Return the merged ranges of a piece of markup whose first bytes were seen before; refuses entities."""
+    if b"<!DOCTYPE" in window or b"<!ENTITY" in window:
+        raise Unreadable(_l("This workbook declares entities, which no spreadsheet program does. It is not read."))
+    return [hit.group(1).decode() for hit in MERGED.finditer(window) if hit.end() > seen]
 
 
 def _part_of(sheet: Any) -> str:

@@ -8,7 +8,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 from sqlalchemy import select
 
-from app.models.imports import ImportBatch, ImportFinding
+from app.models.imports import ImportBatch, ImportFinding, ImportRow
 from app.models.tasks import BackgroundTask
 from app.services.tasks import perform
 
@@ -115,3 +115,55 @@ def test_another_persons_import_is_absent(rest, send, phone, session):
     assert rest("hr")("POST", f"import_batch/{key}/check").status_code == 404
     assert rest("web_consultant")("GET", f"import_batch/{key}").status_code == 403
     assert session.scalars(select(ImportFinding)).first() is None
+
+
+def test_a_page_of_findings_with_many_duplicates_takes_at_most_12_statements(
+    login, send, rest, work, phone, session, statements
+):
+    """What stands is looked up at once, however many rows of a page do."""
+    call = rest("operations")
+    rows = [["姓名", "手机"], *([f"客{n}", phone()] for n in range(30))]
+    for heads in (["姓名", "手机"], ["客户", "电话"]):
+        told = call(
+            "POST",
+            "import_batch/upload",
+            {"kind": "customers", "file_id": send("operations", workbook(heads, *rows[1:]))},
+        )
+        key = told.json["id"]
+        assert call("POST", f"import_batch/{key}/check").status_code == 200
+        work()
+        if heads[0] == "姓名":
+            assert call("POST", f"import_batch/{key}/carry_out").status_code == 200
+            work()
+    client = login("operations")
+    path = f"/import_finding/list/?batch_id={key}&size=25"
+    client.get(path)
+    with statements() as told:
+        page = client.get(path)
+    assert page.text.count("客") >= 50, "each beside what stands"
+    assert len(told) <= 12, told
+    with statements() as told:
+        assert client.get(f"/import_row/list/?batch_id={key - 1}&size=25").status_code == 200
+    assert len(told) <= 12, told
+
+
+def test_an_imported_record_tells_it_in_its_history_with_a_link_to_the_import(
+    login, send, rest, work, phone, session, employee
+):
+    call, clerk = rest("web_supervisor"), employee("web_consultant").employee_no
+    content = workbook(["姓名", "手机", "归属人"], ["林小雨", phone(), clerk])
+    sent = {"kind": "customers", "file_id": send("web_supervisor", content)}
+    key = call("POST", "import_batch/upload", sent).json["id"]
+    for act in ("check", "carry_out"):
+        assert call("POST", f"import_batch/{key}/{act}").status_code == 200
+        work()
+    row = session.scalars(select(ImportRow).where(ImportRow.batch_id == key)).one()
+    client = login("web_supervisor")
+    page = client.get(f"/customer/show/{row.record_id}").text
+    story = page[page.index('id="story"') :]
+    assert "<li>已导入<" in story
+    assert f'href="/import_batch/show/{key}"' in story
+    batch = client.get(f"/import_batch/show/{key}").text
+    told = batch[batch.index('id="story"') :]
+    assert "<li>检查<" in told, "what was done to the import itself"
+    assert "已导入" not in told, "the rows would bury it"
