@@ -170,10 +170,16 @@ LONGEST_DRAIN = 20.0
 
 
 def _read_to_the_end() -> None:
-    """Read away what is still being sent: a browser whose sending is cut off shows a broken connection, no page."""
-    stream, left, until = request.environ["wsgi.input"], MOST_DRAINED, time.monotonic() + LONGEST_DRAIN
+    """Read away what is still being sent: a browser whose sending is cut off shows a broken connection, no page.
+
+    Only where the length alone was refused, so that nothing has been read yet; more than there is would be waited for.
+    """
+    declared = request.content_length or 0
+    if declared <= (request.max_content_length or declared):
+        return
+    stream, left, until = request.environ["wsgi.input"], min(declared, MOST_DRAINED), time.monotonic() + LONGEST_DRAIN
     try:
-        while left > 0 and time.monotonic() < until and (part := stream.read(65536)):
+        while left > 0 and time.monotonic() < until and (part := stream.read(min(left, 65536))):
             left -= len(part)
     except (OSError, ValueError):
         return  # the sender has gone

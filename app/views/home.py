@@ -171,7 +171,7 @@ def _waiting_supplements(by: Actor) -> Card:
     records = view.datamodel.page(
         db.session(), statement, order=[SupplementRequest.requested_at.asc()], page=0, size=ROWS, eager=view.eager
     )
-    columns = ("request_no", "state", "customer", "requested_by", "claimed_arrived_at")
+    columns = ("request_no", "state", "customer", "requested_by")
     url = url_for(f"{SupplementRequest.__tablename__}.list", tab="waiting")
     return Card(
         _("Supplementary slips waiting for you"), url=url, rows=[view.row_of(record, by, columns) for record in records]
