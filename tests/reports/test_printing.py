@@ -253,14 +253,14 @@ def test_a_slip_that_is_void_while_the_batch_is_being_set_is_left_out(
     session, do, batch, supervisor, make_slip, monkeypatch
 ):
     slips = [make_slip() for _ in range(3)]
-    laid = printing.lay_out
+    laid = press.lay_out
 
     def and_void(form, sheet, locale):
         if sheet.name == slips[2].slip_no and slips[0].state is SlipState.PENDING:
             do("appointment_slip.void", supervisor, slips[0], reason="客户取消")
         return laid(form, sheet, locale)
 
-    monkeypatch.setattr(printing, "lay_out", and_void)
+    monkeypatch.setattr(press, "lay_out", and_void)
     task = batch(supervisor, slips)
     assert copies(session, *slips) == [(slips[1].id, 1), (slips[2].id, 1)]
     assert slips[0].slip_no in task.said["zh"]
@@ -271,7 +271,7 @@ def test_a_copy_that_somebody_printed_meanwhile_is_not_given_twice(
     session, put, batch, supervisor, consultant, make_slip, monkeypatch
 ):
     slips = [make_slip() for _ in range(2)]
-    laid, meanwhile = printing.lay_out, []
+    laid, meanwhile = press.lay_out, []
 
     def and_print(form, sheet, locale):
         if not meanwhile:
@@ -279,7 +279,7 @@ def test_a_copy_that_somebody_printed_meanwhile_is_not_given_twice(
             put(consultant, slips[0])
         return laid(form, sheet, locale)
 
-    monkeypatch.setattr(printing, "lay_out", and_print)
+    monkeypatch.setattr(press, "lay_out", and_print)
     task = batch(supervisor, slips)
     assert copies(session, *slips) == [(slips[0].id, 1), (slips[0].id, 2), (slips[1].id, 1)]
     assert "副本1" in squeezed(pages_of(content_of(task.result_file))[0])
