@@ -121,7 +121,11 @@ def remember_reference_data(session: Session) -> None:
         told = statement._generate_cache_key()
         if told is None:
             return None
-        values = tuple(bound.value for bound in told.bindparams if not isinstance(bound.value, datetime))
+        values = tuple(
+            tuple(bound.value) if isinstance(bound.value, list) else bound.value
+            for bound in told.bindparams
+            if not isinstance(bound.value, datetime)
+        )
         question = (told.key, values)
         if question not in known:
             known[question] = asked.invoke_statement().freeze()

@@ -33,7 +33,7 @@ class StoredFile(Recorded, Base):
     """
 
     __tablename__ = "stored_file"
-    TITLE, TITLES = _l("File"), _l("Files")
+    TITLE, TITLES = _l("Stored file"), _l("Stored files")
     SCOPE = Scope(own=("employee_id",))
     __table_args__ = (
         one_of("purpose", FilePurpose),

@@ -90,7 +90,7 @@ class DayAndBranch(HouseForm):
 class MonthAndBranch(HouseForm):
     """A calendar month of a branch; ``day`` is its first day, so that it is asked for and kept like a day."""
 
-    day = Month(_l("Month"), required=True, past=True)
+    day = Month(_l("Calendar month"), required=True, past=True)
     branch_id = Pick(_l("Branch"), table="branch")
 
     @staticmethod

@@ -55,7 +55,7 @@ class Window:
     def period(self) -> tuple[object, str]:
         """Return what the time is called and how it is written: a day, or a month by its year and number."""
         is_day = self.until is None or self.until == self.day + timedelta(days=1)
-        return (_l("Day"), self.day.isoformat()) if is_day else (_l("Month"), self.day.strftime("%Y-%m"))
+        return (_l("Day"), self.day.isoformat()) if is_day else (_l("Calendar month"), self.day.strftime("%Y-%m"))
 
     def holds(self, instant: Any) -> ColumnElement[bool]:
         """Return the condition that an instant lies in these days."""

@@ -62,7 +62,7 @@ class SupplementLedger(Report):
             _l("Rejected"),
             lambda month: and_(month.holds(Request.decided_at), Request.state == SupplementState.REJECTED),
         ),
-        _requests("withdrawn", _l("Withdrawn"), lambda month: month.holds(Request.withdrawn_at)),
+        _requests("withdrawn", _l("Taken back"), lambda month: month.holds(Request.withdrawn_at)),
         _requests("executed", _l("Executed"), lambda month: month.holds(Request.executed_at)),
         _requests("open", _l("Still open"), lambda month: and_(_asked(month), Request.state.in_(OPEN))),
         _requests(
@@ -154,7 +154,7 @@ def _ledger(requests: list[Request]) -> Table:
             Column("arrived_at", Label.of(_l("Arrived at")), "instant"),
             Column("evidence", Label.of(_l("Evidence"))),
             Column("state", Label.of(_l("State"))),
-            Column("approver", Label.of(_l("Decided by"))),
+            Column("approver", Label.of(_l("Approver"))),
             Column("executed_by", Label.of(_l("Executed by"))),
             Column("slip", Label.of(_l("Slip made"))),
         ),

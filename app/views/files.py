@@ -57,7 +57,7 @@ class StoredFileView(HouseView):
     list_columns = ("name", "media_type", "size_bytes", "purpose", "created_at", "employee")
     labels = {"created_at": _l("When")}
     show_sections = (
-        (_l("File"), ("name", "media_type", "size_bytes", "purpose", "created_at", "employee", "dropped_at")),
+        (_l("Stored file"), ("name", "media_type", "size_bytes", "purpose", "created_at", "employee", "dropped_at")),
     )
     order_columns = ("created_at",)
     eager = ("employee",)

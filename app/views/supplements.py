@@ -66,7 +66,7 @@ class SupplementRequestsView(HouseView):
         Tab("execution", _l("Waits for execution"), lambda by, now: Request.state == SupplementState.APPROVED),
         Tab(
             "done",
-            _l("Done"),
+            _l("Settled"),
             lambda by, now: Request.state.not_in([SupplementState.SUBMITTED, SupplementState.APPROVED]),
         ),
     )

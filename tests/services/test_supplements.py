@@ -571,6 +571,14 @@ def test_the_first_and_last_visit_are_kept_right(approved, do, it, session, at):
     assert (customer.first_visit_at, customer.last_visit_at) == (request.claimed_arrived_at, at - timedelta(minutes=30))
 
 
+def test_the_arrival_of_a_supplementary_slip_is_not_taken_back(approved, do, it, person):
+    """It was never awaited; what was approved stands."""
+    slip = do(f"{TABLE}.execute", it, approved()).result
+    with pytest.raises(Refusal):
+        do("appointment_slip.undo_arrival", person("guide_supervisor"), slip, reason="误操作")
+    assert slip.state is SlipState.ARRIVED
+
+
 def test_whose_turn_it_is_are_the_holders_of_the_right_in_the_branch(session, head, it, employee):
     assert holders_of(session, TABLE, "can_approve", branch_id=head.branch_id) == [head.employee_id]
     assert holders_of(session, TABLE, "can_execute", branch_id=it.branch_id) == [it.employee_id]

@@ -53,7 +53,7 @@ class SupplementState(Labelled):
             cls.SUBMITTED: _l("Waits for approval"),
             cls.APPROVED: _l("Waits for execution"),
             cls.REJECTED: _l("Rejected"),
-            cls.WITHDRAWN: _l("Withdrawn"),
+            cls.WITHDRAWN: _l("Taken back"),
             cls.EXECUTED: _l("Executed"),
             cls.CLOSED: _l("Checked and closed"),
         }
@@ -162,8 +162,8 @@ class AppointmentSupplementRequest(Stateful, Recorded, Branched, Base):
     )
     reason: Mapped[str] = mapped_column(info=col(_l("Reason"), multiline=True))
 
-    approver_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Decided by")))
-    decided_at: Mapped[datetime | None] = mapped_column(Instant, index=True, info=col(_l("Decided at")))
+    approver_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Approver")))
+    decided_at: Mapped[datetime | None] = mapped_column(Instant, index=True, info=col(_l("Decision at")))
     decision_note: Mapped[str | None] = mapped_column(info=col(_l("Note on the decision"), multiline=True))
     withdrawn_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Withdrawn at")))
     executed_by_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Executed by")))

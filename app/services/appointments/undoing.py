@@ -21,12 +21,18 @@ from app.services.settings import ONE_OPEN_SLIP, value_of
 from app.words import _, _l
 
 
+def _was_awaited(slip: AppointmentSlip, by: Actor) -> object | None:
+    """A supplementary slip was made for its arrival, which was approved; it was never awaited. R-2.1.3-5."""
+    return _("The arrival of a supplementary slip was approved and stands.") if slip.is_supplement else None
+
+
 @act(
     AppointmentSlip,
     "undo_arrival",
     _l("Take the arrival back"),
     form=Reason,
     moves={SlipState.ARRIVED: SlipState.PENDING},
+    guard=_was_awaited,
     icon="arrow-counterclockwise",
     consequence=_l(
         "The slip is awaited again, or lapsed if it had lapsed before; the arrival stays in its history and leaves the "
