@@ -166,7 +166,7 @@ def outcomes_tab(task: BackgroundTask, by: Actor) -> list[RelatedTab]:
     rows = [_outcome(act, by, row) for row in rows_of(db.session(), task, by, most=most)]
     heads = [ColumnHead("record", _("Record")), ColumnHead("outcome", _("Outcome")), ColumnHead("why", _("Note"))]
     more = url_for("background_task.show", pk=task.id, rows="all") if count > most else ""
-    return [RelatedTab("rows", _("Rows"), TableView(heads, rows), count, more)]
+    return [RelatedTab("rows", _("Row by row"), TableView(heads, rows), count, more)]
 
 
 def _outcome(act: Act, by: Actor, row: RowResult) -> Row:

@@ -51,7 +51,7 @@ class BackgroundTaskView(HouseView):
 
     datamodel = HouseInterface(BackgroundTask)
     api = BackgroundTaskApi
-    list_columns = ("what", "state", "progress", "queued_at", "ended_at", "result", "employee")
+    list_columns = ("what", "state", "progress", "queued_at", "result", "employee")
     labels = {
         "what": _l("Task"),
         "about": _l("About"),
@@ -73,7 +73,7 @@ class BackgroundTaskView(HouseView):
         Tab("failed", _l("Failed"), lambda by, now: BackgroundTask.state == TaskState.FAILED),
     )
     filters = ("state", "queued_at")
-    order_columns = ("queued_at", "ended_at")
+    order_columns = ("queued_at",)
     eager = ("employee", "result_file")
 
     def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:

@@ -31,13 +31,13 @@ def _actor(session: Any, username: str) -> Any:
     return actor_for_employee(session, session.scalars(select(Employee).where(Employee.user_id == user_id)).one())
 
 
-def _act(live: Any, key: str, username: str, record_id: int | None, **values: Any) -> Any:
+def _act(live: Any, name: str, username: str, record_id: int | None, /, **values: Any) -> Any:
     from app.extensions import db
 
     with live.app.app_context():
         session = db.session()
-        table, _dot, name = key.partition(".")
-        act = REGISTRY.find(table, name)
+        table, _dot, act_name = name.partition(".")
+        act = REGISTRY.find(table, act_name)
         assert act is not None
         by = _actor(session, username)
         now = datetime.now(ZoneInfo("UTC"))
@@ -205,13 +205,14 @@ def test_a_large_selection_is_done_in_the_background_and_its_page_says_what_beca
 def test_the_pages_of_long_work_are_looked_at(visit, locale) -> None:
     for username, pages in {
         "phone_supervisor": ("background_task/list/", "print_job/list/"),
-        "it_manager": ("jobs/",),
+        "it_manager": ("job/list/",),
     }.items():
         for width in (1280, 390):
             somebody = visit(username, width=width, locale=locale)
             for page in pages:
                 somebody.open(f"/{page}")
                 assert somebody.page.locator("main h1").inner_text()
+                assert somebody.page.evaluate("scrollY") == 0, "only the menu moves to show its line"
                 somebody.picture(f"{page.split('/')[0]}-{locale}")
 
 
