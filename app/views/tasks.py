@@ -51,7 +51,7 @@ class BackgroundTaskView(HouseView):
 
     datamodel = HouseInterface(BackgroundTask)
     api = BackgroundTaskApi
-    list_columns = ("what", "state", "progress", "queued_at", "result", "employee")
+    list_columns = ("what", "state", "progress", "queued_at", "employee", "result")
     labels = {
         "what": _l("Task"),
         "about": _l("About"),
