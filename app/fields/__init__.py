@@ -11,6 +11,7 @@ from app.fields.choices import Choose, ChooseMany, Columns, Flag
 from app.fields.files import Upload, uploads_of
 from app.fields.numbers import Money, Whole
 from app.fields.records import Item, Items, Pick, RemoteSelect
+from app.fields.secrets import has_secrets, is_secret, is_sensitive
 from app.fields.text import CallerNumber, PhoneNumber, Reason, Words, normal_phone
 from app.fields.times import Clock, Day, Instant, Month
 
@@ -42,6 +43,9 @@ __all__ = [
     "Whole",
     "Words",
     "clean_text",
+    "has_secrets",
+    "is_secret",
+    "is_sensitive",
     "kept",
     "normal_phone",
     "uploads_of",

@@ -21,6 +21,8 @@ from app.services.files import content_of, log_reading, readable, take_in
 from app.services.filetypes import PICTURES
 from app.unit import unit_of_work
 
+PDF = "application/pdf"
+
 
 def receive(sent: FileStorage, purpose: FilePurpose, field: str, by: Actor) -> StoredFile:
     """Take in one file in a transaction of its own; raises ``InvalidInput`` beside ``field``."""
@@ -67,11 +69,16 @@ def is_picture(file: StoredFile) -> bool:
     return file.media_type in PICTURES
 
 
+def opens_in_browser(file: StoredFile) -> bool:
+    """Say whether a browser may show a file in a tab of its own: a PDF that the house made, never one handed in."""
+    return file.purpose is FilePurpose.RESULT and file.media_type == PDF
+
+
 def file_answer(pk: int, by: Actor) -> Response:
     """Answer a file's content to who may read it, else 404; the reading of another's evidence is logged.
 
-    It is saved and not shown, but for pictures that a page asks for (``?inline=1``); a browser is told to guess
-    nothing, run nothing and keep nothing.
+    It is saved and not shown, but for pictures and for PDF files of our own that a page asks for (``?inline=1``); a
+    browser is told to guess nothing, run nothing and keep nothing.
     """
     session = db.session()
     file = readable(session, pk, by) if 0 < pk < 2**63 else None
@@ -84,20 +91,22 @@ def file_answer(pk: int, by: Actor) -> Response:
         abort(404)
     with unit_of_work(session):
         log_reading(session, file, by=by, at=now())
-    shown = request.args.get("inline") == "1" and is_picture(file)
+    shown = request.args.get("inline") == "1" and (is_picture(file) or opens_in_browser(file))
     ascii_name = "".join(c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in file.name)
-    return Response(
+    answer = Response(
         content,
         content_type=file.media_type,
         headers={
             "Content-Disposition": f"{'inline' if shown else 'attachment'}; "
             f"filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file.name, safe='')}",
             "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
             "Cross-Origin-Resource-Policy": "same-origin",
             "Cache-Control": "private, no-store",
         },
     )
+    if not (shown and opens_in_browser(file)):  # a browser's own viewer of PDF does not start in a sandbox
+        answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return answer
 
 
 def size_text(size: int) -> str:

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import abort, jsonify, render_template, request, url_for
+from flask import abort, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from app.actors import Actor
 from app.acts import REGISTRY, Act
-from app.errors import InvalidInput
+from app.errors import InvalidInput, KeyReused
 from app.extensions import db
 from app.models.base import models
+from app.models.tasks import BackgroundTask
 from app.panel import printing
 from app.panel.acting import back_sent, hidden_inputs, ids_sent, is_dialog, put_errors, request_key_sent
-from app.panel.describe import json_value, may_open, record_url
-from app.panel.pages import ActButton, FormPage, Link, ManyPage, ManyRow, Selection
+from app.panel.describe import NONE, json_value, may_open, record_url
+from app.panel.pages import (
+    ActButton,
+    Cell,
+    ColumnHead,
+    FormPage,
+    Link,
+    ManyPage,
+    ManyRow,
+    RelatedTab,
+    Row,
+    Selection,
+    TableView,
+)
 from app.panel.person import me, now
+from app.services.batches import BATCH, ask_many, most_rows, rows_of, takes_long
 from app.services.many import RowResult, chosen, run_many
 from app.services.runner import form_context
 from app.services.scope import in_scope
@@ -24,6 +38,9 @@ from app.words import _, _n
 
 #: Beyond this many, the dialog counts the selected records instead of naming them.
 MOST_NAMED = 8
+#: Of a batch's page: so many rows at first, all on request.
+ROWS_SHOWN = 200
+TASK = "background_task"
 NOT_INPUTS = {"id", "back", "csrf_token", "request_key", "row_version"}
 
 
@@ -47,18 +64,29 @@ def answer(act: Act) -> Any:
     context = form_context(db.session(), by, now=now())
     form = act.form(sent, meta={"context": context})
     try:
-        ids = chosen(ids_sent())
+        ids = chosen(ids_sent(), most=most_rows(act))
     except InvalidInput as wrong:
         return _show(act, by, form, [], " ".join(wrong.errors["ids"])), 422
     if sent is None:
         return _show(act, by, form, ids)
     inputs = MultiDict((name, value) for name, value in sent.items(multi=True) if name not in NOT_INPUTS)
+    asked = {"inputs": inputs, "by": by, "at": now(), "key": request_key_sent()}
     try:
-        rows = run_many(db.session(), act, ids, inputs=inputs, by=by, at=now(), key=request_key_sent())
+        if takes_long(db.session(), act, len(ids), by=by, at=now()):
+            return _queued(act, by, ask_many(db.session(), act, ids, **asked))
+        return _told(act, by, run_many(db.session(), act, ids, **asked))
     except InvalidInput as wrong:
         put_errors(form, wrong)
         return _show(act, by, form, ids), 422
-    return _told(act, by, rows)
+    except KeyReused as said:
+        return _show(act, by, form, ids, said.sentence, anew=True), 409
+
+
+def _queued(act: Act, by: Actor, task: BackgroundTask) -> Any:
+    """Lead to the page of the task that does what was asked."""
+    flash(_("%(act)s is done in the background.", act=act.label), "success")
+    onwards = record_url(TASK, task.id) if may_open(TASK, by) else _back(act, by)
+    return jsonify(redirect=onwards, open=None, shown_html=None) if is_dialog() else redirect(onwards)
 
 
 def _back(act: Act, by: Actor) -> str:
@@ -66,11 +94,14 @@ def _back(act: Act, by: Actor) -> str:
     return back_sent(url_for(f"{act.table}.list") if by.may(act.table, "can_list") else url_for("HomeView.index"))
 
 
-def _show(act: Act, by: Actor, form: Any, ids: list[int], refusal: str = "") -> str:
+def _show(act: Act, by: Actor, form: Any, ids: list[int], refusal: str = "", *, anew: bool = False) -> str:
     model = models()[act.table]
     back = _back(act, by)
     count = _n("%(num)s row", "%(num)s rows", len(ids))
-    hidden = [*hidden_inputs(None), ("back", back), *(("id", str(row_id)) for row_id in ids)]
+    later = ""
+    if takes_long(db.session(), act, len(ids), by=by, at=now()):
+        later = _("So many rows are done in the background; a page shows what became of each.")
+    hidden = [*hidden_inputs(None, anew=anew), ("back", back), *(("id", str(row_id)) for row_id in ids)]
     page = FormPage(
         title=_("%(act)s: %(count)s", act=act.label, count=count),
         crumbs=[Link(str(model.TITLES), back)],
@@ -79,7 +110,7 @@ def _show(act: Act, by: Actor, form: Any, ids: list[int], refusal: str = "") -> 
         submit=str(act.label),
         cancel_url=back,
         tone="danger" if act.tone == "danger" else "accent",
-        consequence=" · ".join(part for part in (_named(model, ids, by), str(act.consequence)) if part),
+        consequence=" · ".join(part for part in (_named(model, ids, by), str(act.consequence), later) if part),
         refusal=refusal,
         hidden=hidden,
     )
@@ -121,6 +152,34 @@ def _row(act: Act, by: Actor, row: RowResult) -> ManyRow:
     return ManyRow(Link(row.text or _("Row %(number)s", number=row.id), url), row.ok, sentence, made)
 
 
+# --- in the background --------------------------------------------------------------------------------------------
+
+
+def outcomes_tab(task: BackgroundTask, by: Actor) -> list[RelatedTab]:
+    """Return the tab of a batch's rows, what was refused first; none for other work."""
+    if task.kind != BATCH:
+        return []
+    count, act = len(task.parameters["ids"]), REGISTRY.find(task.parameters["table"], task.parameters["act"])
+    if act is None:
+        return []
+    most = count if request.args.get("rows") == "all" else ROWS_SHOWN
+    rows = [_outcome(act, by, row) for row in rows_of(db.session(), task, by, most=most)]
+    heads = [ColumnHead("record", _("Record")), ColumnHead("outcome", _("Outcome")), ColumnHead("why", _("Note"))]
+    more = url_for("background_task.show", pk=task.id, rows="all") if count > most else ""
+    return [RelatedTab("rows", _("Row by row"), TableView(heads, rows), count, more)]
+
+
+def _outcome(act: Act, by: Actor, row: RowResult) -> Row:
+    told = _row(act, by, row)
+    if row.waiting:
+        outcome = Cell(_("Not touched"), tone="mute")
+    else:
+        outcome = Cell(_("Succeeded"), tone="ok") if row.ok else Cell(_("Not done"), tone="bad")
+    made = Cell(NONE) if told.made is None else Cell(told.made.label, url=told.made.url)
+    note = Cell(row.sentence, wide=True) if row.sentence else made
+    return Row(row.id, told.record.url, [Cell(told.record.label, url=told.record.url), outcome, note])
+
+
 # --- REST --------------------------------------------------------------------------------------------------------
 
 
@@ -129,6 +188,22 @@ def ids_in_json(value: Any) -> list[int]:
     if not isinstance(value, list) or any(isinstance(one, bool) or not isinstance(one, int) for one in value):
         raise InvalidInput({"ids": [_("A list of record numbers, please.")]})
     return value
+
+
+def by_rest(act: Act, ids: list[int], *, inputs: Any, by: Actor, key: str) -> Any:
+    """Run an act on a selection: 200 with what became of each row, or 202 with the task that does it."""
+    asked = {"inputs": inputs, "by": by, "at": now(), "key": key, "is_json": True}
+    chosen(ids, most=most_rows(act))
+    if takes_long(db.session(), act, len(set(ids)), by=by, at=now()):
+        task = ask_many(db.session(), act, ids, **asked)
+        return jsonify(task_id=task.id, state=task.state.value), 202
+    return rows_in_json(run_many(db.session(), act, ids, **asked))
+
+
+def rows_in_json(rows: list[RowResult]) -> Any:
+    """Answer what became of the rows of a batch."""
+    done, waiting = sum(row.ok for row in rows), sum(row.waiting for row in rows)
+    return jsonify(done=done, refused=len(rows) - done - waiting, result=[row_in_json(row) for row in rows])
 
 
 def row_in_json(row: RowResult) -> dict[str, Any]:
@@ -146,4 +221,6 @@ def row_in_json(row: RowResult) -> dict[str, Any]:
         told["result_id"] = row.result[1]
     if row.replayed:
         told["replayed"] = True
+    if row.waiting:
+        told["waiting"] = True
     return told

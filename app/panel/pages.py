@@ -180,7 +180,7 @@ class HistoryLine:
 @dataclass(frozen=True)
 class Progress:
     """How far long work is. ``state_url`` is asked again while it runs; ``refresh_url`` is for a page without script;
-    ``result`` is the file that it left."""
+    ``result`` is the file that it left; ``opens``: a browser shows it, in a tab of its own."""
 
     state: str
     bar: Bar | None
@@ -189,6 +189,7 @@ class Progress:
     state_url: str = ""
     refresh_url: str = ""
     result: Link | None = None
+    opens: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from app.extensions import db
 from app.models.printing import PrintJob
 from app.panel import acting
 from app.panel.describe import local_time, may_open, record_url
+from app.panel.files import PDF
 from app.panel.pages import ActButton, Cell, ColumnHead, FormPage, Link, PaperButton, RelatedTab, Row, TableView
 from app.panel.person import me, now
 from app.reports.base import PAPERS, Paper, papers_of
@@ -26,7 +27,6 @@ from app.words import _, _n, locale_in_force
 if TYPE_CHECKING:
     from app.panel.house_view import HouseView
 
-PDF = "application/pdf"
 TASK = "background_task"
 
 

@@ -25,7 +25,6 @@ from app.panel.forms import inputs_from_json
 from app.panel.house_view import HouseView, views
 from app.panel.listing import MOST_ROWS, search_conditions
 from app.panel.person import me, now
-from app.services.many import run_many
 from app.services.plain import save
 from app.services.runner import MAX_KEY, form_context, run
 from app.services.settings import items_in_use
@@ -128,8 +127,8 @@ class HouseApi(BaseApi):
         return _told(json_of(done.record, by), done), 201
 
     @expose("/batch/<string:name>", methods=["POST"])
-    def act_on_many(self, name: str) -> Response:
-        """Run an act on a selection of records: 200 with what became of each."""
+    def act_on_many(self, name: str) -> Response | tuple[Response, int]:
+        """Run an act on a selection of records: 200 with what became of each, 202 with the task for a large one."""
         act = self._act(name, creates=False)
         if not act.many:
             abort(404)
@@ -138,9 +137,7 @@ class HouseApi(BaseApi):
         ids = many.ids_in_json(body.pop("ids", None))
         inputs = inputs_from_json(body, act.form)
         key = key_of_header() or uuid.uuid4().hex
-        rows = run_many(db.session(), act, ids, inputs=inputs, by=by, at=now(), key=key, is_json=True)
-        done = sum(row.ok for row in rows)
-        return jsonify(done=done, refused=len(rows) - done, result=[many.row_in_json(row) for row in rows])
+        return many.by_rest(act, ids, inputs=inputs, by=by, key=key)
 
     @expose("/<int:pk>/print/<string:name>", methods=["GET", "POST"])
     def print_paper(self, pk: int, name: str) -> Any:

@@ -1,23 +1,30 @@
 """The press: sheets of any declared form laid out one by one and bound into one PDF.
 
-Each sheet is laid out by itself, so that its page numbers are its own and a long batch tells how far it is; the PDF is
-written once, with each font embedded once. What is the same on every sheet of a form (the names of its copies) is laid
-out once per process and printed over the sheets.
+Each sheet is laid out by itself, so that its page numbers are its own and a long batch tells how far it is. What is the
+same on every sheet of a form (the names of its copies) is laid out once per process and printed over the sheets. One
+that is laid out weighs two megabytes until it is written, so many are written in pieces, each with its fonts once,
+and the pieces are joined into one file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import groupby
 from typing import Any
 
 import pydyf
+import pypdfium2
 from weasyprint import HTML, Document
 
 from app.reports.base import Paper
 from app.reports.paper import PRESS, TEMPLATES, NothingFetched, fonts, render_html, style_sheet
 from app.words import _, force_locale
+
+#: How many sheets are laid out before they are written.
+PIECE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,16 @@ class LaidSheet:
 
     sheet: Sheet
     document: Document
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetSheet:
+    """A sheet that is written: ``pages`` pages from ``first`` on, counted from 0, of the PDF ``piece``."""
+
+    sheet: Sheet
+    piece: bytes
+    first: int
     pages: int
 
 
@@ -72,23 +89,70 @@ def lay_out(form: Paper, sheet: Sheet, locale: str) -> LaidSheet:
     return LaidSheet(sheet, document, len(document.pages) * max(1, len(form.copies)))
 
 
-def bind(form: Paper, laid: Sequence[LaidSheet], locale: str) -> bytes:
-    """Write laid sheets as one PDF, in their order; refuses (ValueError) to print none."""
-    if not laid:
-        raise ValueError("no sheet to print")
+def printed(form: Paper, sheets: Sequence[Sheet], locale: str) -> bytes:
+    """Print sheets of a form into one PDF, which one alone gives its name; refuses (ValueError) to print none."""
+    if len(sheets) == 1:
+        return bind(form, [lay_out(form, sheets[0], locale)], locale)
+    return join(list(set_sheets(form, sheets, locale)))
+
+
+def bind(form: Paper, laid: Sequence[LaidSheet], locale: str, *, title: str = "") -> bytes:
+    """Write laid sheets as one PDF, in their order, each font in it once."""
     overlays = _overlays(form.folder, form.copies_in(locale), locale, _styles(form)) if form.copies else ()
     bound = laid[0].document.copy([*overlays, *(page for each in laid for page in each.document.pages)])
-    if len(laid) > 1:
-        bound.metadata.title = form.title_in(locale)
+    bound.metadata.title = title or bound.metadata.title
     with PRESS:
         finisher = partial(_lay_over, len(overlays)) if overlays else None
         pdf: bytes = bound.write_pdf(finisher=finisher)
     return pdf
 
 
-def printed(form: Paper, sheets: Sequence[Sheet], locale: str) -> bytes:
-    """Print sheets of a form into one PDF."""
-    return bind(form, [lay_out(form, sheet, locale) for sheet in sheets], locale)
+def set_sheets(form: Paper, sheets: Iterable[Sheet], locale: str) -> Iterator[SetSheet]:
+    """Lay sheets out and write them, ``PIECE`` at a time; yields each once its piece is written.
+
+    ``sheets`` is asked for the next sheet only when the one before is laid out.
+    """
+    laid: list[LaidSheet] = []
+    for sheet in sheets:
+        laid.append(lay_out(form, sheet, locale))
+        if len(laid) == PIECE:
+            yield from _written(form, laid, locale)
+            laid = []
+    if laid:
+        yield from _written(form, laid, locale)
+
+
+def _written(form: Paper, laid: Sequence[LaidSheet], locale: str) -> list[SetSheet]:
+    piece, first, written = bind(form, laid, locale, title=form.title_in(locale)), 0, []
+    for each in laid:
+        written.append(SetSheet(each.sheet, piece, first, each.pages))
+        first += each.pages
+    return written
+
+
+def join(written: Sequence[SetSheet]) -> bytes:
+    """Return one PDF of written sheets, those of a piece in its order; refuses (ValueError) to print none.
+
+    Title and language are those of the first piece.
+    """
+    if not written:
+        raise ValueError("no sheet to print")
+    runs = [(piece, _pages_of(each)) for piece, each in groupby(written, key=lambda sheet: sheet.piece)]
+    with PRESS:  # pdfium knows no threads
+        (first, kept), *others = runs
+        with pypdfium2.PdfDocument(first) as whole:
+            for page in sorted(set(range(len(whole))) - set(kept), reverse=True):
+                whole.del_page(page)
+            for piece, pages in others:
+                with pypdfium2.PdfDocument(piece) as part:
+                    whole.import_pages(part, pages)
+            file = io.BytesIO()
+            whole.save(file)
+    return file.getvalue()
+
+
+def _pages_of(written: Iterable[SetSheet]) -> list[int]:
+    return [page for each in written for page in range(each.first, each.first + each.pages)]
 
 
 def _styles(form: Paper) -> tuple[tuple[str, int], ...]:

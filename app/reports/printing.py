@@ -6,7 +6,7 @@ that. What fails to print leaves no trace, and what is not in the log is not han
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from app.models.base import models
 from app.models.printing import PrintJob
 from app.models.tasks import BackgroundTask
 from app.reports.base import PAPERS, Paper
-from app.reports.press import LaidSheet, Sheet, bind, lay_out, printed
+from app.reports.press import SetSheet, Sheet, bind, join, lay_out, printed, set_sheets
 from app.services import printing as log
 from app.services.scope import in_scope, loader
 from app.services.tasks import TaskRun, enqueue, task
@@ -57,7 +57,8 @@ def print_record(
         if record is None:
             raise OutOfScope
         copy_no = job.copy_no if job else log.lock_logs(session, known, [record_id])[record_id]
-        laid = _laid(session, form, record, copy_no, by, job.printed_at if job else at, job.locale if job else locale)
+        when, locale = (job.printed_at, job.locale) if job else (at, locale)
+        laid = lay_out(form, _sheet(session, form, record, copy_no, by, when), locale)
         pdf = bind(form, [laid], locale)
         if job is None:
             job = log.enter(
@@ -94,19 +95,19 @@ BATCH = "printing.batch"
 
 @dataclass
 class _Batch:
-    """What a batch has laid out so far, and what it leaves out and why."""
+    """What a batch has set so far, and what it leaves out and why."""
 
-    laid: dict[int, LaidSheet] = field(default_factory=dict)
+    written: dict[int, SetSheet] = field(default_factory=dict)
     versions: dict[int, Any] = field(default_factory=dict)
     left: dict[int, tuple[str, object]] = field(default_factory=dict)
 
     def leave_out(self, record_id: int, record: Any, why: object) -> None:
-        self.laid.pop(record_id, None)
+        self.written.pop(record_id, None)
         self.left[record_id] = ("" if record is None else str(record), why)
 
     def __str__(self) -> str:
         """Say in the language in force how many were printed and name those that were not."""
-        said = _n("%(num)s printed", "%(num)s printed", len(self.laid))
+        said = _n("%(num)s printed", "%(num)s printed", len(self.written))
         if not self.left:
             return said
         named = [
@@ -120,30 +121,29 @@ class _Batch:
 
 @task(BATCH, _l("Print a selection"))
 def print_batch(run: TaskRun) -> object:
-    """Print the forms of a selection into one file. Everything is laid out before anything is locked; then those whose
-    record or copy number changed meanwhile are laid out anew, and log, history and file come in one commit."""
+    """Print the forms of a selection into one file. Everything is set before anything is locked; then those whose
+    record or copy number changed meanwhile are set anew, and log, history and file come in one commit."""
     form = PAPERS.get((run.parameters["table"], run.parameters["paper"]))
     if form is None:
         raise Refusal(_("This version does not know this form."))
     _require(form, run.by)
     ids, locale = run.parameters["ids"], run.parameters["locale"]
     known, batch = log.Form(form.table, form.name), _Batch()
-    _lay_out_changed(run, form, batch, ids, log.next_copies(run.session, known, ids), locale, progress=True)
+    _set_changed(run, form, batch, ids, log.next_copies(run.session, known, ids), locale, progress=True)
     run.progress(len(ids), len(ids), _l("Writing the file"))
-    _lay_out_changed(run, form, batch, ids, log.lock_logs(run.session, known, ids), locale)
-    if not batch.laid:
+    _set_changed(run, form, batch, ids, log.lock_logs(run.session, known, ids), locale)
+    if not batch.written:
         raise Refusal(str(batch))
-    run.result(
-        _file_name(form, run, locale), PDF, bind(form, [batch.laid[key] for key in ids if key in batch.laid], locale)
-    )
-    records = _records(run.session, form, batch.laid, run.by)
-    for record_id, laid in batch.laid.items():
+    pdf = join([batch.written[record_id] for record_id in ids if record_id in batch.written])
+    run.result(_file_name(form, run, locale), PDF, pdf)
+    records = _records(run.session, form, batch.written, run.by)
+    for record_id, written in batch.written.items():
         log.enter(
             run.session,
             known,
             records[record_id],
-            copy_no=laid.sheet.copy_no or 1,
-            pages=laid.pages,
+            copy_no=written.sheet.copy_no or 1,
+            pages=written.pages,
             locale=locale,
             by=run.by,
             at=run.at,
@@ -153,7 +153,7 @@ def print_batch(run: TaskRun) -> object:
     return batch
 
 
-def _lay_out_changed(
+def _set_changed(
     run: TaskRun,
     form: Paper,
     batch: _Batch,
@@ -163,24 +163,32 @@ def _lay_out_changed(
     *,
     progress: bool = False,
 ) -> None:
-    """Lay out every sheet that is not laid out as its record and its copy number now are; leave out what may not be."""
+    """Set every sheet that is not set as its record and its copy number now are; leave out what may not be."""
     records = _records(run.session, form, ids, run.by)
-    for count, record_id in enumerate(ids):
-        record = records.get(record_id)
-        why = _l("There is nothing here, or it is not for you to see.") if record is None else form.left_out(record)
-        if why is not None:
-            batch.leave_out(record_id, record, why)
-            continue
-        standing = (getattr(record, "row_version", None), copies[record_id])
-        if batch.versions.get(record_id) != standing:
-            batch.laid[record_id] = _laid(run.session, form, record, copies[record_id], run.by, run.at, locale)
-            batch.versions[record_id] = standing
-        if progress:
-            run.progress(count, len(ids), _l("Setting the pages"))
+    changed: list[int] = []
+
+    def sheets() -> Iterator[Sheet]:
+        for count, record_id in enumerate(ids):
+            record = records.get(record_id)
+            why = _l("There is nothing here, or it is not for you to see.") if record is None else form.left_out(record)
+            if why is not None:
+                batch.leave_out(record_id, record, why)
+                continue
+            standing = (getattr(record, "row_version", None), copies[record_id])
+            if batch.versions.get(record_id) != standing:
+                batch.versions[record_id] = standing
+                batch.left.pop(record_id, None)
+                changed.append(record_id)
+                yield _sheet(run.session, form, record, copies[record_id], run.by, run.at)
+            if progress:
+                run.progress(count, len(ids), _l("Setting the pages"))
+
+    for number, written in enumerate(set_sheets(form, sheets(), locale)):
+        batch.written[changed[number]] = written
 
 
-def _laid(session: Session, form: Paper, record: Any, copy_no: int, by: Actor, at: datetime, locale: str) -> LaidSheet:
-    return lay_out(form, Sheet(form.gather(session, record, by, at), str(record), copy_no), locale)
+def _sheet(session: Session, form: Paper, record: Any, copy_no: int, by: Actor, at: datetime) -> Sheet:
+    return Sheet(form.gather(session, record, by, at), str(record), copy_no)
 
 
 def _records(session: Session, form: Paper, ids: Any, by: Actor) -> dict[int, Any]:

@@ -25,7 +25,8 @@ MOST_AT_ONCE = 200
 @dataclass(frozen=True)
 class RowResult:
     """What became of one row. ``text`` names its record, if it may be known of; ``sentence`` says why not, ``errors``
-    which inputs did not fit it; ``result`` is (table, id, text) of the record that the act made."""
+    which inputs did not fit it; ``result`` is (table, id, text) of the record that the act made. A row that is
+    ``waiting`` was not touched yet."""
 
     id: int
     text: str
@@ -35,6 +36,7 @@ class RowResult:
     replayed: bool = False
     state: Any = None
     result: tuple[str, int, str] | None = None
+    waiting: bool = False
 
 
 def chosen(ids: Sequence[int], *, most: int = MOST_AT_ONCE) -> list[int]:
@@ -68,14 +70,7 @@ def run_many(
     when ``stop()`` says so, the rows that are left are not touched and have no result.
     Raises NotPermitted, and InvalidInput for the selection and for inputs that no row could take; then nothing is done.
     """
-    if not by.may(act.table, act.permission):
-        raise NotPermitted
-    if not act.many:
-        raise Refusal(_("“%(act)s” is done on one record at a time.", act=act.label))
-    once = chosen(ids, most=most)
-    form = act.form(inputs, meta={"context": form_context(session, by, now=at, is_json=is_json)})
-    if not form.validate():
-        raise InvalidInput(form.errors)
+    once = checked(session, act, ids, inputs=inputs, by=by, at=at, is_json=is_json, most=most)
     results: list[RowResult] = []
     for row_id in once:
         if stop is not None and stop():
@@ -86,9 +81,34 @@ def run_many(
     return results
 
 
+def checked(
+    session: Session, act: Act, ids: Sequence[int], *, inputs: Any, by: Actor, at: datetime, is_json: bool, most: int
+) -> list[int]:
+    """Return the rows on which an act is to be done; raises what forbids it for all of them, as ``run_many`` says."""
+    if not by.may(act.table, act.permission):
+        raise NotPermitted
+    if not act.many:
+        raise Refusal(_("“%(act)s” is done on one record at a time.", act=act.label))
+    once = chosen(ids, most=most)
+    form = act.form(inputs, meta={"context": form_context(session, by, now=at, is_json=is_json)})
+    if not form.validate():
+        raise InvalidInput(form.errors)
+    return once
+
+
+def key_of_row(key: str, row_id: int) -> str:
+    """Return the request key of one row of a batch, so that a batch that is sent again has one effect."""
+    return ring().digest("many", f"{key} {row_id}")
+
+
+def sentence_of_input(wrong: InvalidInput) -> str:
+    """Return in one line what inputs did not fit."""
+    return " ".join(sentence for sentences in wrong.errors.values() for sentence in sentences)
+
+
 def _row(session: Session, act: Act, row_id: int, *, by: Actor, key: str, **asked: Any) -> RowResult:
     """Run the act on one row; whatever it says is the row's answer."""
-    row_key = ring().digest("many", f"{key} {row_id}")
+    row_key = key_of_row(key, row_id)
     try:
         if not 0 < row_id <= MAX_ID:
             raise OutOfScope
@@ -96,8 +116,7 @@ def _row(session: Session, act: Act, row_id: int, *, by: Actor, key: str, **aske
     except OutOfScope:
         return RowResult(row_id, "", False, _("There is nothing here, or it is not for you to see."))
     except InvalidInput as wrong:
-        said = " ".join(sentence for sentences in wrong.errors.values() for sentence in sentences)
-        return RowResult(row_id, _name(session, act, row_id, by), False, said, wrong.errors)
+        return RowResult(row_id, _name(session, act, row_id, by), False, sentence_of_input(wrong), wrong.errors)
     except Refusal as said:
         return RowResult(row_id, _name(session, act, row_id, by), False, said.sentence)
     made = None if done.result is None else (done.result.__tablename__, done.result.id, str(done.result))

@@ -25,7 +25,7 @@ from wtforms import Form
 from app.actors import Actor
 from app.acts import Act, Outcome
 from app.errors import IllegalMove, InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
-from app.fields import FormContext, uploads_of
+from app.fields import FormContext, is_secret, is_sensitive, uploads_of
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import Base, models
@@ -371,9 +371,9 @@ def _history_inputs(call: _Call, form: Form | None) -> dict[str, Any]:
 
 def _kept_as(field: Any, value: Any) -> Any:
     """Return an input as the history keeps it: secrets not at all, sensitive ones masked, the rest as it is."""
-    if getattr(field.field_class, "SECRET", False):
+    if is_secret(field):
         return "***"
-    if field.kwargs.get("sensitive") or getattr(field.field_class, "SENSITIVE", False):
+    if is_sensitive(field):
         return mask(None, str(value))
     return stored(value)
 

@@ -5,33 +5,53 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask import jsonify, render_template, request, url_for
+from flask import abort, jsonify, render_template, request, url_for
 from flask_appbuilder import expose
+from flask_appbuilder.api import expose as expose_api
 from werkzeug.wrappers import Response
 
 import app.reports.daily  # noqa: F401  (declares long work)
 from app.actors import Actor
 from app.extensions import db
+from app.models.files import StoredFile
 from app.models.tasks import OPEN_STATES, BackgroundTask, TaskState
-from app.panel import recording
+from app.panel import many, recording
 from app.panel.describe import NONE, may_open, record_url
+from app.panel.files import content_url, opens_in_browser
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import Bar, Cell, Link, Progress
 from app.panel.registry import Registrar
+from app.panel.rest import HouseApi
+from app.services.batches import BATCH, MOST_QUEUED, rows_of
 from app.services.scope import find
-from app.services.tasks import label_of
+from app.services.tasks import name_of
 from app.services.tasks.rescue import newest_sign_of_life
 from app.words import _, _l, locale_in_force
 
 SILENT = 60.0  # seconds without a sign of life after which the page says that nobody works
 
 
+class BackgroundTaskApi(HouseApi):
+    """Long work over REST; besides, what became of the rows of a batch."""
+
+    @expose_api("/<int:pk>/rows", methods=["GET"])
+    def rows(self, pk: int) -> Response:
+        """Answer what became of each row of a batch, what was refused first; 404 for other work."""
+        by = self._require("can_show")
+        task = self.view.record_in_scope(by, pk)
+        if task.kind != BATCH:
+            abort(404)
+        answer: Response = many.rows_in_json(rows_of(db.session(), task, by, most=MOST_QUEUED))
+        return answer
+
+
 class BackgroundTaskView(HouseView):
     """Long work: what was asked, how far it is, how it ended."""
 
     datamodel = HouseInterface(BackgroundTask)
-    list_columns = ("what", "state", "progress", "queued_at", "ended_at", "result", "employee")
+    api = BackgroundTaskApi
+    list_columns = ("what", "state", "progress", "queued_at", "employee", "result")
     labels = {
         "what": _l("Task"),
         "about": _l("About"),
@@ -46,14 +66,14 @@ class BackgroundTaskView(HouseView):
         ),
         (_l("Worker"), ("worker", "attempts")),
     )
-    computed = {"what": lambda task: label_of(task.kind)}
+    computed = {"what": lambda task: name_of(task)}
     quick = (
         Tab("all", _l("All")),
         Tab("open", _l("Waiting or running"), lambda by, now: BackgroundTask.state.in_(OPEN_STATES)),
         Tab("failed", _l("Failed"), lambda by, now: BackgroundTask.state == TaskState.FAILED),
     )
     filters = ("state", "queued_at")
-    order_columns = ("queued_at", "ended_at")
+    order_columns = ("queued_at",)
     eager = ("employee", "result_file")
 
     def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
@@ -62,11 +82,11 @@ class BackgroundTaskView(HouseView):
             return Cell(counted(record), bar=bar_of(record))
         if name == "result":
             file = record.result_file
-            return Cell(NONE) if file is None else Cell(file.name, url=content_url(file.id))
+            return Cell(NONE) if file is None else Cell(file.name, url=content_url(file))
         if name == "about":
             return self._about(record, by)
         if name == "what":
-            return Cell(label_of(record.kind), sub=said(record))
+            return Cell(name_of(record), sub=said(record))
         return super().cell(record, name, by, plain=plain)
 
     def _about(self, task: BackgroundTask, by: Actor) -> Cell:
@@ -83,7 +103,7 @@ class BackgroundTaskView(HouseView):
         """Show a task under the name of its kind, with how far it is."""
         by = self._require("can_show")
         task = self.record_in_scope(by, pk)
-        page = replace(recording.record_page(self, task, by), title=label_of(task.kind), progress=progress_of(task))
+        page = replace(recording.record_page(self, task, by), title=name_of(task), progress=progress_of(task))
         return render_template("panel/record.html", page=page, appbuilder=self.appbuilder)
 
     @expose("/<int:pk>/state")
@@ -99,6 +119,10 @@ class BackgroundTaskView(HouseView):
             said=said(task),
             ended=task.state not in OPEN_STATES,
         )
+
+    def extra_tabs(self, record: Any, by: Actor) -> Any:
+        """Return what became of each row of a batch."""
+        return many.outcomes_tab(record, by)
 
     def banners(self, record: Any, by: Actor) -> Any:
         """Say above a task why it failed, that it is being cancelled, or that nobody is there to do it."""
@@ -132,15 +156,11 @@ def said(task: BackgroundTask) -> str:
     return (task.said or {}).get(locale_in_force(), "")
 
 
-def content_url(file_id: int) -> str:
-    """Return the address at which a file's content is given out."""
-    return f"{url_for('stored_file.list').removesuffix('list/')}{file_id}/content"
-
-
 def progress_of(task: BackgroundTask) -> Progress:
     """Return what a task's page shows of its progress."""
     runs = task.state in OPEN_STATES
     file = task.result_file
+    opens = file is not None and file.dropped_at is None and opens_in_browser(file)
     return Progress(
         state=task.state.value,
         bar=bar_of(task) or (Bar(None, 1) if runs else None),
@@ -148,8 +168,16 @@ def progress_of(task: BackgroundTask) -> Progress:
         said=said(task),
         state_url=url_for("background_task.state", pk=task.id) if runs else "",
         refresh_url=request.path if runs else "",
-        result=None if file is None else Link(file.name, content_url(file.id), "download"),
+        result=None if file is None else _link_to(file, opens=opens),
+        opens=opens,
     )
+
+
+def _link_to(file: StoredFile, *, opens: bool) -> Link:
+    url = content_url(file, inline=opens)
+    if opens:
+        return Link(_("Open: %(file)s", file=file.name), url, "file-earmark-pdf")
+    return Link(_("Download: %(file)s", file=file.name), url, "download")
 
 
 def register(menu: Registrar) -> None:

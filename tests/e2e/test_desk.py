@@ -164,7 +164,7 @@ def test_in_the_evening_the_daily_lies_in_the_report_list_as_pdf_and_excel(visit
     boss = visit("phone_supervisor")
     boss.open("/report_run/list/")
     boss.picture("reports-stored")
-    boss.page.locator("main tbody a").first.click()
+    boss.page.locator("main tbody tr", has_text="预约日报").locator("a").first.click()
     boss.page.locator("main img").first.wait_for()
     boss.picture("report")
     files = {}
@@ -201,6 +201,8 @@ def test_the_guide_receives_a_customer_and_the_slip_opens_for_printing(visit, li
     assert printing.value.method == "POST", "one click receives her and prints the slip, counted"
     guide.page.locator('main a[data-act][href*="/act/complete"]').count()
     guide.page.wait_for_url(url)
+    guide.page.locator("main .n-ok").wait_for()
+    assert guide.page.evaluate("scrollY") == 0, "what was done is said in sight"
     guide.picture("slip-arrived")
 
 

@@ -1,4 +1,4 @@
-"""A supervisor does something to several slips at once, in Chromium. White paper 2.1.3."""
+"""A supervisor does something to several slips at once, in Chromium, and prints them. White paper 2.1.3, 5.1."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pypdfium2
 import pytest
+import zxingcpp
 from sqlalchemy import select
 
 from app.acts import REGISTRY
 from app.models.appointments import AppointmentSlip, Intention
 from app.models.base import METADATA
 from app.models.hr import Employee
+from app.models.tasks import BackgroundTask, TaskState
+from app.services.batches import AT_ONCE
 from app.services.hr import actor_for_employee
 from app.services.runner import run
+from app.services.tasks import perform
 
 LIST = "/department_slips/list/?tab=awaited&size=25"
 
@@ -26,18 +31,29 @@ def _actor(session: Any, username: str) -> Any:
     return actor_for_employee(session, session.scalars(select(Employee).where(Employee.user_id == user_id)).one())
 
 
-def _act(live: Any, key: str, username: str, record_id: int | None, **values: Any) -> Any:
+def _act(live: Any, name: str, username: str, record_id: int | None, /, **values: Any) -> Any:
     from app.extensions import db
 
     with live.app.app_context():
         session = db.session()
-        table, _dot, name = key.partition(".")
-        act = REGISTRY.find(table, name)
+        table, _dot, act_name = name.partition(".")
+        act = REGISTRY.find(table, act_name)
         assert act is not None
         by = _actor(session, username)
         now = datetime.now(ZoneInfo("UTC"))
         made = run(session, act, by=by, at=now, record_id=record_id, values=values).record
         return made.id
+
+
+def _work_off(live: Any) -> None:
+    """Do what waits in the queue, as a worker would."""
+    from app.extensions import db
+
+    with live.app.app_context():
+        session = db.session()
+        waiting = session.scalars(select(BackgroundTask).where(BackgroundTask.state == TaskState.QUEUED)).all()
+        for task_id, job_id in [(task.id, task.job_id) for task in waiting]:
+            perform(session, task_id, job_id)
 
 
 @pytest.fixture
@@ -121,6 +137,83 @@ def test_several_slips_go_to_a_colleague_by_keyboard_at_390_pixels(visit, live, 
             select(AppointmentSlip.owner_id).where(AppointmentSlip.supersedes_id.in_(slips[:3]))
         )
         assert set(owners) == {colleague.employee_id}
+
+
+@pytest.mark.parametrize(("width", "locale"), [(1280, "zh"), (390, "en")])
+def test_slips_are_printed_in_the_background_and_the_file_lies_under_the_finger(
+    visit, live, slips, width, locale
+) -> None:
+    """In one PDF, in the order of the list, each with its barcode twice: triage and file."""
+    boss = visit("phone_supervisor", width=width, locale=locale)
+    boss.open(LIST)
+    _choose(boss, slips[:6])
+    _open(boss, "print_appointment_slip")
+    boss.picture("print-many")
+    boss.send()
+    assert re.search(r"/background_task/show/\d+", boss.page.url)
+    boss.picture("print-many-waiting")
+    _act(live, "appointment_slip.void", "phone_supervisor", slips[5], reason="已单独作废")
+    _work_off(live)
+    result = boss.page.locator("a[data-result]")
+    result.wait_for()
+    boss.page.locator("a[data-result]:focus").wait_for()
+    assert result.get_attribute("target") == "_blank"
+    boss.picture("print-many-done")
+    answer = boss.page.request.get(boss.address + (result.get_attribute("href") or ""))
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["content-disposition"].startswith("inline")
+    with live.app.app_context():
+        numbers = _numbers(slips[:5])
+    with pypdfium2.PdfDocument(answer.body()) as document:
+        pictures = [page.render(scale=2, grayscale=True).to_pil() for page in document]
+    found = [code.text for picture in pictures for code in zxingcpp.read_barcodes(picture)]
+    assert found == [number.replace("-", "") for number in reversed(numbers) for _half in range(2)]
+
+
+def _numbers(ids: list[int]) -> list[str]:
+    from app.extensions import db
+
+    return [db.session().get_one(AppointmentSlip, row_id).slip_no for row_id in ids]
+
+
+@pytest.mark.parametrize(("width", "locale"), [(1280, "zh"), (390, "en")])
+def test_a_large_selection_is_done_in_the_background_and_its_page_says_what_became_of_each(
+    visit, live, slips, width, locale
+) -> None:
+    _act(live, "param.set_value", "admin", None, key=AT_ONCE.key, branch_id=None, value="11", effective_at=None,
+         reason=None)  # fmt: skip
+    boss = visit("phone_supervisor", width=width, locale=locale)
+    boss.open(LIST)
+    _choose(boss, slips)
+    _act(live, "appointment_slip.void", "phone_supervisor", slips[3], reason="已单独作废")
+    _open(boss, "void")
+    boss.fill(reason="广告活动取消")
+    boss.picture("background-void")
+    boss.send()
+    boss.picture("background-void-waiting")
+    _work_off(live)
+    boss.page.locator(".head .s-ok").wait_for()  # the page shows itself anew when the work begins and when it ends
+    assert boss.page.locator("#tab-rows .s-ok").count() == 11
+    assert boss.page.locator("#tab-rows .s-bad").count() == 1
+    boss.picture("background-void-done")
+    boss.page.locator("#tab-rows tbody tr").nth(1).locator("a").first.click()
+    assert re.search(r"/appointment_slip/show/\d+", boss.page.url)
+
+
+@pytest.mark.parametrize("locale", ["zh", "en"])
+def test_the_pages_of_long_work_are_looked_at(visit, locale) -> None:
+    for username, pages in {
+        "phone_supervisor": ("background_task/list/", "print_job/list/"),
+        "it_manager": ("job/list/",),
+    }.items():
+        somebody = visit(username, locale=locale)
+        for width in (1280, 390):
+            somebody.page.set_viewport_size({"width": width, "height": 860})
+            for page in pages:
+                somebody.open(f"/{page}")
+                assert somebody.page.locator("main h1").inner_text()
+                assert somebody.page.evaluate("scrollY") == 0, "only the menu moves to show its line"
+                somebody.picture(f"{page.split('/')[0]}-{locale}")
 
 
 def test_all_of_the_page_a_range_and_none(visit, slips) -> None:

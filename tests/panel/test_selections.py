@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 import pytest
 
 from app.models.appointments import SlipState
-from app.services.many import MOST_AT_ONCE
+from app.services.batches import AT_ONCE, MOST_QUEUED
 from app.services.settings import CLOSES_AT, OPENS_AT
 
 
@@ -80,7 +80,7 @@ def test_the_dialog_gets_the_answer_as_json(login, slips):
         ("phone_supervisor", "id=x", 400),
         ("phone_supervisor", "id=-1", 400),
         ("phone_supervisor", "id=" + "9" * 30, 400),
-        ("phone_supervisor", "&".join(f"id={number}" for number in range(1, MOST_AT_ONCE + 2)), 422),
+        ("phone_supervisor", "&".join(f"id={number}" for number in range(1, MOST_QUEUED + 2)), 422),
         ("phone_consultant", "id=1", 403),
     ],
 )
@@ -112,6 +112,68 @@ def test_rows_out_of_scope_are_not_found_and_not_named(login, person, make_slip,
     assert re.findall(r'<li class="(ok|bad)">', done.text) == ["bad", "ok"]
     assert foreign.slip_no not in done.text
     assert foreign.state is SlipState.PENDING
+
+
+# --- in the background --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def soon(do, admin):
+    """More than two rows are done in the background."""
+    do("param.set_value", admin, key=AT_ONCE.key, branch_id=None, value="2", effective_at=None, reason=None)
+
+
+def test_a_large_selection_leads_to_the_page_of_a_task_that_says_what_became_of_each(
+    do, login, soon, work_off, supervisor, session, slips
+):
+    client = login("phone_supervisor")
+    client.get("/language/en")
+    page = client.get(f"/appointment_slip/many/void?{chosen(slips)}")
+    assert "in the background" in page.text
+    data = {**form_of(page.text), "reason": "活动取消"}
+    missing = client.post("/appointment_slip/many/void", data={**data, "reason": ""})
+    assert missing.status_code == 422, "wrong inputs are said at once"
+    told = client.post("/appointment_slip/many/void", data=data, headers={"X-Dialog": "1"}).json
+    again = client.post("/appointment_slip/many/void", data=data)
+    assert again.status_code == 302
+    assert again.location == told["redirect"], "a second click asks once"
+    do("appointment_slip.void", supervisor, slips[1], reason="已单独作废")
+    waiting = client.get(told["redirect"]).text
+    assert waiting.count("Not touched") == 3
+    work_off()
+    done = client.get(told["redirect"]).text
+    assert "Void: 3 rows" in done
+    assert "2 done · 1 not done" in done
+    table = done[done.index('id="tab-rows"') :]
+    assert all(f'href="/appointment_slip/show/{slip.id}"' in table for slip in slips)
+    assert table.index(slips[1].slip_no) < table.index(slips[0].slip_no), "what was refused stands first"
+    session.expire_all()
+    assert [slip.void_reason for slip in slips] == ["活动取消", "已单独作废", "活动取消"]
+    other = client.post("/appointment_slip/many/void", data={**data, "reason": "别的原因"})
+    assert other.status_code == 409, "the key stands for other inputs"
+
+
+def test_rest_answers_a_large_selection_with_its_task(rest, do, soon, work_off, supervisor, slips):
+    call = rest("phone_supervisor")
+    body = {"ids": [slip.id for slip in slips], "reason": "活动取消"}
+    told = call("POST", "appointment_slip/batch/void", body, Idempotency_Key="b-1")
+    assert told.status_code == 202, told.text
+    assert told.json["state"] == "queued"
+    task_id = told.json["task_id"]
+    assert call("POST", "appointment_slip/batch/void", body, Idempotency_Key="b-1").json["task_id"] == task_id
+    other = call("POST", "appointment_slip/batch/void", {**body, "reason": "别的"}, Idempotency_Key="b-1")
+    assert other.status_code == 409
+    do("appointment_slip.void", supervisor, slips[2], reason="客户取消")
+    waiting = call("GET", f"background_task/{task_id}/rows").json
+    assert (waiting["done"], waiting["refused"]) == (0, 0)
+    assert all(row["waiting"] for row in waiting["result"])
+    work_off()
+    rows = call("GET", f"background_task/{task_id}/rows").json
+    assert (rows["done"], rows["refused"]) == (2, 1)
+    refused, *done = rows["result"]
+    assert (refused["id"], refused["ok"], bool(refused["message"])) == (slips[2].id, False, True)
+    assert [row["text"] for row in done] == [slips[0].slip_no, slips[1].slip_no]
+    assert rest("phone_consultant")("GET", f"background_task/{task_id}/rows").status_code == 404, "not hers"
 
 
 # --- REST --------------------------------------------------------------------------------------------------------
@@ -146,7 +208,7 @@ def test_a_batch_over_rest_answers_per_row(rest, do, supervisor, colleague, slip
         ({"ids": [True], "reason": "活动取消"}, 422, {"ids"}),
         ({"ids": [1.5], "reason": "活动取消"}, 422, {"ids"}),
         ({"ids": [[1]], "reason": "活动取消"}, 422, {"ids"}),
-        ({"ids": list(range(1, MOST_AT_ONCE + 2)), "reason": "活动取消"}, 422, {"ids"}),
+        ({"ids": list(range(1, MOST_QUEUED + 2)), "reason": "活动取消"}, 422, {"ids"}),
         ({"ids": [1]}, 422, {"reason"}),
         ({"ids": [1], "reason": "活动取消", "other": 1}, 422, {"other"}),
         ([1], 400, None),

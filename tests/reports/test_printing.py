@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import threading
 from datetime import UTC, datetime, timedelta
 
+import pypdfium2
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
@@ -253,14 +255,14 @@ def test_a_slip_that_is_void_while_the_batch_is_being_set_is_left_out(
     session, do, batch, supervisor, make_slip, monkeypatch
 ):
     slips = [make_slip() for _ in range(3)]
-    laid = printing.lay_out
+    laid = press.lay_out
 
     def and_void(form, sheet, locale):
         if sheet.name == slips[2].slip_no and slips[0].state is SlipState.PENDING:
             do("appointment_slip.void", supervisor, slips[0], reason="客户取消")
         return laid(form, sheet, locale)
 
-    monkeypatch.setattr(printing, "lay_out", and_void)
+    monkeypatch.setattr(press, "lay_out", and_void)
     task = batch(supervisor, slips)
     assert copies(session, *slips) == [(slips[1].id, 1), (slips[2].id, 1)]
     assert slips[0].slip_no in task.said["zh"]
@@ -271,7 +273,7 @@ def test_a_copy_that_somebody_printed_meanwhile_is_not_given_twice(
     session, put, batch, supervisor, consultant, make_slip, monkeypatch
 ):
     slips = [make_slip() for _ in range(2)]
-    laid, meanwhile = printing.lay_out, []
+    laid, meanwhile = press.lay_out, []
 
     def and_print(form, sheet, locale):
         if not meanwhile:
@@ -279,7 +281,7 @@ def test_a_copy_that_somebody_printed_meanwhile_is_not_given_twice(
             put(consultant, slips[0])
         return laid(form, sheet, locale)
 
-    monkeypatch.setattr(printing, "lay_out", and_print)
+    monkeypatch.setattr(press, "lay_out", and_print)
     task = batch(supervisor, slips)
     assert copies(session, *slips) == [(slips[0].id, 1), (slips[0].id, 2), (slips[1].id, 1)]
     assert "副本1" in squeezed(pages_of(content_of(task.result_file))[0])
@@ -342,6 +344,46 @@ def test_a_hundred_slips_in_one_file_give_their_numbers():
     numbers = numbers_on(pdf, 150)
     assert [page[0] for page in numbers] == [f"YY0120261122{number:04}" for number in range(100) for _half in range(2)]
     assert len(pdf) < 100 * 15_000, "each font is embedded once"
+
+
+def numbered(count):
+    return [press.Sheet(make_facts(slip_no=f"YY01-20261122-{number:04}"), str(number), 1) for number in range(count)]
+
+
+def test_pieces_are_joined_in_order_with_title_and_language(monkeypatch):
+    """A batch is written in pieces, so that only so many sheets are laid out at a time; the file is one."""
+    monkeypatch.setattr(press, "PIECE", 3)
+    waiting, real = [], press.bind
+
+    def counting(form, laid, *args, **told):
+        waiting.append(len(laid))
+        return real(form, laid, *args, **told)
+
+    monkeypatch.setattr(press, "bind", counting)
+    written = list(press.set_sheets(APPOINTMENT_SLIP, numbered(8), "zh"))
+    assert waiting == [3, 3, 2]
+    pdf = press.join(written)
+    numbers = [found for page in numbers_on(pdf, 150) for found in page]
+    assert numbers == [f"YY0120261122{number:04}" for number in range(8) for _half in range(2)]
+    with pypdfium2.PdfDocument(pdf) as document:
+        assert document.get_metadata_dict()["Title"] == APPOINTMENT_SLIP.title_in("zh")
+        assert document.get_metadata_dict()["Title"]
+    assert b"/Lang" in pdf
+    with pytest.raises(ValueError, match="no sheet"):
+        press.join([])
+
+
+def test_sheets_that_were_set_anew_or_left_out_stand_in_the_lists_order(monkeypatch):
+    monkeypatch.setattr(press, "PIECE", 3)
+    sheets = numbered(7)
+    written = list(press.set_sheets(APPOINTMENT_SLIP, sheets, "zh"))
+    anew = list(press.set_sheets(APPOINTMENT_SLIP, [dataclasses.replace(sheets[n], copy_no=2) for n in (0, 4)], "zh"))
+    order = [anew[0], written[2], written[3], anew[1], written[5], written[6]]
+    pdf = press.join(order)
+    numbers = [found for page in numbers_on(pdf, 150) for found in page]
+    assert numbers == [f"YY0120261122{number:04}" for number in (0, 2, 3, 4, 5, 6) for _half in range(2)]
+    said = [re.search("副本1|Copy1", squeezed(page)) is not None for page in pages_of(pdf)]
+    assert said == [True] * 2 + [False] * 4 + [True] * 2 + [False] * 4
 
 
 def test_the_slips_of_a_batch_look_as_they_do_alone():

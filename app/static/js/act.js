@@ -175,7 +175,8 @@ function offerPaper(said, token) {
 function goOn() {
   const target = new URL(after || location.href, location.href);
   const here = target.pathname === location.pathname && target.search === location.search;
-  if (here) location.reload();
+  // A reload keeps what is seen where it was, and so would push the message of success under the bar.
+  if (here && (scrollY > 0 || target.hash || location.hash)) location.reload();
   else location.assign(target);
 }
 

@@ -15,7 +15,10 @@ for (const group of document.querySelectorAll("details.grp")) {
     try { localStorage.setItem(CLOSED, JSON.stringify([...closed])); } catch { /* private mode: forget */ }
   });
 }
-document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest" });
+// By hand: scrollIntoView would move the page as well.
+const here = document.querySelector(".side [aria-current]");
+const side = here?.closest(".side");
+if (side) side.scrollTop += Math.max(0, here.getBoundingClientRect().bottom - side.getBoundingClientRect().bottom + 12);
 
 const placesItself = CSS.supports("position-area", "block-end");
 
