@@ -274,7 +274,6 @@ class ImportFindingView(HouseView):
     default_order = "row_no"
     descending = False
     filters = ("weight", "batch_id")
-    eager = ("batch",)
     quick = (
         Tab("all", _l("All")),
         Tab("refused", _l("Refused"), lambda by, now: ImportFinding.weight == Weight.REFUSED),
@@ -301,12 +300,10 @@ class ImportRowView(HouseView):
     list_columns = ("row_no", "action", "record", "batch")
     labels = {"record": _l("Record")}
     computed = {"record": _record}
-    show_sections = ((_l("Imported row"), ("row_no", "action", "record", "batch")),)
     order_columns = ("row_no",)
     default_order = "row_no"
     descending = False
     filters = ("action", "batch_id")
-    eager = ("batch",)
 
     def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
         """A row leads to the record that it became."""
@@ -321,9 +318,7 @@ class ImportMappingView(HouseView):
 
     datamodel = HouseInterface(ImportMapping)
     list_columns = ("kind", "employee", "used_at", "branch")
-    show_sections = ((_l("Remembered headers"), ("kind", "employee", "used_at", "branch")),)
     order_columns = ("used_at",)
-    eager = ("employee", "branch")
 
 
 def templates_for(by: Actor) -> Any:

@@ -9,7 +9,6 @@ from flask import jsonify, render_template, request, url_for
 from flask_appbuilder import expose
 from werkzeug.wrappers import Response
 
-import app.reports.daily  # noqa: F401  (declares long work)
 from app.actors import Actor
 from app.extensions import db
 from app.models.tasks import OPEN_STATES, BackgroundTask, TaskState
@@ -18,7 +17,6 @@ from app.panel.describe import NONE, may_open, record_url
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import Bar, Cell, Link, Progress
-from app.panel.registry import Registrar
 from app.services.scope import find
 from app.services.tasks import label_of
 from app.services.tasks.rescue import newest_sign_of_life
@@ -31,6 +29,7 @@ class BackgroundTaskView(HouseView):
     """Long work: what was asked, how far it is, how it ended."""
 
     datamodel = HouseInterface(BackgroundTask)
+    group, icon = "system", "hourglass-split"
     list_columns = ("what", "state", "progress", "queued_at", "ended_at", "result", "employee")
     labels = {
         "what": _l("Task"),
@@ -150,8 +149,3 @@ def progress_of(task: BackgroundTask) -> Progress:
         refresh_url=request.path if runs else "",
         result=None if file is None else Link(file.name, content_url(file.id), "download"),
     )
-
-
-def register(menu: Registrar) -> None:
-    """Register this area's views."""
-    menu.page(BackgroundTaskView, group="system", label=_l("Background tasks"), icon="hourglass-split")
