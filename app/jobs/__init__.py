@@ -1,5 +1,13 @@
-"""What happens by itself: declared jobs and the clock that runs each of their slots exactly once."""
+"""What happens by itself: declared jobs and the clock that runs each of their slots exactly once.
 
-from app.jobs import appointments, customers, files, reports, tasks
+Importing this package declares every job: each module of it but the two processes.
+"""
 
-__all__ = ["appointments", "customers", "files", "reports", "tasks"]
+from importlib import import_module
+from pkgutil import iter_modules
+
+PROCESSES = {"clock", "worker"}
+
+for _found in iter_modules(__path__):
+    if _found.name not in PROCESSES:
+        import_module(f"{__name__}.{_found.name}")

@@ -22,6 +22,7 @@ from app.extensions import db
 from app.fields import HouseForm
 from app.models.base import Base, described, models
 from app.panel import acting, many, printing, recording
+from app.panel.defaults import facts_of, fixed_once_added, loaded_with
 from app.panel.describe import acts_now, cell_of, label_of, may_open_record, opens, record_url
 from app.panel.forms import acts_picking, form_for, picks_of
 from app.panel.interface import MOST_COUNTED, HouseInterface
@@ -62,9 +63,16 @@ class Related:
 
 class HouseView(ModelView):
     """Declare ``datamodel`` and columns; the machinery does the rest. ``canonical`` views own their table's
-    records, the others are further lists of it, with a right of their own."""
+    records, the others are further lists of it, with a right of their own.
+
+    A view that names its ``group`` itself stands at the end of that group of the menu; the others are registered by
+    their area, in the white paper's order. Unless it says otherwise, a record shows one section with the columns of
+    its list and its form; lists load the records that their columns name, and ``eager`` names what they need besides.
+    """
 
     datamodel: HouseInterface
+    group: ClassVar[str] = ""
+    icon: ClassVar[str] = ""
     canonical: ClassVar[bool] = True
     #: The class of this table's REST, where it does more than ``panel.rest.HouseApi``.
     api: ClassVar[Any] = None
@@ -73,15 +81,15 @@ class HouseView(ModelView):
     crumbs: ClassVar[tuple[object, ...]] = ()
 
     list_columns: Sequence[str] = ()
-    show_sections: ClassVar[Sequence[tuple[object, Sequence[str]]]] = ()
+    show_sections: Sequence[tuple[object, Sequence[str]]] = ()
     form_columns: ClassVar[Sequence[str]] = ()
-    add_only: ClassVar[Sequence[str]] = ()
+    add_only: Sequence[str] = ()
     order_columns: Sequence[str] = ()
     default_order: ClassVar[str] = "id"
     descending: ClassVar[bool] = True
     filters: ClassVar[Sequence[str]] = ()
     quick: ClassVar[Sequence[Tab]] = ()
-    eager: ClassVar[Sequence[str]] = ()
+    eager: Sequence[str] = ()
     record_eager: ClassVar[Sequence[str]] = ()
     related: ClassVar[Sequence[Related]] = ()
     labels: ClassVar[dict[str, object]] = {}
@@ -102,7 +110,15 @@ class HouseView(ModelView):
         self.class_permission_name = self.page or table
         self.route_base = f"/{self.page or table}"
         self.base_permissions = ["can_list", *self._record_rights()]
+        self._fill_in()
         super().__init__(**kwargs)
+
+    def _fill_in(self) -> None:
+        """Fill in what the view leaves to the machinery."""
+        facts = facts_of(self.model, self.list_columns, self.form_columns)
+        self.show_sections = self.show_sections or ((self.model.TITLE, facts),)
+        self.eager = loaded_with(self.model, self.list_columns, self.eager)
+        self.add_only = fixed_once_added(self.model, self.form_columns, self.add_only)
 
     def _record_rights(self) -> list[str]:
         if not self.canonical:

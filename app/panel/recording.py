@@ -15,6 +15,7 @@ from app.models.audit import ActRun
 from app.models.base import models
 from app.models.files import StoredFile
 from app.panel import acting, printing
+from app.panel.defaults import loaded_with
 from app.panel.describe import NONE, input_texts, label_of, local_time, may_open, picked_table, record_url
 from app.panel.pages import (
     Cell,
@@ -92,7 +93,12 @@ def related_tab(tab: Related, record: Any, by: Actor) -> RelatedTab:
     statement = view.datamodel.statement(by, [getattr(model, tab.foreign_key) == record.id])
     session = db.session()
     rows = view.datamodel.page(
-        session, statement, order=[model.id.desc()], page=0, size=RELATED_ROWS + 1, eager=tab.eager
+        session,
+        statement,
+        order=[model.id.desc()],
+        page=0,
+        size=RELATED_ROWS + 1,
+        eager=loaded_with(model, tab.columns, tab.eager),
     )
     count = len(rows) if len(rows) <= RELATED_ROWS else view.datamodel.count(session, statement)
     return RelatedTab(

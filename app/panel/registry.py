@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flask_appbuilder import AppBuilder, ModelView
@@ -29,17 +30,27 @@ class Registrar:
         menu.find(under).childs.append(MenuItem(name=name, icon=icon, label=label))
 
     def page(self, view: type[HouseView] | Any, *, group: str = "", label: object = "", icon: str = "") -> Any:
-        """Register a view; with a group it stands in the menu, and canonical views bring their table's REST."""
+        """Register a view; with a group it stands in the menu, and canonical views bring their table's REST.
+
+        Without a label the menu says the view's title, or what people call its table's records.
+        """
         made = view()
         if group:
             name = made.class_permission_name
-            self.appbuilder.add_view(made, name, icon=icon, label=label or made.title, category=group)
+            label = label or made.title or made.model.TITLES
+            self.appbuilder.add_view(made, name, icon=icon, label=label, category=group)
         else:
             self.appbuilder.add_view_no_menu(made)
         if isinstance(made, HouseView) and made.canonical:
             views()[made.datamodel.table] = made
             self.appbuilder.add_api(api_for(made))
         return made
+
+    def placed(self) -> None:
+        """Register the views that name their group themselves, in the order in which they were declared."""
+        for view in declared_views(HouseView):
+            if vars(view).get("group"):
+                self.page(view, group=view.group, icon=view.icon)
 
     def finish(self) -> None:
         """Register the catalogue; refuse to start if a table has no view or a view goes around the machinery."""
@@ -51,6 +62,13 @@ class Registrar:
         bypassing = bypassing_views(self.appbuilder)
         if bypassing:
             raise RuntimeError(f"views that go around the machinery: {bypassing}")
+
+
+def declared_views(ancestor: type[HouseView]) -> Iterator[type[HouseView]]:
+    """Yield the view classes below an ancestor."""
+    for view in ancestor.__subclasses__():
+        yield view
+        yield from declared_views(view)
 
 
 def bypassing_views(appbuilder: AppBuilder) -> list[str]:

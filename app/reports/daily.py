@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-from app.reports import appointment_daily, contact_daily  # noqa: F401  (declare themselves)
 from app.reports.base import REPORTS, Asked
 from app.reports.runs import make_scheduled
 from app.services.tasks import TaskRun, task

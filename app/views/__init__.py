@@ -1,6 +1,12 @@
-"""How people ask: which columns, which order, which menu. ``register`` binds every view, in the menu's order."""
+"""How people ask: which columns, which order, which menu. ``register`` binds every view, in the menu's order.
+
+Importing this package declares every view: each module of it. Those that name their menu group themselves need no more.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from flask_appbuilder import AppBuilder
 
@@ -16,13 +22,13 @@ from app.views import (
     hr,
     imports,
     jobs,
-    printing,
     reports,
     settings,
-    supplements,
-    tasks,
 )
 from app.words import _l
+
+for _found in iter_modules(__path__):
+    import_module(f"{__name__}.{_found.name}")
 
 
 def register(appbuilder: AppBuilder) -> None:
@@ -31,7 +37,6 @@ def register(appbuilder: AppBuilder) -> None:
     menu.group("workstation", _l("Service workstation"), "headset")
     menu.group("appointments", _l("Appointments"), under="workstation")
     appointments.register(menu)
-    supplements.register(menu)
     menu.group("followups", _l("Follow-up"), under="workstation")
     followup.register(menu)
     menu.group("customers", _l("Customers"))
@@ -47,7 +52,6 @@ def register(appbuilder: AppBuilder) -> None:
     calendar.register(menu)
     jobs.register(menu)
     audit.register(menu)
-    printing.register(menu)
     files.register(menu)
-    tasks.register(menu)
+    menu.placed()
     menu.finish()

@@ -55,7 +55,6 @@ class ContactRecordView(HouseView):
     labels = {"caller_masked": _l("Caller's number")}
     order_columns = ("record_no", "contacted_at")
     filters = ("channel", "business_category_id", "contacted_at")
-    eager = ("business_category", "customer", "consultant")
     record_eager = ("lead_quality", "channel_partner")
     search_through = "customer"
     related = (
@@ -95,7 +94,6 @@ class _Desk(HouseView):
     labels = {"caller_masked": _l("Caller's number")}
     order_columns = ("contacted_at",)
     filters = ("business_category_id", "contacted_at")
-    eager = ("business_category", "customer", "consultant")
     search_through = "customer"
     default_order = "contacted_at"
     quick = (
@@ -146,7 +144,6 @@ class PartnerDeskView(_Desk):
         "outcome",
         "consultant",
     )
-    eager = ("business_category", "customer", "consultant", "channel_partner")
     head_acts = ("contact_record.register_lead", "customer.register_temporary", "appointment_slip.place")
 
 
@@ -299,7 +296,6 @@ class AppointmentSlipItemView(HouseView):
     datamodel = HouseInterface(AppointmentSlipItem)
     list_columns = ("slip", "item")
     show_sections = ((_l("Item"), ("slip", "item")),)
-    eager = ("slip", "item")
 
 
 def register(menu: Registrar) -> None:

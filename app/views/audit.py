@@ -35,9 +35,7 @@ class ActRunView(HouseView):
     list_columns = ("occurred_at", "table_words", "act_words", "employee", "actor")
     labels = {"table_words": _l("Table"), "act_words": _l("Act")}
     computed = {"table_words": _table_words, "act_words": act_words}
-    show_sections = ((_l("History entry"), ("occurred_at", "table_words", "act_words", "employee", "actor")),)
     filters = ("occurred_at",)
-    eager = ("employee",)
 
 
 class SensitiveViewLogView(HouseView):
@@ -54,7 +52,6 @@ class SensitiveViewLogView(HouseView):
         ),
     )
     filters = ("at",)
-    eager = ("employee",)
 
 
 class NoticeView(HouseView):
@@ -64,7 +61,6 @@ class NoticeView(HouseView):
     list_columns = ("sentence", "about", "created_at", "read_at")
     labels = {"sentence": _l("Notice"), "about": _l("About")}
     computed = {"sentence": sentence}
-    show_sections = ((_l("Notice"), ("sentence", "about", "created_at", "read_at")),)
     quick = (Tab("unread", _l("Unread"), lambda by, now: Notice.read_at.is_(None)), Tab("all", _l("All")))
 
     def conditions(self, by: Actor) -> list[Any]:
@@ -94,7 +90,6 @@ class JobRunView(HouseView):
     order_columns = ("started_at", "ended_at")
     filters = ("job", "started_at")
     choices = {"job": lambda: [(name, job_label(name)) for name in JOBS]}
-    eager = ("requested_by",)
 
 
 class JobHeartbeatView(HouseView):
@@ -102,7 +97,6 @@ class JobHeartbeatView(HouseView):
 
     datamodel = HouseInterface(JobHeartbeat)
     list_columns = ("host", "pid", "started_at", "beat_at")
-    show_sections = ((_l("Scheduler"), ("host", "pid", "started_at", "beat_at")),)
 
 
 class DemoStateView(HouseView):

@@ -14,13 +14,10 @@ class BranchDayView(HouseView):
 
     datamodel = HouseInterface(BranchDay)
     list_columns = ("day_on", "kind", "opens_at", "closes_at", "note", "branch")
-    show_sections = ((_l("Opening day"), ("day_on", "kind", "opens_at", "closes_at", "note", "branch")),)
     form_columns = ("branch_id", "day_on", "kind", "opens_at", "closes_at", "note")
-    add_only = ("branch_id",)
     order_columns = ("day_on",)
     default_order = "day_on"
     filters = ("kind", "day_on")
-    eager = ("branch",)
     intro = _l(
         "Days that differ from the settings “desk.…”: closed, open on a holiday, or with other hours. An appointment "
         "outside the hours warns; it is not refused."

@@ -55,7 +55,6 @@ class CustomerTraitView(HouseView):
         ),
         (_l("What became of it"), ("supersedes", "withdrawn_reason")),
     )
-    eager = ("trait_type", "customer", "collected_by")
     record_eager = ("supersedes.trait_type",)
     filters = ("state", "stage", "trait_type_id", "collected_at")
     order_columns = ("collected_at",)
@@ -71,13 +70,6 @@ class CustomerOwnerHistoryView(HouseView):
 
     datamodel = HouseInterface(CustomerOwnerHistory)
     list_columns = ("customer", "role", "from_employee", "to_employee", "rule", "given_at", "given_by", "reason")
-    show_sections = (
-        (
-            _l("Change of owner"),
-            ("customer", "role", "from_employee", "to_employee", "rule", "given_at", "given_by", "reason"),
-        ),
-    )
-    eager = ("customer", "from_employee", "to_employee", "given_by")
     filters = ("role", "rule", "given_at")
     order_columns = ("given_at",)
     search_through = "customer"
@@ -88,14 +80,12 @@ class FieldRequirementView(HouseView):
 
     datamodel = HouseInterface(FieldRequirement)
     list_columns = ("stage", "field", "required", "branch")
-    show_sections = ((_l("Required field"), ("stage", "field", "required", "branch")),)
     form_columns = ("stage", "field", "required", "branch_id")
     add_only = ("stage", "field", "branch_id")
     filters = ("stage", "field", "required")
     order_columns = ("stage", "field")
     default_order = "stage"
     descending = False
-    eager = ("branch",)
 
 
 class CustomerMergeLogView(HouseView):
@@ -107,7 +97,6 @@ class CustomerMergeLogView(HouseView):
         (_l("Merge"), ("merged", "kept", "proof", "reason", "proposed_by", "proposed_at")),
         (_l("What became of it"), ("decided_by", "decided_at", "decision_note")),
     )
-    eager = ("merged", "kept", "proposed_by", "decided_by")
     filters = ("state", "proof", "proposed_at")
     order_columns = ("proposed_at",)
     quick = (

@@ -155,8 +155,6 @@ class CustomerContactView(HouseView):
 
     datamodel = HouseInterface(CustomerContact)
     list_columns = ("customer", "kind", "value", "relation")
-    show_sections = ((_l("Contact"), ("customer", "kind", "value", "relation")),)
-    eager = ("customer",)
     filters = ("kind",)
     search_through = "customer"
 
@@ -166,17 +164,10 @@ class SourceChannelView(HouseView):
 
     datamodel = HouseInterface(SourceChannel)
     list_columns = ("code", "name", "name_en", "parent", "is_referral", "is_partner", "is_market", "retired_at")
-    show_sections = (
-        (
-            _l("Source channel"),
-            ("code", "name", "name_en", "parent", "is_referral", "is_partner", "is_market", "retired_at"),
-        ),
-    )
     form_columns = ("code", "name", "name_en", "parent_id", "is_referral", "is_partner", "is_market", "retired_at")
     order_columns = ("code", "name")
     default_order = "code"
     descending = False
-    eager = ("parent",)
 
 
 class ChannelPartnerView(HouseView):
@@ -184,12 +175,9 @@ class ChannelPartnerView(HouseView):
 
     datamodel = HouseInterface(ChannelPartner)
     list_columns = ("name", "state", "contract_no", "manager", "branch")
-    show_sections = ((_l("Channel partner"), ("name", "contract_no", "manager", "branch")),)
     form_columns = ("branch_id", "name", "contract_no", "manager_id")
-    add_only = ("branch_id",)
     order_columns = ("name",)
     filters = ("state",)
-    eager = ("manager", "branch")
     related = (
         Related(
             "contact_record",

@@ -60,7 +60,6 @@ class StoredFileView(HouseView):
         (_l("Stored file"), ("name", "media_type", "size_bytes", "purpose", "created_at", "employee", "dropped_at")),
     )
     order_columns = ("created_at",)
-    eager = ("employee",)
 
     @expose("/<int:pk>/content")
     def content(self, pk: int) -> Response:

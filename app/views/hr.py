@@ -77,7 +77,6 @@ class DepartmentView(HouseView):
         Tab("open", _l("Open"), lambda by, now: Department.retired_at.is_(None)),
         Tab("all", _l("All")),
     )
-    eager = ("parent", "head", "branch")
     related = (
         Related("department", "parent_id", _l("Parts"), ("code", "name", "head"), ("head",)),
         Related(
@@ -109,9 +108,7 @@ class DepartmentMoveView(HouseView):
 
     datamodel = HouseInterface(DepartmentMove)
     list_columns = ("department", "moved_on", "from_parent", "to_parent", "reason")
-    show_sections = ((_l("Move of a department"), ("department", "moved_on", "from_parent", "to_parent", "reason")),)
     order_columns = ("moved_on",)
-    eager = ("department", "from_parent", "to_parent")
 
 
 class PositionView(HouseView):
@@ -120,7 +117,6 @@ class PositionView(HouseView):
     datamodel = HouseInterface(Position)
     crumbs = CRUMBS
     list_columns = ("code", "name", "name_en", "default_role")
-    show_sections = ((_l("Position"), ("code", "name", "name_en", "default_role", "retired_at")),)
     form_columns = ("code", "name", "name_en", "default_role", "retired_at")
     order_columns = ("code", "name")
     default_order = "code"
@@ -145,11 +141,9 @@ class PositionDepartmentView(HouseView):
     datamodel = HouseInterface(PositionDepartment)
     crumbs = CRUMBS
     list_columns = ("department", "position", "headcount", "holders", "retired_at")
-    show_sections = ((_l("Post of a department"), ("department", "position", "headcount", "holders", "retired_at")),)
     labels = {"holders": _l("People in this post")}
     form_columns = ("headcount",)
     order_columns = ("headcount",)
-    eager = ("department", "position")
     filters = ("department_id", "position_id")
 
     def _record_rights(self) -> list[str]:
@@ -265,9 +259,7 @@ class PostChangeView(HouseView):
         "to_position",
         "reason",
     )
-    show_sections = ((_l("Change of post"), list_columns),)
     order_columns = ("changed_on",)
-    eager = ("employee", "from_department", "from_position", "to_department", "to_position")
 
 
 class HandoverBatchView(HouseView):
@@ -285,7 +277,6 @@ class HandoverBatchView(HouseView):
     )
     order_columns = ("left_on", "done_at")
     filters = ("left_on",)
-    eager = ("from_employee", "to_employee", "department", "done_by")
 
     def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
         """Return one tab per kind of record: those in scope of who looks, all of them counted."""

@@ -300,7 +300,6 @@ class ImportFindingView(HouseView):
     default_order = "row_no"
     descending = False
     filters = ("weight", "batch_id")
-    eager = ("batch",)
     quick = (
         Tab("all", _l("All")),
         Tab("refused", _l("Row refused"), lambda by, now: ImportFinding.weight == Weight.REFUSED),
@@ -335,12 +334,10 @@ class ImportRowView(HouseView):
     list_columns = ("row_no", "action", "record", "batch")
     labels = {"record": _l("Record")}
     computed = {"record": _record}
-    show_sections = ((_l("Imported row"), ("row_no", "action", "record", "batch")),)
     order_columns = ("row_no",)
     default_order = "row_no"
     descending = False
     filters = ("action", "batch_id")
-    eager = ("batch",)
 
     def before_rows(self, records: Any, by: Actor) -> None:
         _know(((row.table_name, row.record_id) for row in records), by)
@@ -358,9 +355,7 @@ class ImportMappingView(HouseView):
 
     datamodel = HouseInterface(ImportMapping)
     list_columns = ("kind", "employee", "used_at", "branch")
-    show_sections = ((_l("Remembered headers"), ("kind", "employee", "used_at", "branch")),)
     order_columns = ("used_at",)
-    eager = ("employee", "branch")
 
 
 def templates_for(by: Actor) -> Any:

@@ -7,7 +7,6 @@ from app.models.printing import PrintJob
 from app.panel.house_view import HouseView
 from app.panel.interface import HouseInterface
 from app.panel.printing import form_words
-from app.panel.registry import Registrar
 from app.reports.press import copy_words
 from app.words import _l
 
@@ -21,6 +20,7 @@ class PrintJobView(HouseView):
     """打印记录: every printing, newest first."""
 
     datamodel = HouseInterface(PrintJob)
+    group, icon = "system", "printer"
     list_columns = ("record_name", "form", "copy", "printed_at", "employee", "pages", "branch")
     labels = {"form": _l("Form"), "copy": _l("Copy"), "table_words": _l("Table")}
     computed = {
@@ -34,10 +34,4 @@ class PrintJobView(HouseView):
     )
     order_columns = ("printed_at", "record_name")
     filters = ("employee_id", "printed_at")
-    eager = ("employee", "branch")
     record_eager = ("department", "task")
-
-
-def register(menu: Registrar) -> None:
-    """Register this area's views."""
-    menu.page(PrintJobView, group="system", label=_l("Print log"), icon="printer")

@@ -12,7 +12,6 @@ from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.registry import Registrar
 from app.panel.report_view import ReportApi, view_for
-from app.reports import appointment_daily, appointment_slip, contact_daily, supplement_ledger  # noqa: F401  (declare themselves)
 from app.reports.base import REPORTS
 from app.services.jobs import job_label
 from app.words import _, _l, _n

@@ -53,7 +53,6 @@ class ParamView(HouseView):
     order_columns = ("key", "effective_at")
     default_order = "key"
     descending = False
-    eager = ("branch",)
     filters = ("branch_id",)
     quick = (Tab("now", _l("In force"), _in_force), Tab("all", _l("With history")))
 
@@ -63,7 +62,6 @@ class DictionaryView(HouseView):
 
     datamodel = HouseInterface(Dictionary)
     list_columns = ("code", "name", "name_en")
-    show_sections = ((_l("Dictionary"), ("code", "name", "name_en")),)
     form_columns = ("code", "name", "name_en")
     add_only = ("code",)
     order_columns = ("code", "name")
@@ -92,7 +90,6 @@ class DictionaryItemView(HouseView):
     default_order = "dictionary_id"
     descending = False
     filters = ("dictionary_id", "state")
-    eager = ("dictionary",)
 
 
 class NumberRuleView(HouseView):
@@ -100,7 +97,6 @@ class NumberRuleView(HouseView):
 
     datamodel = HouseInterface(NumberRule)
     list_columns = ("doc_type", "prefix", "with_branch", "with_date", "width")
-    show_sections = ((_l("Number rule"), ("doc_type", "prefix", "with_branch", "with_date", "width")),)
     form_columns = ("doc_type", "prefix", "with_branch", "with_date", "width")
     add_only = ("doc_type",)
     order_columns = ("doc_type",)
@@ -114,8 +110,6 @@ class NumberCounterView(HouseView):
 
     datamodel = HouseInterface(NumberCounter)
     list_columns = ("rule", "branch_code", "period", "last")
-    show_sections = ((_l("Number counter"), ("rule", "branch_code", "period", "last")),)
-    eager = ("rule",)
 
 
 class RoleOverrideView(HouseView):

@@ -11,7 +11,6 @@ from app.actors import Actor
 from app.models.appointments import AppointmentSupplementRequest, SupplementState
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
-from app.panel.registry import Registrar
 from app.words import _l
 
 Request = AppointmentSupplementRequest
@@ -32,6 +31,7 @@ class SupplementRequestsView(HouseView):
     """补预约单: requests, from the asking to the slip."""
 
     datamodel = HouseInterface(Request)
+    group, icon = "appointments", "calendar2-plus"
     crumbs = (_l("Service workstation"), _l("Appointments"))
     list_columns = (
         "request_no",
@@ -98,8 +98,3 @@ class SupplementRequestsView(HouseView):
         "For a customer who came by arrangement and had no slip: one asks, the branch head approves, the IT manager "
         "makes the slip. The three are three people."
     )
-
-
-def register(menu: Registrar) -> None:
-    """Register this area's views."""
-    menu.page(SupplementRequestsView, group="appointments", label=_l("Supplementary slips"), icon="calendar2-plus")

@@ -10,7 +10,6 @@ from flask_appbuilder import expose
 from flask_appbuilder.api import expose as expose_api
 from werkzeug.wrappers import Response
 
-import app.reports.daily  # noqa: F401  (declares long work)
 from app.actors import Actor
 from app.extensions import db
 from app.models.files import StoredFile
@@ -21,7 +20,6 @@ from app.panel.files import content_url, opens_in_browser
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import Bar, Cell, Link, Progress
-from app.panel.registry import Registrar
 from app.panel.rest import HouseApi
 from app.services.batches import BATCH, MOST_QUEUED, rows_of
 from app.services.scope import find
@@ -51,6 +49,7 @@ class BackgroundTaskView(HouseView):
 
     datamodel = HouseInterface(BackgroundTask)
     api = BackgroundTaskApi
+    group, icon = "system", "hourglass-split"
     list_columns = ("what", "state", "progress", "queued_at", "employee", "result")
     labels = {
         "what": _l("Task"),
@@ -178,8 +177,3 @@ def _link_to(file: StoredFile, *, opens: bool) -> Link:
     if opens:
         return Link(_("Open: %(file)s", file=file.name), url, "file-earmark-pdf")
     return Link(_("Download: %(file)s", file=file.name), url, "download")
-
-
-def register(menu: Registrar) -> None:
-    """Register this area's views."""
-    menu.page(BackgroundTaskView, group="system", label=_l("Background tasks"), icon="hourglass-split")

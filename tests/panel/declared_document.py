@@ -153,7 +153,8 @@ def history(made: object, key: int) -> None:
     from app.models.audit import ActRun
 
     with made.app_context():  # type: ignore[attr-defined]
-        runs = db.session.scalars(select(ActRun).where(ActRun.table_name == "ticket", ActRun.record_id == key)).all()
+        of_ticket = select(ActRun).where(ActRun.table_name == "ticket", ActRun.record_id == key)
+        runs = db.session.scalars(of_ticket.order_by(ActRun.id)).all()
         told = [(run.act, run.inputs, run.from_state, run.to_state, run.employee_id is not None) for run in runs]
         assert told == [
             ("write", {"what": "擦镜子"}, None, "open", True),

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from app.actors import Actor, house
-from app.acts import REGISTRY, Outcome, act
-from app.errors import Refusal
+from app.actors import Actor
+from app.acts import Outcome, act
 from app.fields import Reason
 from app.models.appointments import AppointmentSlip, SlipState
 from app.models.hr import Branch
+from app.services.due import carry_out_due
 from app.services.followup import SLIP_REMINDER, plan_after_lapse, withdraw_plans
 from app.services.notices import tell
-from app.services.runner import run
 from app.services.settings import GRACE_MINUTES, PRINT_ON_ARRIVAL, value_of
 from app.words import _l
 
@@ -106,23 +105,9 @@ def expire(session: Session, slip: AppointmentSlip, *, by: Actor, at: datetime) 
 
 def expire_due(session: Session, *, at: datetime) -> int:
     """Let every slip lapse that is past its latest arrival plus its branch's grace; return how many. R-2.1.2-3."""
-    act_expire = REGISTRY.find("appointment_slip", "expire")
-    assert act_expire is not None
-    lapsed = 0
-    for branch in session.scalars(select(Branch).order_by(Branch.id)).all():
+
+    def is_past(branch: Branch) -> ColumnElement[bool]:
         grace = value_of(session, GRACE_MINUTES, branch_id=branch.id, at=at)
-        due = session.scalars(
-            select(AppointmentSlip.id)
-            .where(AppointmentSlip.branch_id == branch.id, AppointmentSlip.state == SlipState.PENDING)
-            .where(AppointmentSlip.latest_arrival_at < at - timedelta(minutes=grace))
-            .order_by(AppointmentSlip.customer_id, AppointmentSlip.id)
-        ).all()
-        by = house("job:appointments.expire", branch_id=branch.id, zone=branch.zone)
-        for slip_id in due:
-            try:
-                with session.begin_nested():
-                    run(session, act_expire, by=by, at=at, record_id=slip_id, values={})
-            except Refusal:
-                continue  # its customer arrived, or somebody voided it, while we were on our way
-            lapsed += 1
-    return lapsed
+        return AppointmentSlip.latest_arrival_at < at - timedelta(minutes=grace)
+
+    return carry_out_due(session, "appointment_slip.expire", is_past, job="appointments.expire", at=at)
