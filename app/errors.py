@@ -47,7 +47,12 @@ class Warned(Refusal):
 
 
 class InvalidInput(Exception):
-    """Inputs that are missing or malformed. Answered 422; ``errors`` maps field to sentences."""
+    """Inputs that are missing or malformed. Answered 422; ``errors`` maps field to sentences.
+
+    ``aftermath`` as of a ``Refusal``.
+    """
+
+    aftermath: Callable[[Any], None] | None = None
 
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__("; ".join(f"{name}: {' '.join(said)}" for name, said in errors.items()))

@@ -111,7 +111,7 @@ def run(
     for attempt in range(1, RETRIES + 1):
         try:
             return _run_once(session, call)
-        except Refusal as said:
+        except (Refusal, InvalidInput) as said:
             if said.aftermath is not None and not nested:
                 with unit_of_work(session):
                     said.aftermath(session)

@@ -22,9 +22,10 @@ from app.models.appointments import (
     SupplementState,
 )
 from app.models.audit import Notice, SensitiveViewLog
-from app.models.customers import CustomerOwnerHistory, OwnerRole, OwnerRule
+from app.models.customers import ContactKind, CustomerOwnerHistory, FileState, OwnerRole, OwnerRule
 from app.models.files import FilePurpose
 from app.models.hr import EmployeeState
+from app.services.customers import whose_number
 from app.services.files import readable, take_in
 from app.services.hr import holders_of
 from tests.services.test_files import picture
@@ -457,7 +458,45 @@ def test_a_customer_of_a_colleague_is_named_by_her_whole_number_and_the_look_up_
 def test_a_customer_of_another_branch_is_refused(ask, person, make_customer, phone):
     number = phone()
     make_customer(person("b2_phone_consultant"), phone=number)
-    assert refusal_of(ask, phone=number) == ["customer_id"]
+    assert refusal_of(ask, phone=number) == ["phone"]
+
+
+@pytest.mark.parametrize("why", ["arrived", "another's request", "closed", "another branch", "no channel"])
+def test_by_number_no_more_is_told_of_a_colleagues_customer_than_whose_she_is_and_that_is_logged(
+    why, ask, do, person, guide, consultant, colleague, make_customer, make_slip, phone, session, at
+):
+    """R-2.1.1-2: neither name nor slip, day or state of the file; the look-up is kept though nothing else is."""
+    number, owner = phone(), person("b2_phone_consultant") if why == "another branch" else colleague
+    customer = make_customer(owner, phone=number, name="白牡丹")
+    hidden = ["白牡丹"]
+    if why == "arrived":
+        slip = make_slip(colleague, customer)
+        do("appointment_slip.arrive", guide, slip, when=at - timedelta(hours=1))
+        hidden.append(slip.slip_no)
+    elif why == "another's request":
+        hidden.append(ask(colleague, customer).request_no)
+    elif why == "closed":
+        customer.state = FileState.FROZEN
+        session.flush()
+        hidden.append(FileState.FROZEN.label)
+    channel = None if why == "no channel" else Channel.PHONE
+    with pytest.raises((Refusal, InvalidInput)) as refused:
+        ask(phone=number, channel=channel)
+    said = str(refused.value)
+    assert not [word for word in hidden if str(word) in said], said
+    if why != "no channel":
+        known = whose_number(session, ContactKind.PHONE, number)
+        assert (refused.value.field, said.startswith(known.sentence(consultant))) == ("phone", True), said
+    looked = session.scalars(select(SensitiveViewLog).where(SensitiveViewLog.record_id == customer.id)).all()
+    assert [look.employee_id for look in looked] == [consultant.employee_id]
+
+
+def test_ones_own_open_request_by_number_is_named(ask, colleague, make_customer, phone):
+    number = phone()
+    make_customer(colleague, phone=number)
+    first = ask(phone=number)
+    with pytest.raises(Refusal, match=first.request_no):
+        ask(phone=number)
 
 
 # --- the file ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -26,10 +28,11 @@ from app.models.customers import ContactKind, Customer
 from app.models.hr import Employee, EmployeeState
 from app.services.appointments.contacts import MAX_NOTE
 from app.services.appointments.placing import lock_customer
-from app.services.customers import log_look_up, whose_number
+from app.services.customers import Ownership, log_look_up, whose_number
 from app.services.files import attach
 from app.services.hr import holders_of, own_branch
 from app.services.notices import tell
+from app.services.scope import find
 from app.services.settings import SUPPLEMENT_DAYS, next_number, value_of
 from app.words import _, _l
 
@@ -119,34 +122,34 @@ def submit(
     branch = own_branch(session, by)
     _check_time(session, claimed_arrived_at, by, at)
     owner = _claimed_owner(session, claimed_owner_id, by)
-    customer = _customer(session, customer_id, phone, by)
-    contact = session.get(ContactRecord, contact_record_id) if contact_record_id is not None else None
-    if contact is not None and contact.customer_id not in (None, customer.id):
-        raise InvalidInput({"contact_record_id": [_("This contact record is about another customer.")]})
-    day = claimed_arrived_at.astimezone(by.timezone).date()
-    refuse_arrived(session, customer, day, by, field="claimed_arrived_at")
-    _refuse_second_request(session, customer, day)
-    request = AppointmentSupplementRequest(
-        request_no=next_number(session, "supplement_request", branch=branch, at=at, zone=by.timezone),
-        branch_id=branch.id,
-        state=SupplementState.SUBMITTED,
-        customer=customer,
-        requested_by_id=by.employee_id,
-        requested_at=at,
-        claimed_owner=owner,
-        department_id=owner.department_id,
-        claimed_arrived_at=claimed_arrived_at,
-        claimed_on=day,
-        channel=_channel(channel, contact),
-        evidence_kinds=[kind.value for kind in evidence_kinds],
-        contact_record_id=contact_record_id,
-        evidence_file_id=evidence_file_id,
-        **said,
-    )
-    session.add(request)
-    session.flush()
-    if evidence_file_id is not None:
-        attach(session, evidence_file_id, TABLE, request.id, field="evidence_file_id", by=by)
+    known = _known(session, phone, by) if customer_id is None else None
+    with _look_up_kept(known, by):
+        day = claimed_arrived_at.astimezone(by.timezone).date()
+        customer = _free_customer(session, customer_id, known, day, by)
+        contact = session.get(ContactRecord, contact_record_id) if contact_record_id is not None else None
+        if contact is not None and contact.customer_id not in (None, customer.id):
+            raise InvalidInput({"contact_record_id": [_("This contact record is about another customer.")]})
+        request = AppointmentSupplementRequest(
+            request_no=next_number(session, "supplement_request", branch=branch, at=at, zone=by.timezone),
+            branch_id=branch.id,
+            state=SupplementState.SUBMITTED,
+            customer=customer,
+            requested_by_id=by.employee_id,
+            requested_at=at,
+            claimed_owner=owner,
+            department_id=owner.department_id,
+            claimed_arrived_at=claimed_arrived_at,
+            claimed_on=day,
+            channel=_channel(channel, contact),
+            evidence_kinds=[kind.value for kind in evidence_kinds],
+            contact_record_id=contact_record_id,
+            evidence_file_id=evidence_file_id,
+            **said,
+        )
+        session.add(request)
+        session.flush()
+        if evidence_file_id is not None:
+            attach(session, evidence_file_id, TABLE, request.id, field="evidence_file_id", by=by)
     tell_holders(session, request, "can_approve", "supplement_waits", by)
     return request
 
@@ -179,18 +182,57 @@ def _claimed_owner(session: Session, owner_id: int | None, by: Actor) -> Employe
     return owner
 
 
-def _customer(session: Session, customer_id: int | None, phone: str | None, by: Actor) -> Customer:
-    """Return the customer, locked; by her whole number also one of a colleague, which is logged."""
-    if customer_id is None:
-        known = whose_number(session, ContactKind.PHONE, phone) if phone else None
-        if known is None:
-            raise InvalidInput({"phone": [_("No customer has this number. Please open a file first.")]})
-        log_look_up(session, known, by)
-        customer_id = known.customer_id
+def _known(session: Session, phone: str | None, by: Actor) -> Ownership:
+    """Return whose a whole number is, which is logged."""
+    known = whose_number(session, ContactKind.PHONE, phone) if phone else None
+    if known is None:
+        raise InvalidInput({"phone": [_("No customer has this number. Please open a file first.")]})
+    log_look_up(session, known, by)
+    return known
+
+
+@contextmanager
+def _look_up_kept(known: Ownership | None, by: Actor) -> Iterator[None]:
+    """Keep the look-up of a number, though what follows is refused and undone."""
+    try:
+        yield
+    except (Refusal, InvalidInput) as said:
+        if known is not None:
+            said.aftermath = lambda session: log_look_up(session, known, by)
+        raise
+
+
+def _free_customer(
+    session: Session, customer_id: int | None, known: Ownership | None, day: date, by: Actor
+) -> Customer:
+    """Return the customer, locked, if nothing of hers stands against a request for the day.
+
+    Of a customer outside one's scope no more is told than the look-up tells, and one's own request. R-2.1.1-2.
+    """
+    if known is None:
+        assert customer_id is not None  # the form asks for one of the two
+        return _checked_customer(session, customer_id, day, by)
+    try:
+        return _checked_customer(session, known.customer_id, day, by)
+    except (Refusal, InvalidInput) as said:
+        if isinstance(said, _OwnRequest) or find(session, "customer", known.customer_id, by) is not None:
+            raise
+        raise Refusal(
+            known.sentence(by) + " " + _("No supplementary slip can be asked for with it."), field="phone"
+        ) from None
+
+
+def _checked_customer(session: Session, customer_id: int, day: date, by: Actor) -> Customer:
     customer = lock_customer(session, customer_id)
     if customer.branch_id != by.branch_id:
         raise InvalidInput({"customer_id": [_("This customer's file belongs to another branch.")]})
+    _refuse_second_request(session, customer, day, by)
+    refuse_arrived(session, customer, day, by, field="claimed_arrived_at")
     return customer
+
+
+class _OwnRequest(Refusal):
+    """A refusal that names a request which its reader sees anyway."""
 
 
 def _channel(channel: Channel | None, contact: ContactRecord | None) -> Channel:
@@ -221,7 +263,7 @@ def refuse_arrived(session: Session, customer: Customer, day: date, by: Actor, *
         )
 
 
-def _refuse_second_request(session: Session, customer: Customer, day: date) -> None:
+def _refuse_second_request(session: Session, customer: Customer, day: date, by: Actor) -> None:
     request = session.scalars(
         select(AppointmentSupplementRequest).where(
             AppointmentSupplementRequest.customer_id == customer.id,
@@ -230,7 +272,8 @@ def _refuse_second_request(session: Session, customer: Customer, day: date) -> N
         )
     ).one_or_none()
     if request is not None:
-        raise Refusal(
+        refusal = _OwnRequest if find(session, TABLE, request.id, by) is not None else Refusal
+        raise refusal(
             _(
                 "There is an open request for this customer and day already: %(request)s by %(name)s.",
                 request=request.request_no,

@@ -19,6 +19,7 @@ from app.services.customers.states import closed_file
 __all__ = [
     "LOOK_UP",
     "Ownership",
+    "Ownership",
     "anniversaries",
     "closed_file",
     "closing",
