@@ -40,7 +40,9 @@ def _in_time(day: Window) -> Any:
 
 
 def _slips(*conditions: Any) -> Any:
-    return select(AppointmentSlip.id).where(AppointmentSlip.contact_record_id == Contact.id, *conditions).exists()
+    """Slips that a contact led to; a supplementary one was made after the visit and is counted apart (RPT-28)."""
+    mine = (AppointmentSlip.contact_record_id == Contact.id, AppointmentSlip.is_supplement.is_(False))
+    return select(AppointmentSlip.id).where(*mine, *conditions).exists()
 
 
 def _opened(day: Window) -> Any:

@@ -10,10 +10,11 @@ from decimal import Decimal
 import openpyxl
 import pypdfium2
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app.actors import house
 from app.jobs.declared import JOBS
+from app.models.appointments import AppointmentSlip
 from app.models.audit import ReportRun
 from app.models.customers import Customer
 from app.models.settings import Param
@@ -56,6 +57,15 @@ TOTAL = (7, 3, 1, QUARTER, 1, 3, 2, Decimal("0.2857"), 1, HALF)
 
 def test_the_day_in_figures(a_day_of_contacts, gather):
     assert tuple(figures(gather()).values()) == TOTAL
+
+
+def test_a_supplementary_slip_is_no_success_of_the_contact(a_day_of_contacts, gather, session):
+    """R-2.1.3-5: it was made after the visit and is counted apart."""
+    arrived = update(AppointmentSlip).where(AppointmentSlip.arrived_at.is_not(None)).values(is_supplement=True)
+    session.execute(arrived)
+    seen = figures(gather())
+    assert (seen["with_slip"], seen["arrived"], seen["arrival_rate"]) == (1, 0, NOUGHT)
+    assert seen["slip_rate"] == Decimal("0.1429")
 
 
 def test_the_day_by_channel(a_day_of_contacts, gather):
