@@ -14,7 +14,7 @@ from app.acts import Outcome, act
 from app.errors import InvalidInput
 from app.fields import HouseForm, Pick
 from app.models.appointments import AppointmentSlip, SlipState
-from app.models.hr import Branch, Employee, EmployeeState
+from app.models.hr import Branch, Employee
 from app.services.appointments.placing import (
     SAID,
     SlipForm,
@@ -25,6 +25,7 @@ from app.services.appointments.placing import (
 )
 from app.services.appointments.warnings import warn_of_slip
 from app.services.followup import withdraw_plans
+from app.services.hr import working
 from app.services.notices import tell
 from app.words import _, _l
 
@@ -42,12 +43,10 @@ class Redoing(_HandingOver, SlipForm):
 def chosen_owner(session: Session, slip: AppointmentSlip, owner_id: int | None, by: Actor) -> Employee:
     """Return who owns the new slip; only a supervisor hands it to another, within her departments."""
     if owner_id is None or owner_id == slip.owner_id:
-        return slip.owner
+        return working(session, slip.owner_id, slip.branch_id, "owner_id")
     if by.reach("appointment_slip") < Reach.DEPARTMENT:
         raise InvalidInput({"owner_id": [_("Only a supervisor can hand a slip to another.")]})
-    owner = session.get(Employee, owner_id)
-    if owner is None or owner.state is not EmployeeState.ACTIVE or owner.branch_id != slip.branch_id:
-        raise InvalidInput({"owner_id": [_("Not a valid choice.")]})
+    owner = working(session, owner_id, slip.branch_id, "owner_id")
     if by.reach("appointment_slip") is Reach.DEPARTMENT and owner.department_id not in by.department_ids:
         raise InvalidInput({"owner_id": [_("This colleague is not in your department.")]})
     return owner

@@ -19,7 +19,6 @@ from app.services.customers.states import closed_file
 __all__ = [
     "LOOK_UP",
     "Ownership",
-    "Ownership",
     "anniversaries",
     "closed_file",
     "closing",

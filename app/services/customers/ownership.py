@@ -22,8 +22,8 @@ from app.models.customers import (
     OwnerRule,
     PartnerState,
 )
-from app.models.hr import Employee, EmployeeState
-from app.services.hr import HandingOver, Holding, declare_holding
+from app.models.hr import Employee
+from app.services.hr import HandingOver, Holding, declare_holding, working
 from app.services.notices import tell
 from app.words import _, _l
 
@@ -97,9 +97,7 @@ def transfer_owner(
     somebody who left, another branch, and who has her already.
     """
     holder = customer.developer if role is OwnerRole.DEVELOPER else customer.owner_consultant
-    to = session.get(Employee, to_id)
-    if to is None or to.state is not EmployeeState.ACTIVE or to.branch_id != customer.branch_id:
-        raise InvalidInput({"to_id": [_("Not a valid choice.")]})
+    to = working(session, to_id, customer.branch_id, "to_id")
     if holder is not None and holder.id == to.id:
         raise InvalidInput({"to_id": [_("She is this colleague's customer already.")]})
     if by.reach("customer") is Reach.DEPARTMENT:
