@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal
-from app.models.appointments import SlipState
+from app.models.appointments import AppointmentSlip, SlipState
 from app.models.audit import Notice
+from app.models.customers import FileState
 from app.models.followup import FollowupPlan, PlanState
 from app.models.hr import EmployeeState
 from app.services.appointments import chain_of, expire_due, hand_over_slip
@@ -135,3 +136,40 @@ def test_hand_over_slip_serves_other_acts(session, hr_actor, employee, make_slip
 @pytest.fixture
 def hr_actor(person):
     return person("hr")
+
+
+def test_a_frozen_file_takes_no_slip_and_its_customer_is_not_received(
+    do, supervisor, consultant, colleague, guide, session, make_slip, slip_times
+):
+    """SM-01: freezing promises no new slips; neither redone, handed over nor received."""
+    slip = make_slip()
+    slip.customer.state = FileState.FROZEN
+    session.commit()
+    for act, by, values in (
+        ("redo", consultant, slip_times),
+        ("dispatch", supervisor, {"owner_id": colleague.employee_id}),
+        ("arrive", guide, {}),
+    ):
+        with pytest.raises(Refusal, match=str(FileState.FROZEN.label)):
+            do(f"appointment_slip.{act}", by, slip, **values)
+    assert slip.state is SlipState.PENDING
+
+
+def test_the_slip_of_a_frozen_file_goes_over_when_its_owner_leaves(do, person, employee, session, make_slip):
+    """4.2.2: nothing is lost."""
+    slip, to = make_slip(), employee("phone_consultant_2")
+    slip.customer.state = FileState.FROZEN
+    session.flush()
+    do("employee.leave", person("hr"), employee("phone_consultant"), reason="离职", successor_employee_id=to.id)
+    new = session.scalars(select(AppointmentSlip).where(AppointmentSlip.supersedes_id == slip.id)).one()
+    assert (new.owner_id, new.state) == (to.id, SlipState.PENDING)
+
+
+def test_a_slip_whose_owner_has_left_is_not_redone_for_her(do, supervisor, employee, session, make_slip, slip_times):
+    """Nobody receives a slip after she has left."""
+    slip = make_slip()
+    employee("phone_consultant").state = EmployeeState.LEFT
+    session.flush()
+    with pytest.raises(InvalidInput) as said:
+        do("appointment_slip.redo", supervisor, slip, **slip_times)
+    assert set(said.value.errors) == {"owner_id"}

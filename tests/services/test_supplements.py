@@ -25,6 +25,7 @@ from app.models.audit import Notice, SensitiveViewLog
 from app.models.customers import ContactKind, CustomerOwnerHistory, FileState, OwnerRole, OwnerRule
 from app.models.files import FilePurpose
 from app.models.hr import EmployeeState
+from app.services.appointments import expire_due
 from app.services.customers import whose_number
 from app.services.files import readable, take_in
 from app.services.hr import holders_of
@@ -567,15 +568,63 @@ def test_a_decision_taken_after_the_approval_stands(
     assert request.resulting_slip is not None
 
 
-def test_an_owner_who_left_meanwhile_gets_the_slip_but_no_customer(approved, do, it, employee, colleague, make_customer,
-                                                                   phone, session):  # fmt: skip
+def test_an_owner_who_left_meanwhile_gets_neither_slip_nor_customer(
+    approved, do, it, employee, colleague, make_customer, phone, session
+):
     number = phone()
     customer = make_customer(colleague, phone=number)
     request = approved(phone=number)
     employee("phone_consultant").state = EmployeeState.LEFT
     session.flush()
-    do(f"{TABLE}.execute", it, request)
-    assert customer.developer_id == colleague.employee_id
+    with pytest.raises(Refusal):
+        do(f"{TABLE}.execute", it, request)
+    assert (customer.developer_id, request.resulting_slip) == (colleague.employee_id, None)
+
+
+@pytest.mark.parametrize("state", [FileState.FROZEN])
+def test_a_file_closed_meanwhile_stops_approval_and_execution(state, ask, approved, do, head, it, session):
+    """SM-01: a frozen file takes no new slip."""
+    asked, agreed = ask(), approved()
+    for request in (asked, agreed):
+        request.customer.state = state
+    session.commit()
+    with pytest.raises(Refusal, match=str(state.label)):
+        do(f"{TABLE}.approve", head, asked, decision_note=None)
+    with pytest.raises(Refusal, match=str(state.label)):
+        do(f"{TABLE}.execute", it, agreed)
+
+
+@pytest.mark.parametrize("lapsed", [False, True])
+def test_who_had_a_slip_for_the_day_gets_no_supplementary_one(lapsed, ask, approved, do, head, it, session, make_slip):
+    """2.1.3.3 is for arrivals without a slip: asked, approved, executed; the slip is named."""
+    asked, agreed = ask(), approved()
+    slips = []
+    for request in (asked, agreed):
+        slip = make_slip(customer=request.customer)
+        slip.appointed_at = slip.latest_arrival_at = request.claimed_arrived_at
+        session.flush()
+        if lapsed:
+            expire_due(session, at=request.claimed_arrived_at + timedelta(days=1))
+        slips.append(slip)
+    session.commit()
+    with pytest.raises(Refusal, match=slips[0].slip_no):
+        do(f"{TABLE}.approve", head, asked, decision_note=None)
+    with pytest.raises(Refusal, match=f"{slips[1].slip_no}|another slip"):
+        do(f"{TABLE}.execute", it, agreed)
+    do(f"{TABLE}.reject", head, asked, decision_note="已有预约单")
+    with pytest.raises(Refusal, match=slips[0].slip_no) as refused:
+        ask(customer=asked.customer)
+    assert refused.value.field == "claimed_arrived_at"
+
+
+def test_a_slip_is_not_received_on_the_day_of_a_supplementary_one(approved, do, it, guide, make_slip, at):
+    """2.1.3.3: one arrival is one slip; the next day she is received."""
+    request = approved(claimed_arrived_at=at - timedelta(minutes=1))
+    slip = make_slip(customer=request.customer, appointed_at=at + timedelta(days=2))
+    made = do(f"{TABLE}.execute", it, request).result
+    with pytest.raises(Refusal, match=made.slip_no):
+        do("appointment_slip.arrive", guide, slip, when=request.claimed_arrived_at)
+    do("appointment_slip.arrive", guide, slip, when=at + timedelta(days=1))
 
 
 def test_an_owner_who_left_meanwhile_is_not_approved(ask, do, head, employee, session):
@@ -624,6 +673,39 @@ def test_whose_turn_it_is_are_the_holders_of_the_right_in_the_branch(session, he
     employee("branch_head").state = EmployeeState.LEFT
     session.flush()
     assert holders_of(session, TABLE, "can_approve", branch_id=head.branch_id) == []
+
+
+# --- who leaves --------------------------------------------------------------------------------------------------
+
+
+def test_open_requests_go_to_the_successor(ask, approved, do, head, it, person, employee, session):
+    """4.2.2: asked and claimed alike, submitted and approved; they go on from there."""
+    requests = [ask(), approved()]
+    to = employee("phone_consultant_2")
+    do("employee.leave", person("hr"), employee("phone_consultant"), reason="离职", successor_employee_id=to.id)
+    for request in requests:
+        session.refresh(request)
+        assert (request.requested_by_id, request.claimed_owner_id) == (to.id, to.id)
+    do(f"{TABLE}.execute", it, requests[1])
+    assert requests[1].resulting_slip.owner_id == to.id
+
+
+def test_who_approved_a_request_does_not_take_it_over(approved, do, head, person, employee):
+    """R-2.1.3-5."""
+    request, leaver = approved(), employee("phone_consultant")
+    with pytest.raises(InvalidInput, match=request.request_no) as refused:
+        do("employee.leave", person("hr"), leaver, reason="离职", successor_employee_id=head.employee_id)
+    assert [*refused.value.errors] == ["successor_employee_id"]
+
+
+@pytest.mark.parametrize(("username", "made"), [("branch_head", "asked"), ("it_manager", "approved")])
+def test_nobody_leaves_while_requests_wait_for_her_alone(username, made, ask, approved, do, person, employee):
+    """R-2.1.3-5: else nobody could decide them; the sentence says how many."""
+    for _each in range(2):
+        ask() if made == "asked" else approved()
+    to = employee("phone_consultant_2").id
+    with pytest.raises(Refusal, match="2"):
+        do("employee.leave", person("hr"), employee(username), reason="离职", successor_employee_id=to)
 
 
 # --- once, however often it is asked -----------------------------------------------------------------------------

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy.orm import Session, selectinload
 
-from app.models.appointments import AppointmentSlip, SlipState
+from app.errors import Refusal
+from app.models.appointments import AppointmentSlip, AppointmentSupplementRequest, SlipState, SupplementState
 from app.models.customers import Customer
 from app.models.followup import FollowupPlan, PlanState
 from app.models.hr import Employee
 from app.services.appointments.dispatching import OPEN, hand_over_slip
-from app.services.hr import HandingOver, Holding, declare_holding
-from app.words import _l
+from app.services.hr import HandingOver, Holding, declare_hindrance, declare_holding, holders_of
+from app.words import _, _l, _n
 
 
 def _open_slips(employee: Employee) -> Any:
@@ -84,6 +85,81 @@ declare_holding(
         page="appointment_slip",
         query={"owner_id": "employee"},
         rank=40,
+    )
+)
+# --- requests for supplementary slips ------------------------------------------------------------------------------
+
+Request = AppointmentSupplementRequest
+#: Whose turn it is in a state: the right that the next act asks for.
+TURNS = {SupplementState.SUBMITTED: "can_approve", SupplementState.APPROVED: "can_execute"}
+
+
+def _requests_of(employee: Employee) -> Any:
+    """Select the open requests that she made or whose slip would be hers."""
+    return select(Request.id).where(
+        Request.state.in_(list(TURNS)),
+        or_(Request.requested_by_id == employee.id, Request.claimed_owner_id == employee.id),
+    )
+
+
+def _approved_by_her(session: Session, to: Employee, ids: Sequence[int]) -> str | None:
+    """R-2.1.3-5: who approved a request neither made it nor gains by it."""
+    number = session.scalar(
+        select(Request.request_no).where(Request.id.in_(ids), Request.approver_id == to.id).order_by(Request.id)
+    )
+    if number is None:
+        return None
+    return _("%(name)s approved the request %(request)s and cannot take it over.", name=to.name, request=number)
+
+
+def _hand_over_requests(handing: HandingOver, ids: Sequence[int]) -> None:
+    """Make the successor asker and claimed owner where the leaver was; the customers are locked first."""
+    assert handing.to is not None
+    session, leaver, to = handing.session, handing.leaver, handing.to
+    customers = select(Request.customer_id).where(Request.id.in_(ids))
+    session.execute(select(Customer.id).where(Customer.id.in_(customers)).order_by(Customer.id).with_for_update())
+    requests = select(Request).where(Request.id.in_(ids)).order_by(Request.id).with_for_update(of=Request)
+    for request in session.scalars(requests.execution_options(populate_existing=True)).all():
+        if request.state not in TURNS:
+            continue
+        if request.approver_id == to.id:  # approved since the leaving was checked
+            raise Refusal(str(_approved_by_her(session, to, [request.id])))
+        if request.requested_by_id == leaver.id:
+            request.requested_by_id = to.id
+        if request.claimed_owner_id == leaver.id:
+            request.claimed_owner_id, request.department_id = to.id, to.department_id
+    session.flush()
+
+
+def _waiting_for(session: Session, employee: Employee) -> str | None:
+    """Say how many requests nobody could decide or execute without her, or None. R-2.1.3-5."""
+    for state, permission in TURNS.items():
+        holders = holders_of(session, Request.__tablename__, permission, branch_id=employee.branch_id, login=True)
+        if holders != [employee.id]:
+            continue
+        waiting = select(func.count()).where(Request.branch_id == employee.branch_id, Request.state == state)
+        count = session.scalar(waiting) or 0
+        if count:
+            return _n(
+                "%(num)s request for a supplementary slip waits for %(name)s and for nobody else.",
+                "%(num)s requests for supplementary slips wait for %(name)s and for nobody else.",
+                count,
+                name=employee.name,
+            )
+    return None
+
+
+declare_hindrance(_waiting_for)
+declare_holding(
+    Holding(
+        "supplement_requests",
+        _l("Open requests for supplementary slips"),
+        "appointment_supplement_request",
+        _requests_of,
+        _hand_over_requests,
+        refuses=_approved_by_her,
+        page="appointment_supplement_request",
+        rank=45,
     )
 )
 declare_holding(

@@ -1,7 +1,8 @@
 """The organisation: who a login is, the tree of departments, posts, hiring, leaving. White paper 4.2."""
 
 from app.services.hr import leaving, organising, posts
-from app.services.hr.holdings import HOLDINGS, HandingOver, Holding, declare_holding, held_by
+from app.services.hr.holdings import HOLDINGS, HandingOver, Holding, declare_hindrance, declare_holding, held_by
+from app.services.hr.organising import working
 from app.services.hr.people import (
     actor_for_employee,
     actor_for_user,
@@ -20,6 +21,7 @@ __all__ = [
     "Node",
     "actor_for_employee",
     "actor_for_user",
+    "declare_hindrance",
     "declare_holding",
     "departments_below",
     "held_by",
@@ -31,4 +33,5 @@ __all__ = [
     "reaches_of",
     "rights_of_user",
     "tree_of",
+    "working",
 ]

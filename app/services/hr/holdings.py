@@ -69,6 +69,15 @@ def declare_holding(holding: Holding) -> Holding:
     return holding
 
 
+#: What may stand against her leaving though nobody can take it over: each a sentence, or None.
+HINDRANCES: list[Callable[[Session, Employee], str | None]] = []
+
+
+def declare_hindrance(hindrance: Callable[[Session, Employee], str | None]) -> None:
+    """Add what is asked before anybody leaves: whether work would wait for her alone."""
+    HINDRANCES.append(hindrance)
+
+
 def held_by(session: Session, employee: Employee) -> dict[str, list[int]]:
     """Return the ids of what an employee holds, by the name of the holding; one statement each."""
     return {holding.name: sorted(session.scalars(holding.ids(employee))) for holding in HOLDINGS}

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.acts import Outcome, act
-from app.errors import InvalidInput
+from app.errors import InvalidInput, Refusal
 from app.fields import Day, Flag, Pick, Words
 from app.models.hr import Department, Employee, EmployeeState, HandoverBatch
 from app.services.accounts import close_account
-from app.services.hr.holdings import HOLDINGS, HandingOver, Holding, declare_holding, held_by, told_of
+from app.services.hr.holdings import HINDRANCES, HOLDINGS, HandingOver, Holding, declare_holding, held_by, told_of
 from app.services.hr.organising import FromDay, lock_tree, today_of, working
 from app.services.notices import tell
 from app.words import _, _l, _n
@@ -65,10 +65,11 @@ def leave(
 
     Refuses oneself, the last administrator, an administrator unless one is one; a successor who has left, is of another
     branch, is herself, or may not take what waits; no successor where something is held; a day in the future or before
-    the hiring. White paper 4.2.2: closed the same day, nothing lost.
+    the hiring; approvals that wait for her alone. White paper 4.2.2: closed the same day, nothing lost.
     """
     left_on = left_on or today_of(by, at)
     _check_day(employee, left_on, by, at)
+    _refuse_hindered(session, employee)
     successor = _successor(session, employee, successor_employee_id)
     held = held_by(session, employee)
     _refuse_unfit(session, held, successor)
@@ -90,6 +91,15 @@ def _check_day(employee: Employee, left_on: date, by: Actor, at: datetime) -> No
         raise InvalidInput({"left_on": [_("This day lies in the future.")]})
     if employee.hired_on is not None and left_on < employee.hired_on:
         raise InvalidInput({"left_on": [_("She was hired on %(day)s.", day=employee.hired_on.isoformat())]})
+
+
+def _refuse_hindered(session: Session, employee: Employee) -> None:
+    """Refuse if work waits for her alone; asked of her as she was, before she left."""
+    with session.no_autoflush:
+        for hindrance in HINDRANCES:
+            said = hindrance(session, employee)
+            if said is not None:
+                raise Refusal(said)
 
 
 def _successor(session: Session, employee: Employee, successor_id: int | None) -> Employee | None:

@@ -67,8 +67,12 @@ def departments_below(session: Session, department_id: int | None) -> frozenset[
     return frozenset(session.scalars(select(tree.c.id)))
 
 
-def holders_of(session: Session, table: str, permission: str, *, branch_id: int) -> list[int]:
-    """Return the employees of a branch, whose roles hold a right: whom to tell that it is their turn."""
+def holders_of(session: Session, table: str, permission: str, *, branch_id: int, login: bool = False) -> list[int]:
+    """Return the employees of a branch, whose roles hold a right: whom to tell that it is their turn.
+
+    ``login``: only those whose login is open.
+    """
+    user = _ab("ab_user")
     user_role, granted, pair = _ab("ab_user_role"), _ab("ab_permission_view_role"), _ab("ab_permission_view")
     permissions, view = _ab("ab_permission"), _ab("ab_view_menu")
     holding = (
@@ -79,6 +83,8 @@ def holders_of(session: Session, table: str, permission: str, *, branch_id: int)
         .join(view, view.c.id == pair.c.view_menu_id)
         .where(view.c.name == table, permissions.c.name == permission)
     )
+    if login:
+        holding = holding.join(user, user.c.id == user_role.c.user_id).where(user.c.active)
     return list(
         session.scalars(
             select(Employee.id)
