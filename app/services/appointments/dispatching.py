@@ -78,7 +78,7 @@ def hand_over_slip(
 
     Locks customer and slip; the caller answers for the right to do it. A slip that was awaited stays awaited, a lapsed
     one lapsed; its open plans move along; both owners are told. Refuses a slip that is no longer open, and an owner who
-    has left or belongs to another branch. White paper 2.1.3.2 b.
+    has left or belongs to another branch. The slip of a closed file goes over, too. White paper 2.1.3.2 b.
     """
     session.flush()
     session.execute(select(Customer.id).where(Customer.id == slip.customer_id).with_for_update())
@@ -88,14 +88,23 @@ def hand_over_slip(
     if owner.state is not EmployeeState.ACTIVE or owner.branch_id != slip.branch_id:
         raise Refusal(_("%(owner)s cannot take over slips of this branch.", owner=owner.name))
     slip.become(SlipState.REPLACED)
-    return _hand_over(session, slip, owner, by=by, at=at)
+    return _hand_over(session, slip, owner, even_closed=True, by=by, at=at)
 
 
-def _hand_over(session: Session, slip: AppointmentSlip, owner: Employee, *, by: Actor, at: datetime) -> AppointmentSlip:
+def _hand_over(
+    session: Session,
+    slip: AppointmentSlip,
+    owner: Employee,
+    *,
+    even_closed: bool = False,
+    by: Actor,
+    at: datetime,
+) -> AppointmentSlip:
     """Write the new owner's slip. Its times are not checked anew: nothing about them changes."""
     said: dict[str, Any] = {name: getattr(slip, name) for name in SAID}
     lapsed = slip.expired_at is not None
     state = SlipState.EXPIRED if lapsed else SlipState.PENDING
-    new = replace_slip(session, slip, owner, said, by=by, at=at, state=state, expired_at=slip.expired_at)
+    kept = {"state": state, "expired_at": slip.expired_at, "even_closed": even_closed}
+    new = replace_slip(session, slip, owner, said, by=by, at=at, **kept)
     move_plans(session, slip, new)
     return new

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.acts import Outcome, act
+from app.errors import Refusal
 from app.fields import Reason
 from app.models.appointments import AppointmentSlip, SlipState
 from app.models.hr import Branch
+from app.services.appointments.placing import refuse_closed
 from app.services.due import carry_out_due
 from app.services.followup import SLIP_REMINDER, plan_after_lapse, withdraw_plans
 from app.services.notices import tell
 from app.services.settings import GRACE_MINUTES, PRINT_ON_ARRIVAL, value_of
-from app.words import _l
+from app.words import _, _l
 
 
 @act(
@@ -60,10 +63,13 @@ def void(session: Session, slip: AppointmentSlip, *, reason: str, by: Actor, at:
 def arrive(session: Session, slip: AppointmentSlip, *, by: Actor, at: datetime) -> Outcome:
     """Receive the customer of a slip; once, and late arrivals too (R-2.2.4-1, -2). Its owner is told.
 
-    The slip opens for printing if the setting says so (R-2.1-1). SM-02.
+    Refuses a closed file, and a customer who has a supplementary slip for the day (2.1.3.3). The slip opens for
+    printing if the setting says so (R-2.1-1). SM-02.
     """
-    slip.arrived_at = at
+    slip.arrived_at = at  # first of all: the schema wants it of every slip in this state
     slip.guide_id = by.employee_id
+    refuse_closed(slip.customer)
+    _refuse_supplemented(session, slip, at)
     slip.customer.last_visit_at = at
     if slip.customer.first_visit_at is None:
         slip.customer.first_visit_at = at
@@ -72,6 +78,22 @@ def arrive(session: Session, slip: AppointmentSlip, *, by: Actor, at: datetime) 
         tell(session, slip.owner_id, "slip_arrived", slip, customer=str(slip.customer), slip=slip.slip_no)
     prints = value_of(session, PRINT_ON_ARRIVAL, branch_id=slip.branch_id, at=at)
     return Outcome(paper="appointment_slip" if prints else None)
+
+
+def _refuse_supplemented(session: Session, slip: AppointmentSlip, at: datetime) -> None:
+    """2.1.3.3: an arrival that has its supplementary slip is not counted a second time."""
+    zone = session.get_one(Branch, slip.branch_id).zone
+    number = session.scalar(
+        select(AppointmentSlip.slip_no)
+        .where(AppointmentSlip.customer_id == slip.customer_id, AppointmentSlip.branch_id == slip.branch_id)
+        .where(AppointmentSlip.is_supplement, AppointmentSlip.state.in_([SlipState.ARRIVED, SlipState.COMPLETED]))
+        .where(func.date(func.timezone(zone, AppointmentSlip.arrived_at)) == at.astimezone(ZoneInfo(zone)).date())
+        .limit(1)
+    )
+    if number is not None:
+        raise Refusal(
+            _("The arrival of this customer today is on the supplementary slip %(slip)s already.", slip=number)
+        )
 
 
 @act(

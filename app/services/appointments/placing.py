@@ -28,6 +28,7 @@ from app.models.customers import Customer, FileState
 from app.models.hr import Branch
 from app.services.appointments.contacts import MAX_NOTE
 from app.services.appointments.warnings import warn_of_slip
+from app.services.customers import closed_file
 from app.services.followup import plan_reminder
 from app.services.hr import own_branch
 from app.services.settings import FURTHEST_DAYS, ONE_OPEN_SLIP, PAST_MINUTES, REMINDER_DAYS, next_number, value_of
@@ -124,14 +125,35 @@ def refuse_second_open(session: Session, customer: Customer, by: Actor, at: date
         )
 
 
+def refuse_closed(customer: Customer) -> None:
+    """A frozen, restricted or merged file takes no new slip, and its customer is not received. SM-01."""
+    closed = closed_file(customer)
+    if closed is not None:
+        raise Refusal(closed)
+
+
 def write_slip(
-    session: Session, said: Mapping[str, Any], branch: Branch, *, by: Actor, at: datetime, **given: Any
+    session: Session,
+    said: Mapping[str, Any],
+    branch: Branch,
+    *,
+    customer_id: int,
+    even_closed: bool = False,
+    by: Actor,
+    at: datetime,
+    **given: Any,
 ) -> AppointmentSlip:
-    """Write a new slip of what the form said and what its act knows; awaited, unless it is given a state."""
+    """Write a new slip of what the form said and what its act knows; awaited, unless it is given a state.
+
+    Refuses a closed file, unless the slip merely changes hands because somebody leaves (``even_closed``). SM-01.
+    """
+    if not even_closed:
+        refuse_closed(session.get_one(Customer, customer_id))
     words = {name: said.get(name) for name in SAID if name != "item_ids"}
     slip = AppointmentSlip(
         slip_no=next_number(session, "appointment_slip", branch=branch, at=at, zone=by.timezone),
         branch_id=branch.id,
+        customer_id=customer_id,
         ordered_at=at,
         **words | {"companion_count": words["companion_count"] or 0} | {"state": SlipState.PENDING} | given,
     )

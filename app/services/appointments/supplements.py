@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor, Reach
@@ -25,12 +25,12 @@ from app.models.appointments import (
     SupplementState,
 )
 from app.models.customers import ContactKind, Customer
-from app.models.hr import Employee, EmployeeState
+from app.models.hr import Employee
 from app.services.appointments.contacts import MAX_NOTE
 from app.services.appointments.placing import lock_customer
 from app.services.customers import Ownership, log_look_up, whose_number
 from app.services.files import attach
-from app.services.hr import holders_of, own_branch
+from app.services.hr import holders_of, own_branch, working
 from app.services.notices import tell
 from app.services.scope import find
 from app.services.settings import SUPPLEMENT_DAYS, next_number, value_of
@@ -121,7 +121,7 @@ def submit(
     """
     branch = own_branch(session, by)
     _check_time(session, claimed_arrived_at, by, at)
-    owner = _claimed_owner(session, claimed_owner_id, by)
+    owner = _claimed_owner(session, claimed_owner_id, branch.id, by)
     known = _known(session, phone, by) if customer_id is None else None
     with _look_up_kept(known, by):
         day = claimed_arrived_at.astimezone(by.timezone).date()
@@ -164,15 +164,11 @@ def _check_time(session: Session, arrived_at: datetime, by: Actor, at: datetime)
         )
 
 
-def _claimed_owner(session: Session, owner_id: int | None, by: Actor) -> Employee:
+def _claimed_owner(session: Session, owner_id: int | None, branch_id: int, by: Actor) -> Employee:
     """Return whose the slip shall be: one's own; a supervisor may claim for her departments."""
     if by.employee_id is None:
         raise Refusal(_("Only an employee can own a slip."))
-    owner = session.get_one(Employee, owner_id or by.employee_id)
-    if owner.state is not EmployeeState.ACTIVE:
-        raise InvalidInput({"claimed_owner_id": [_("%(name)s has left.", name=owner.name)]})
-    if owner.branch_id != by.branch_id:
-        raise InvalidInput({"claimed_owner_id": [_("%(name)s works in another branch.", name=owner.name)]})
+    owner = working(session, owner_id or by.employee_id, branch_id, "claimed_owner_id")
     if owner.id == by.employee_id or by.reach(TABLE) >= Reach.BRANCH:
         return owner
     if by.reach(TABLE) < Reach.DEPARTMENT:
@@ -228,6 +224,7 @@ def _checked_customer(session: Session, customer_id: int, day: date, by: Actor) 
         raise InvalidInput({"customer_id": [_("This customer's file belongs to another branch.")]})
     _refuse_second_request(session, customer, day, by)
     refuse_arrived(session, customer, day, by, field="claimed_arrived_at")
+    refuse_covered(session, customer, day, by, field="claimed_arrived_at")
     return customer
 
 
@@ -258,6 +255,32 @@ def refuse_arrived(session: Session, customer: Customer, day: date, by: Actor, *
                 day=day.isoformat(),
                 slip=slip.slip_no,
                 owner=slip.owner.name,
+            ),
+            field=field,
+        )
+
+
+def refuse_covered(session: Session, customer: Customer, day: date, by: Actor, *, field: str | None) -> None:
+    """2.1.3.3 is for arrivals that had no slip: who was awaited on that day, or lapsed on it, is received with hers."""
+    appointed_on = func.date(func.timezone(by.zone, AppointmentSlip.appointed_at))
+    latest_on = func.date(func.timezone(by.zone, AppointmentSlip.latest_arrival_at))
+    awaited = AppointmentSlip.state == SlipState.PENDING
+    slip = session.scalars(
+        select(AppointmentSlip)
+        .where(AppointmentSlip.customer_id == customer.id)
+        .where(AppointmentSlip.state.in_([SlipState.PENDING, SlipState.EXPIRED]))
+        .where(or_(appointed_on == day, and_(awaited, appointed_on <= day, latest_on >= day)))
+        .order_by(AppointmentSlip.id)
+        .limit(1)
+    ).first()
+    if slip is not None:
+        seen = find(session, "appointment_slip", slip.id, by) is not None
+        raise Refusal(
+            _(
+                "%(customer)s has a slip for %(day)s: %(slip)s. Please receive her with that one.",
+                customer=customer,
+                day=day.isoformat(),
+                slip=slip.slip_no if seen else _("another slip"),
             ),
             field=field,
         )

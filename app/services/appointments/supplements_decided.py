@@ -8,14 +8,21 @@ from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.acts import Outcome, act
-from app.errors import Refusal
+from app.errors import InvalidInput, Refusal
 from app.fields import HouseForm, Words
 from app.models.appointments import AppointmentSlip, AppointmentSupplementRequest, SlipState, SupplementState
 from app.models.customers import Customer, OwnerRole, OwnerRule
-from app.models.hr import Branch, EmployeeState
-from app.services.appointments.placing import write_slip
-from app.services.appointments.supplements import refuse_arrived, tell_askers, tell_holders, tell_one
+from app.models.hr import Branch
+from app.services.appointments.placing import refuse_closed, write_slip
+from app.services.appointments.supplements import (
+    refuse_arrived,
+    refuse_covered,
+    tell_askers,
+    tell_holders,
+    tell_one,
+)
 from app.services.customers import give_customer
+from app.services.hr import working
 from app.words import _, _l
 
 
@@ -59,11 +66,12 @@ def _may_decide(request: AppointmentSupplementRequest, by: Actor) -> object | No
 def approve(
     session: Session, request: AppointmentSupplementRequest, *, decision_note: str | None, by: Actor, at: datetime
 ) -> None:
-    """Approve a request. 分公司负责人, SM-33. Refuses the asker, the claimed owner, and an arrival known meanwhile."""
+    """Approve a request. 分公司负责人, SM-33. Refuses the asker and the claimed owner.
+
+    Also a closed file, an arrival or a slip known meanwhile, and an owner who has left.
+    """
     _decide(request, decision_note, by, at)
-    refuse_arrived(session, request.customer, request.claimed_on, by, field=None)
-    if request.claimed_owner.state is not EmployeeState.ACTIVE:
-        raise Refusal(_("%(name)s has left.", name=request.claimed_owner.name))
+    _refuse_hindered(session, request, by)
     tell_holders(session, request, "can_execute", "supplement_approved", by)
     tell_askers(session, request, "supplement_approved", by)
 
@@ -87,6 +95,17 @@ def reject(
     """Reject a request with a reason; an approval too, as long as no slip has been made. SM-33."""
     _decide(request, decision_note, by, at)
     tell_askers(session, request, "supplement_rejected", by, reason=decision_note)
+
+
+def _refuse_hindered(session: Session, request: AppointmentSupplementRequest, by: Actor) -> None:
+    """Refuse what became known since the asking: a closed file, an arrival, a slip, an owner who left."""
+    refuse_closed(request.customer)
+    refuse_arrived(session, request.customer, request.claimed_on, by, field=None)
+    refuse_covered(session, request.customer, request.claimed_on, by, field=None)
+    try:
+        working(session, request.claimed_owner_id, request.branch_id, "claimed_owner_id")
+    except InvalidInput as wrong:  # neither act asks for the owner
+        raise Refusal(wrong.errors["claimed_owner_id"][0]) from wrong
 
 
 def _decide(request: AppointmentSupplementRequest, note: str | None, by: Actor, at: datetime) -> None:
@@ -126,7 +145,7 @@ def execute(session: Session, request: AppointmentSupplementRequest, *, by: Acto
     """
     request.executed_by_id, request.executed_at = by.employee_id, at
     with session.no_autoflush:  # the slip and its request are written together, or the schema refuses
-        refuse_arrived(session, request.customer, request.claimed_on, by, field=None)
+        _refuse_hindered(session, request, by)
         slip = _supplementary_slip(session, request, by=by, at=at)
     customer = request.customer
     _note_visit(customer, request.claimed_arrived_at)
@@ -177,13 +196,12 @@ def _note_visit(customer: Customer, arrived_at: datetime) -> None:
 def _move_performance(session: Session, request: AppointmentSupplementRequest, by: Actor) -> None:
     """Give the customer to the claimed owner from the approval on (R-2.1.3-5).
 
-    Nothing moves if she is his already, if he has left since, or if somebody gave her away after the approval: the
-    later decision stands.
+    Nothing moves if she is his already, or if somebody gave her away after the approval: the later decision stands.
     """
     customer, owner, since = request.customer, request.claimed_owner, request.decided_at
     assert since is not None
     given_later = customer.developed_at is not None and customer.developed_at > since
-    if customer.developer_id == owner.id or owner.state is not EmployeeState.ACTIVE or given_later:
+    if customer.developer_id == owner.id or given_later:
         return
     before_id = customer.developer_id
     give_customer(
