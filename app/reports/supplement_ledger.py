@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, func, or_
 from sqlalchemy.orm import Session, joinedload
 
 from app.actors import Actor
@@ -55,12 +55,19 @@ class SupplementLedger(Report):
             lambda month: and_(_asked(month), Request.contact_record_id.is_not(None)),
         ),
         _requests(
-            "approved", _l("Approved"), lambda month: and_(month.holds(Request.decided_at), Request.state.in_(APPROVED))
+            "approved",
+            _l("Approved"),
+            lambda month: and_(
+                month.holds(Request.decided_at), or_(Request.state.in_(APPROVED), Request.rejected_at.is_not(None))
+            ),
         ),
         _requests(
             "rejected",
             _l("Rejected"),
-            lambda month: and_(month.holds(Request.decided_at), Request.state == SupplementState.REJECTED),
+            lambda month: and_(
+                month.holds(func.coalesce(Request.rejected_at, Request.decided_at)),
+                Request.state == SupplementState.REJECTED,
+            ),
         ),
         _requests("withdrawn", _l("Taken back"), lambda month: month.holds(Request.withdrawn_at)),
         _requests("executed", _l("Executed"), lambda month: month.holds(Request.executed_at)),
@@ -96,7 +103,8 @@ class SupplementLedger(Report):
 
 def _of_month(session: Session, month: Window, by: Actor) -> list[Request]:
     """Return every request to which something happened in the month, in the order of their numbers."""
-    happened = [month.holds(column) for column in (Request.requested_at, Request.decided_at, Request.executed_at)]
+    columns = (Request.requested_at, Request.decided_at, Request.rejected_at, Request.executed_at)
+    happened = [month.holds(column) for column in columns]
     people = (
         "claimed_owner",
         "requested_by",

@@ -51,6 +51,7 @@ class SupplementRequestsView(HouseView):
         "contact_record",
         "evidence_file",
         "approver",
+        "rejected_by",
         "executed_by",
         "resulting_slip",
         "attribution_from",
@@ -87,7 +88,10 @@ class SupplementRequestsView(HouseView):
             ),
         ),
         (_l("Evidence"), ("evidence_text", "contact_record", "evidence_file")),
-        (_l("Decision"), ("approver", "decided_at", "decision_note")),
+        (
+            _l("Decision"),
+            ("approver", "decided_at", "decision_note", "rejected_by", "rejected_at", "rejection_note"),
+        ),
         (
             _l("Execution"),
             ("executed_by", "executed_at", "resulting_slip", "attribution_from", "attribution_moved_at"),

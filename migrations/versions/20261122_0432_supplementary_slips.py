@@ -12,7 +12,15 @@ branch_labels = None
 depends_on = None
 
 TABLE = "appointment_supplement_request"
-PEOPLE = ("requested_by_id", "claimed_owner_id", "approver_id", "executed_by_id", "attribution_from_id", "closed_by_id")
+PEOPLE = (
+    "requested_by_id",
+    "claimed_owner_id",
+    "approver_id",
+    "rejected_by_id",
+    "executed_by_id",
+    "attribution_from_id",
+    "closed_by_id",
+)
 POINTS_TO = {
     "customer_id": "customer",
     "department_id": "department",
@@ -35,7 +43,10 @@ CHECKS = {
     "checked_by_another": "closed_by_id <> executed_by_id",
     "decided_by_somebody": "(state IN ('approved', 'rejected', 'executed', 'closed')) = (approver_id IS NOT NULL) "
     "AND (approver_id IS NULL) = (decided_at IS NULL)",
-    "rejection_has_reason": "state <> 'rejected' OR decision_note IS NOT NULL",
+    "rejection_has_reason": "state <> 'rejected' OR decision_note IS NOT NULL OR rejection_note IS NOT NULL",
+    "rejected_after_approval": "(rejected_at IS NULL OR state = 'rejected') "
+    "AND (rejected_at IS NULL) = (rejected_by_id IS NULL) AND (rejected_at IS NULL) = (rejection_note IS NULL) "
+    "AND rejected_at >= decided_at",
     "executed_with_slip": "(state IN ('executed', 'closed')) = (resulting_slip_id IS NOT NULL) "
     "AND (resulting_slip_id IS NULL) = (executed_at IS NULL) AND (executed_at IS NULL) = (executed_by_id IS NULL)",
     "closed_by_somebody": "(state = 'closed') = (closed_at IS NOT NULL) AND (closed_at IS NULL) = (closed_by_id IS NULL)",
@@ -58,6 +69,7 @@ INDEXED = (
     ("decided_at",),
     ("department_id",),
     ("executed_at",),
+    ("rejected_at",),
     ("requested_by_id",),
 )
 #: Names that would be longer than 63 characters.
@@ -91,6 +103,9 @@ def upgrade() -> None:
         sa.Column("approver_id", sa.BigInteger(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decision_note", sa.String(), nullable=True),
+        sa.Column("rejected_by_id", sa.BigInteger(), nullable=True),
+        sa.Column("rejected_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rejection_note", sa.String(), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("executed_by_id", sa.BigInteger(), nullable=True),
         sa.Column("executed_at", sa.DateTime(timezone=True), nullable=True),

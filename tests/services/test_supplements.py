@@ -143,10 +143,16 @@ def test_a_rejected_request_makes_no_slip_and_says_why(ask, do, head, it, consul
     assert session.scalar(select(func.count()).where(AppointmentSlip.customer_id == request.customer_id)) == 0
 
 
-def test_an_approval_is_taken_back_as_long_as_no_slip_is_made(approved, do, head, it):
-    request = approved()
-    do(f"{TABLE}.reject", head, request, decision_note="客户另有预约单")
+def test_an_approval_is_taken_back_as_long_as_no_slip_is_made(ask, approved, do, head, it, at):
+    request = ask()
+    do(f"{TABLE}.approve", head, request, decision_note="情况属实")
+    approval = (request.approver_id, request.decided_at, request.decision_note)
+    do(f"{TABLE}.reject", head, request, decision_note="客户另有预约单", when=at + timedelta(hours=1))
     assert request.state is SupplementState.REJECTED
+    assert (request.approver_id, request.decided_at, request.decision_note) == approval, "what was approved stays"
+    assert (request.rejected_by_id, request.rejected_at, request.rejection_note) == (
+        head.employee_id, at + timedelta(hours=1), "客户另有预约单",
+    )  # fmt: skip
     other = approved()
     do(f"{TABLE}.execute", it, other)
     with pytest.raises(IllegalMove):

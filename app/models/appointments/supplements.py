@@ -100,7 +100,17 @@ class AppointmentSupplementRequest(Stateful, Recorded, Branched, Base):
             "AND (approver_id IS NULL) = (decided_at IS NULL)",
             name="decided_by_somebody",
         ),
-        CheckConstraint("state <> 'rejected' OR decision_note IS NOT NULL", name="rejection_has_reason"),
+        CheckConstraint(
+            "state <> 'rejected' OR decision_note IS NOT NULL OR rejection_note IS NOT NULL",
+            name="rejection_has_reason",
+        ),
+        CheckConstraint(
+            "(rejected_at IS NULL OR state = 'rejected') "
+            "AND (rejected_at IS NULL) = (rejected_by_id IS NULL) "
+            "AND (rejected_at IS NULL) = (rejection_note IS NULL) "
+            "AND rejected_at >= decided_at",
+            name="rejected_after_approval",
+        ),
         CheckConstraint(
             f"(state IN {_DONE}) = (resulting_slip_id IS NOT NULL) "
             "AND (resulting_slip_id IS NULL) = (executed_at IS NULL) "
@@ -165,6 +175,11 @@ class AppointmentSupplementRequest(Stateful, Recorded, Branched, Base):
     approver_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Approver")))
     decided_at: Mapped[datetime | None] = mapped_column(Instant, index=True, info=col(_l("Decision at")))
     decision_note: Mapped[str | None] = mapped_column(info=col(_l("Note on the decision"), multiline=True))
+    rejected_by_id: Mapped[int | None] = mapped_column(
+        ForeignKey("employee.id"), info=col(_l("Approval taken back by"), _l("Who rejected it after it was approved."))
+    )
+    rejected_at: Mapped[datetime | None] = mapped_column(Instant, index=True, info=col(_l("Approval taken back at")))
+    rejection_note: Mapped[str | None] = mapped_column(info=col(_l("Why it was taken back"), multiline=True))
     withdrawn_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Withdrawn at")))
     executed_by_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Executed by")))
     executed_at: Mapped[datetime | None] = mapped_column(Instant, index=True, info=col(_l("Executed at")))
@@ -188,6 +203,7 @@ class AppointmentSupplementRequest(Stateful, Recorded, Branched, Base):
     contact_record: Mapped[ContactRecord | None] = relationship(lazy="select")
     evidence_file: Mapped[StoredFile | None] = relationship(lazy="select")
     approver: Mapped[Employee | None] = relationship(foreign_keys=[approver_id], lazy="select")
+    rejected_by: Mapped[Employee | None] = relationship(foreign_keys=[rejected_by_id], lazy="select")
     executed_by: Mapped[Employee | None] = relationship(foreign_keys=[executed_by_id], lazy="select")
     resulting_slip: Mapped[AppointmentSlip | None] = relationship(back_populates="supplement_request", lazy="select")
     attribution_from: Mapped[Employee | None] = relationship(foreign_keys=[attribution_from_id], lazy="select")

@@ -92,8 +92,14 @@ def approve(
 def reject(
     session: Session, request: AppointmentSupplementRequest, *, decision_note: str, by: Actor, at: datetime
 ) -> None:
-    """Reject a request with a reason; an approval too, as long as no slip has been made. SM-33."""
-    _decide(request, decision_note, by, at)
+    """Reject a request with a reason; an approval too, as long as no slip has been made. SM-33.
+
+    Who approved it, when and why stays; who took that back stands beside it.
+    """
+    if request.approver_id is None:
+        _decide(request, decision_note, by, at)
+    else:
+        request.rejected_by_id, request.rejected_at, request.rejection_note = by.employee_id, at, decision_note
     tell_askers(session, request, "supplement_rejected", by, reason=decision_note)
 
 
