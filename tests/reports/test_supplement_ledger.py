@@ -208,3 +208,18 @@ def test_a_month_is_kept_and_opened_again_unchanged(a_month, login, session):
     assert run.business_on == MONTH
     page = client.get(kept.location).text
     assert 'value="2026-03"' in page
+
+
+def test_an_approval_taken_back_counts_in_its_month_and_its_rejection_in_its_own(ask, do, consultant, person, gather):
+    """SM-33: two decisions, each in the month in which it was taken."""
+    head = person("branch_head")
+    request = ask(consultant, on(10))
+    do(f"{TABLE}.approve", head, request, when=on(11), decision_note=None)
+    do(f"{TABLE}.reject", head, request, when=on(9, days=25), decision_note="客户另有预约单")
+
+    def counted(day):
+        seen = {figure.name: figure.value for figure in gather(day=day).figures}
+        return seen["approved"], seen["rejected"]
+
+    assert counted(MONTH) == (1, 0)
+    assert counted(on(9, days=25).date().replace(day=1)) == (0, 1)

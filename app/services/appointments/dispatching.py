@@ -104,7 +104,7 @@ def _hand_over(
     said: dict[str, Any] = {name: getattr(slip, name) for name in SAID}
     lapsed = slip.expired_at is not None
     state = SlipState.EXPIRED if lapsed else SlipState.PENDING
-    kept = {"state": state, "expired_at": slip.expired_at, "even_closed": even_closed}
+    kept: dict[str, Any] = {"state": state, "expired_at": slip.expired_at, "even_closed": even_closed}
     new = replace_slip(session, slip, owner, said, by=by, at=at, **kept)
     move_plans(session, slip, new)
     return new
