@@ -1,7 +1,7 @@
 """The organisation: who a login is, the tree of departments, posts, hiring, leaving. White paper 4.2."""
 
 from app.services.hr import leaving, organising, posts
-from app.services.hr.holdings import HOLDINGS, HandingOver, Holding, declare_holding, held_by
+from app.services.hr.holdings import HOLDINGS, HandingOver, Holding, declare_holding, held_by, unseen
 from app.services.hr.people import (
     actor_for_employee,
     actor_for_user,
@@ -31,4 +31,5 @@ __all__ = [
     "reaches_of",
     "rights_of_user",
     "tree_of",
+    "unseen",
 ]
