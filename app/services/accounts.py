@@ -122,7 +122,7 @@ def _approving(session: Session, roles: Iterable[str]) -> set[str]:
         .join(permission, permission.c.id == pair.c.permission_id)
         .where(permission.c.name == "can_approve", role.c.name.in_(sorted(named)))
     )
-    return (HEADS & named) | set(session.scalars(holding))
+    return {name for name in named if name in HEADS} | set(session.scalars(holding))
 
 
 def _refuse_approver(session: Session, user_id: int, by: Actor) -> None:
