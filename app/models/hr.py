@@ -314,7 +314,8 @@ class PostChange(Recorded, Base):
 class HandoverBatch(Recorded, Branched, Base):
     """What one who left held, and who has it now. White paper 4.2.2, GL 45.
 
-    ``counts`` and ``items`` go by the name of the holding: how many, and the ids of its records as they were.
+    Both go by the name of the holding: ``items`` are the ids of all that she held, ``counts`` how many of them went to
+    the successor; what has no count was left to nobody.
     """
 
     __tablename__ = "handover_batch"

@@ -75,7 +75,7 @@ def opens_in_browser(file: StoredFile) -> bool:
 
 
 def file_answer(pk: int, by: Actor) -> Response:
-    """Answer a file's content to who may read it, else 404; the reading of another's evidence is logged.
+    """Answer a file's content to who may read it, else 404; the reading of another's file is logged.
 
     It is saved and not shown, but for pictures and for PDF files of our own that a page asks for (``?inline=1``); a
     browser is told to guess nothing, run nothing and keep nothing.

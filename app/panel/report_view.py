@@ -135,9 +135,7 @@ class ReportView(BaseView):
     @expose("/stored/<int:pk>")
     def stored(self, pk: int) -> str:
         """Open a stored run, unchanged."""
-        by = me()
-        if not (by.may(self.report.right, "can_list") or by.may("report_run", "can_show")):
-            abort(403)
+        by = self._require("can_list")
         run = self._run(by, pk)
         form = self.report.params(
             MultiDict({"day": run.business_on.isoformat(), "branch_id": str(run.branch_id)}),
@@ -204,9 +202,7 @@ class ReportView(BaseView):
             stored=_("Kept as it was on %(when)s, made by %(who)s.", when=local_time(run.made_at, by), who=_who(run))
             if run
             else "",
-            now_url=url_for(".list", **dict(_given(form)))
-            if run is not None and by.may(self.report.right, "can_list")
-            else "",
+            now_url=url_for(".list", **dict(_given(form))) if run is not None else "",
         )
 
     def _opens(self, by: Actor, form: Any) -> Opens:

@@ -6,7 +6,7 @@ that. What fails to print leaves no trace, and what is not in the log is not han
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -119,7 +119,16 @@ class _Batch:
         return _("%(said)s, %(count)s not: %(which)s", said=said, count=len(self.left), which="; ".join(named))
 
 
-@task(BATCH, _l("Print a selection"))
+def _may_read_batch(session: Session, asked: Mapping[str, Any], by: Actor) -> bool:
+    """Say whether a person could have printed a batch herself: the form's right, and every record in her scope."""
+    form = PAPERS.get((asked["table"], asked["paper"]))
+    if form is None or not by.may(form.table, form.permission):
+        return False
+    model, wanted = models()[form.table], set(asked["ids"])
+    return set(session.scalars(in_scope(model, by).with_only_columns(model.id).where(model.id.in_(wanted)))) == wanted
+
+
+@task(BATCH, _l("Print a selection"), result_for=_may_read_batch)
 def print_batch(run: TaskRun) -> object:
     """Print the forms of a selection into one file. Everything is set before anything is locked; then those whose
     record or copy number changed meanwhile are set anew, and log, history and file come in one commit."""

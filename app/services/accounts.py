@@ -6,7 +6,7 @@ Accounts live in Flask-AppBuilder's tables; acts on employees keep them, so that
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,10 +22,13 @@ from app.fields import ChooseMany, HouseForm, Words
 from app.models.base import METADATA
 from app.models.hr import Employee, EmployeeState
 from app.roles import ROLES, RoleName
+from app.services.notices import tell
 from app.words import _, _l
 
 SHORTEST_PASSWORD = 10
 ADMIN = "admin"
+#: The roles that decide for a branch, whatever rights a version gives them.
+HEADS = frozenset({"branch_head", "hospital_director"})
 USERNAME = re.compile(r"[a-z][a-z0-9_.]{2,63}")
 
 
@@ -95,11 +98,37 @@ def check_login(username: str, password: str) -> None:
     check_password(password)
 
 
-def check_roles(roles: Sequence[str], by: Actor) -> None:
-    """Refuse roles over the whole group, the administrator's among them, from anybody but an administrator."""
+def check_roles(session: Session, roles: Sequence[str], by: Actor) -> None:
+    """Refuse roles over the whole group, and those that approve, from anybody but an administrator.
+
+    So whoever keeps the logins cannot make an approver of anybody: R-2.1.3-5 wants three persons.
+    """
+    if not _is_administrator(by) and _approving(session, map(str, roles)):
+        raise InvalidInput({"roles": [_("Only an administrator can give a role that approves.")]})
     wide = [str(name) for name in roles if ROLES[str(name)].reach is Reach.GROUP]
     if wide and not _is_administrator(by):
         raise InvalidInput({"roles": [_("Only an administrator can give a role over the whole group.")]})
+
+
+def _approving(session: Session, roles: Iterable[str]) -> set[str]:
+    """Return which of these roles approve: the heads' of the house, and all that now hold a right to approve."""
+    named = set(roles)
+    role, granted, pair = _table("ab_role"), _table("ab_permission_view_role"), _table("ab_permission_view")
+    permission = _table("ab_permission")
+    holding = (
+        select(role.c.name)
+        .join(granted, granted.c.role_id == role.c.id)
+        .join(pair, pair.c.id == granted.c.permission_view_id)
+        .join(permission, permission.c.id == pair.c.permission_id)
+        .where(permission.c.name == "can_approve", role.c.name.in_(sorted(named)))
+    )
+    return {name for name in named if name in HEADS} | set(session.scalars(holding))
+
+
+def _refuse_approver(session: Session, user_id: int, by: Actor) -> None:
+    """Refuse who would take an approver's login or right without being an administrator. R-2.1.3-5."""
+    if not _is_administrator(by) and _approving(session, _roles_of(session, user_id)):
+        raise Refusal(_("Only an administrator can change the login of one who approves."))
 
 
 def _is_administrator(by: Actor) -> bool:
@@ -139,13 +168,14 @@ def open_login(
     employee.user_id = add_account(
         session, username, generate_password_hash(password), employee.name, roles, by=by, at=at
     )
+    tell(session, employee.id, "login_opened", employee, by=by.display_name or by.name)
 
 
 def add_account(
     session: Session, username: str, password_hash: str, name: str, roles: Sequence[str], *, by: Actor, at: datetime
 ) -> int:
     """Insert an account with its roles and return its id; refuses a login name that is taken."""
-    check_roles(roles, by)
+    check_roles(session, roles, by)
     user = _table("ab_user")
     if session.scalar(select(user.c.id).where(user.c.username == username)) is not None:
         raise InvalidInput({"username": [_("This login name is taken.")]})
@@ -182,11 +212,16 @@ def _set_roles(session: Session, user_id: int, roles: Sequence[str]) -> None:
 
 @act(Employee, "give_roles", _l("Change roles"), form=NewRoles, guard=_has_login, icon="person-gear")
 def give_roles(session: Session, employee: Employee, *, roles: Sequence[str], by: Actor, at: datetime) -> None:
-    """Replace the roles of an employee's login."""
-    check_roles(roles, by)
+    """Replace the roles of an employee's login; refuses to take the administrator's from the last one."""
+    check_roles(session, roles, by)
     if employee.user_id == by.user_id:
         raise Refusal(_("Nobody changes her own roles."))
-    _set_roles(session, _refuse_above(session, employee, by), roles)
+    user_id = _refuse_above(session, employee, by)
+    _refuse_approver(session, user_id, by)
+    if ADMIN not in map(str, roles) and ADMIN in _roles_of(session, user_id):
+        _refuse_last_administrator(session, user_id)
+    _set_roles(session, user_id, roles)
+    tell(session, employee.id, "roles_changed", employee, by=by.display_name or by.name)
 
 
 def _roles_of(session: Session, user_id: int) -> set[str]:
@@ -201,8 +236,10 @@ def reset_password(session: Session, employee: Employee, *, password: str, by: A
     """Give an employee's login a new password."""
     check_password(password)
     user_id = _refuse_above(session, employee, by)
+    _refuse_approver(session, user_id, by)
     user = _table("ab_user")
     session.execute(update(user).where(user.c.id == user_id).values(password=generate_password_hash(password)))
+    tell(session, employee.id, "password_reset", employee, by=by.display_name or by.name)
 
 
 @act(
@@ -230,11 +267,15 @@ def close_account(session: Session, user_id: int, *, by: Actor) -> None:
     if ADMIN in _roles_of(session, user_id):
         if not _is_administrator(by):
             raise Refusal(_("Only an administrator can change an administrator."))
-        # One transaction at a time decides whether an administrator remains.
-        session.execute(text("select pg_advisory_xact_lock(hashtextextended('administrators', 2))"))
-        if not _other_administrators(session, user_id):
-            raise Refusal(_("She is the last administrator: name another one first."))
+        _refuse_last_administrator(session, user_id)
     _switch(session, user_id, on=False)
+
+
+def _refuse_last_administrator(session: Session, user_id: int) -> None:
+    """Refuse to lose the last administrator; one transaction at a time decides whether one remains."""
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended('administrators', 2))"))
+    if not _other_administrators(session, user_id):
+        raise Refusal(_("She is the last administrator: name another one first."))
 
 
 def _other_administrators(session: Session, user_id: int) -> int:

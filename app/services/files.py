@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -160,7 +161,10 @@ def digests_of(session: Session, file_ids: Iterable[str]) -> list[str]:
 
 
 def readable(session: Session, file_id: int, by: Actor) -> StoredFile | None:
-    """Return a file that this person may read: her own, or one of a record that she may open; else None."""
+    """Return a file that this person may read, else None: her own, or one of a record that she may open.
+
+    Results and imports hold records of their own: those need the right on what is inside, too.
+    """
     file = session.get(StoredFile, file_id)
     if file is None or file.dropped_at is not None:
         return None
@@ -168,7 +172,23 @@ def readable(session: Session, file_id: int, by: Actor) -> StoredFile | None:
         return file
     if file.subject_table is None or file.subject_id is None or not by.may(file.subject_table, "can_show"):
         return None
-    return file if find(session, file.subject_table, file.subject_id, by) is not None else None
+    record = find(session, file.subject_table, file.subject_id, by)
+    if record is None or (file.purpose in HOLDS_RECORDS and not may_read_content(session, record, by)):
+        return None
+    return file
+
+
+#: Files whose content is business records: to see the row that they belong to is not enough to read them.
+HOLDS_RECORDS = frozenset({FilePurpose.RESULT, FilePurpose.IMPORT})
+
+#: Who may read what a record's files hold, besides who made them: table -> function (session, record, actor).
+CONTENT_RIGHTS: dict[str, Callable[[Session, Any, Actor], bool]] = {}
+
+
+def may_read_content(session: Session, record: Any, by: Actor) -> bool:
+    """Say whether a person who sees a record has the right on what its files hold; nobody where none is declared."""
+    allows = CONTENT_RIGHTS.get(record.__tablename__)
+    return allows is not None and allows(session, record, by)
 
 
 def clean_name(name: str) -> str:
@@ -179,19 +199,24 @@ def clean_name(name: str) -> str:
 
 
 def log_reading(session: Session, file: StoredFile, *, by: Actor, at: datetime) -> None:
-    """Write down that somebody opened the evidence that another handed in: pictures of chats hold personal data."""
-    if file.purpose is not FilePurpose.EVIDENCE or file.subject_id is None or is_own(file, by):
+    """Write down that somebody opened a file of another's: pictures of chats, sheets and slips hold personal data."""
+    if file.subject_table is None or file.subject_id is None or is_own(file, by):
         return
+    log_opened(session, file.subject_table, file.subject_id, f"{file.purpose.value}_file", file.name, by=by, at=at)
+
+
+def log_opened(session: Session, table: str, record_id: int, field: str, name: str, *, by: Actor, at: datetime) -> None:
+    """Write down that somebody opened a file of a record, under what kind of file and which name."""
     session.add(
         SensitiveViewLog(
             at=at,
             actor=by.name,
             employee_id=by.employee_id,
             branch_id=by.branch_id,
-            table_name=file.subject_table,
-            record_id=file.subject_id,
-            field="evidence_file",
-            reason=_("File opened: %(name)s", name=file.name),
+            table_name=table,
+            record_id=record_id,
+            field=field,
+            reason=_("File opened: %(name)s", name=name),
         )
     )
 

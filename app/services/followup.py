@@ -20,7 +20,7 @@ from app.models.appointments import AppointmentSlip, ContactRecord
 from app.models.customers import Customer
 from app.models.followup import FollowupPlan, PlanState
 from app.models.hr import Employee
-from app.services.hr import HandingOver, Holding, declare_holding
+from app.services.hr import HandingOver, Holding, declare_holding, unseen
 from app.services.settings import item_by_code
 from app.words import _l
 
@@ -214,6 +214,7 @@ declare_holding(
         "followup_plan",
         _to_be_done_by,
         _hand_over_plans,
+        refuses=unseen("followup_plan", _l("Follow-up plans to be done")),
         page="followup_plan",
         query={"tab": "open", "executor_id": "employee"},
         rank=70,

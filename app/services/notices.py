@@ -36,6 +36,9 @@ KINDS: dict[str, object] = {
     "customer_received": _l("%(by)s handed you the customer %(customer)s: %(reason)s"),
     "customer_merged": _l("The file %(merged)s was merged into %(kept)s of %(customer)s."),
     "merge_rejected": _l("%(by)s rejected the merge of %(merged)s into %(kept)s: %(reason)s"),
+    "login_opened": _l("%(by)s opened a login for you."),
+    "roles_changed": _l("%(by)s changed the roles of your login."),
+    "password_reset": _l("%(by)s set a new password for your login. If you did not ask for it, tell an administrator."),
     "task_done": _l("Finished in the background: %(task_kind)s."),
     "task_failed": _l("Failed in the background: %(task_kind)s. Open it to see why."),
 }

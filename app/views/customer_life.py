@@ -35,6 +35,7 @@ from app.panel.recording import table_of
 from app.panel.registry import Registrar
 from app.services.customers import missing_by_stage, probable_twin
 from app.services.customers.anniversaries import Wish, coming
+from app.services.scope import find
 from app.services.settings import WISHES_SHOWN_DAYS, value_of
 from app.words import _, _l, _n
 
@@ -192,7 +193,7 @@ def _wish_row(wish: Wish, by: Actor) -> Row:
 # --- on the customer's page --------------------------------------------------------------------------------------
 
 
-def life_banners(customer: Customer) -> list[tuple[str, str]]:
+def life_banners(customer: Customer, by: Actor) -> list[tuple[str, str]]:
     """Return what must be seen first: where a merged file went, what reception still needs, a probable duplicate."""
     if customer.merged_into is not None:
         kept = customer.merged_into
@@ -202,7 +203,7 @@ def life_banners(customer: Customer) -> list[tuple[str, str]]:
     session, told = db.session(), []
     twin = probable_twin(session, customer)
     if twin is not None:
-        told.append(("warn", _("%(number)s bears the same ID number: probably one person.", number=twin.customer_no)))
+        told.append(("warn", _twin_words(twin, by)))
     if customer.state is FileState.TEMPORARY:
         missing = missing_by_stage(session, customer).get(Stage.RECEPTION, [])
         if missing:
@@ -211,6 +212,13 @@ def life_banners(customer: Customer) -> list[tuple[str, str]]:
             )
             told.append(("info", sentence))
     return told
+
+
+def _twin_words(twin: Customer, by: Actor) -> str:
+    """Name a probable duplicate by its number to who sees that file; to others say only that there is one."""
+    if find(db.session(), "customer", twin.id, by) is not None:
+        return _("%(number)s bears the same ID number: probably one person.", number=twin.customer_no)
+    return _("A file of another branch or colleague bears the same ID number: probably one person.")
 
 
 def _labels(fields: Sequence[CollectedField]) -> str:

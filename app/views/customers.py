@@ -122,7 +122,7 @@ class CustomerView(HouseView):
     )
 
     def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
-        return life_banners(record)
+        return life_banners(record, by)
 
     def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
         return life_tabs(record, by)

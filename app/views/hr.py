@@ -24,6 +24,7 @@ from app.panel.pages import RelatedTab, TableView
 from app.panel.recording import table_of
 from app.panel.registry import Registrar
 from app.services.hr import HOLDINGS
+from app.services.hr.leaving import left_open
 from app.views.hr_tree import DepartmentTreeView
 from app.words import _, _l
 
@@ -277,6 +278,11 @@ class HandoverBatchView(HouseView):
     )
     order_columns = ("left_on", "done_at")
     filters = ("left_on",)
+
+    def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
+        """Say what went to nobody."""
+        rest = left_open(record)
+        return [("warn", rest)] if rest else []
 
     def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
         """Return one tab per kind of record: those in scope of who looks, all of them counted."""

@@ -30,12 +30,14 @@ from app.panel.describe import may_open, record_url
 from app.panel.house_view import HouseView, Tab, views
 from app.panel.interface import HouseInterface
 from app.panel.pages import Cell, Link, Progress, RelatedTab
-from app.panel.person import me
+from app.panel.person import me, now
 from app.panel.registry import Registrar
 from app.panel.rest import HouseApi
 from app.reports.import_sheets import refused_sheet, template_sheet
+from app.services.files import log_opened, may_read_content
 from app.services.imports import KINDS
 from app.services.scope import in_scope, models
+from app.unit import unit_of_work
 from app.views.tasks import progress_of
 from app.words import _, _l, locale_in_force
 
@@ -57,9 +59,20 @@ def template_answer(by: Actor, kind: str) -> Response:
     return sheet_answer(template_sheet(KINDS[ImportOf(kind)], locale_in_force()), f"import-{kind}")
 
 
-def refused_answer(batch: ImportBatch) -> Response:
-    """Answer the rows of a batch that were refused, with the reasons beside them, to be corrected."""
-    return sheet_answer(refused_sheet(db.session(), batch, locale_in_force()), f"refused-{batch.id}")
+def refused_answer(batch: ImportBatch, by: Actor) -> Response:
+    """Answer the rows of a batch that were refused, with the reasons beside them, to be corrected.
+
+    They are what the file holds: 404 for who may not read that; the reading of another's is logged.
+    """
+    session = db.session()
+    if not may_read_content(session, batch, by):
+        abort(404)
+    name = f"refused-{batch.id}"
+    content = refused_sheet(session, batch, locale_in_force())
+    if batch.employee_id != by.employee_id:
+        with unit_of_work(session):
+            log_opened(session, "import_batch", batch.id, "import_file", f"{name}.xlsx", by=by, at=now())
+    return sheet_answer(content, name)
 
 
 class ImportBatchApi(HouseApi):
@@ -74,7 +87,7 @@ class ImportBatchApi(HouseApi):
     def refused(self, pk: int) -> Response:
         """Answer the refused rows of a batch as XLSX."""
         by = self._require("can_show")
-        return refused_answer(self.view.record_in_scope(by, pk))
+        return refused_answer(self.view.record_in_scope(by, pk), by)
 
 
 class ImportBatchView(HouseView):
@@ -112,7 +125,8 @@ class ImportBatchView(HouseView):
     @expose("/<int:pk>/refused")
     def refused(self, pk: int) -> Response:
         """Answer the refused rows of a batch as XLSX."""
-        return refused_answer(self.record_in_scope(self._require("can_show"), pk))
+        by = self._require("can_show")
+        return refused_answer(self.record_in_scope(by, pk), by)
 
     @expose("/show/<int:pk>")
     def show(self, pk: int) -> Any:
@@ -123,8 +137,8 @@ class ImportBatchView(HouseView):
         if batch.state not in CARRIED_OUT:
             page = replace(page, sections=[each for each in page.sections if each.title != _("Result")])
         if batch.state in BUSY and batch.task is not None and batch.task.state in OPEN_STATES:
-            page = replace(page, progress=progress_of(batch.task))
-        elif batch.rows_refused or batch.rows_left_out:
+            page = replace(page, progress=progress_of(batch.task, by))
+        elif (batch.rows_refused or batch.rows_left_out) and may_read_content(db.session(), batch, by):
             page = replace(page, progress=_refused_file(batch))
         return render_template(
             "panel/import_batch.html", page=page, columns=self._columns(batch), appbuilder=self.appbuilder

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from flask import abort, redirect, url_for
+from flask import abort, has_request_context, redirect, url_for
 from flask_appbuilder import expose
+from sqlalchemy import Select
 
+from app.actors import Actor
 from app.models.audit import ReportRun
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
+from app.panel.person import current_actor
 from app.panel.registry import Registrar
 from app.panel.report_view import ReportApi, view_for
 from app.reports.base import REPORTS
@@ -33,10 +37,28 @@ def _size(run: ReportRun) -> str:
     return _n("%(num)s line", "%(num)s lines", lines)
 
 
+def may_list(by: Actor) -> list[str]:
+    """Return the names of the reports that a person may list: of no other she sees what was stored."""
+    return [name for name, report in REPORTS.items() if by.may(report.right, "can_list")]
+
+
+class RunInterface(HouseInterface):
+    """Stored runs, as far as a person may list their reports: pages, lists and REST alike."""
+
+    def _scoped(self, query: Any) -> Any:
+        actor = current_actor() if has_request_context() else None
+        scoped = super()._scoped(query)
+        return scoped if actor is None else scoped.filter(ReportRun.report.in_(may_list(actor)))
+
+    def statement(self, by: Actor, conditions: Sequence[Any] = ()) -> Select[Any]:
+        """Return the scoped select of the runs of reports that one may list."""
+        return super().statement(by, [ReportRun.report.in_(may_list(by)), *conditions])
+
+
 class ReportRunView(HouseView):
     """报表清单: what the scheduler and people made."""
 
-    datamodel = HouseInterface(ReportRun)
+    datamodel = RunInterface(ReportRun)
     list_columns = ("report_words", "business_on", "branch", "made_at", "maker", "size")
     labels = {"report_words": _l("Report"), "maker": _l("Made by"), "size": _l("Size"), "report": _l("Report")}
     computed = {"report_words": _report_words, "maker": _maker, "size": _size}

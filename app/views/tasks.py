@@ -23,7 +23,7 @@ from app.panel.pages import Bar, Cell, Link, Progress
 from app.panel.rest import HouseApi
 from app.services.batches import BATCH, MOST_QUEUED, rows_of
 from app.services.scope import find
-from app.services.tasks import name_of
+from app.services.tasks import may_read_result, name_of
 from app.services.tasks.rescue import newest_sign_of_life
 from app.words import _, _l, locale_in_force
 
@@ -81,7 +81,9 @@ class BackgroundTaskView(HouseView):
             return Cell(counted(record), bar=bar_of(record))
         if name == "result":
             file = record.result_file
-            return Cell(NONE) if file is None else Cell(file.name, url=content_url(file))
+            if file is None:
+                return Cell(NONE)
+            return Cell(file.name, url=content_url(file) if may_read_result(db.session(), record, by) else "")
         if name == "about":
             return self._about(record, by)
         if name == "what":
@@ -102,7 +104,7 @@ class BackgroundTaskView(HouseView):
         """Show a task under the name of its kind, with how far it is."""
         by = self._require("can_show")
         task = self.record_in_scope(by, pk)
-        page = replace(recording.record_page(self, task, by), title=name_of(task), progress=progress_of(task))
+        page = replace(recording.record_page(self, task, by), title=name_of(task), progress=progress_of(task, by))
         return render_template("panel/record.html", page=page, appbuilder=self.appbuilder)
 
     @expose("/<int:pk>/state")
@@ -155,10 +157,12 @@ def said(task: BackgroundTask) -> str:
     return (task.said or {}).get(locale_in_force(), "")
 
 
-def progress_of(task: BackgroundTask) -> Progress:
+def progress_of(task: BackgroundTask, by: Actor) -> Progress:
     """Return what a task's page shows of its progress."""
     runs = task.state in OPEN_STATES
     file = task.result_file
+    if file is not None and not may_read_result(db.session(), task, by):
+        file = None
     opens = file is not None and file.dropped_at is None and opens_in_browser(file)
     return Progress(
         state=task.state.value,

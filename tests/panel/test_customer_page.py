@@ -94,6 +94,19 @@ def test_the_identity_form_begins_with_what_is_known(login, make_customer):
     assert 'value="林小雨"' in page
 
 
+def test_a_probable_duplicate_is_named_only_to_who_sees_its_file(login, session, make_customer, colleague):
+    """Of a colleague's file one learns that there is one with the same ID number, and no more."""
+    mine, hers = make_customer(), make_customer(colleague)
+    for customer in (mine, hers):
+        customer.id_no = "110105199003077891"
+    session.commit()
+    page = login("phone_consultant").get(f"/customer/show/{mine.id}").text
+    assert "note n-warn" in page
+    assert hers.customer_no not in page
+    page = login("phone_supervisor").get(f"/customer/show/{mine.id}").text
+    assert hers.customer_no in page
+
+
 def test_the_page_of_anniversaries(login, session, make_customer):
     """R-1.2-2; who may not is refused."""
     customer = make_customer(name="寿星佬")

@@ -8,6 +8,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 from sqlalchemy import select
 
+from app.models.audit import SensitiveViewLog
 from app.models.imports import ImportBatch, ImportFinding, ImportRow
 from app.models.tasks import BackgroundTask
 from app.services.tasks import perform
@@ -115,6 +116,36 @@ def test_another_persons_import_is_absent(rest, send, phone, session):
     assert rest("hr")("POST", f"import_batch/{key}/check").status_code == 404
     assert rest("web_consultant")("GET", f"import_batch/{key}").status_code == 403
     assert session.scalars(select(ImportFinding)).first() is None
+
+
+def test_the_rows_of_anothers_import_are_for_who_may_import_such_and_it_is_logged(
+    rest, send, work, phone, login, session, person
+):
+    """The staff that HR hands in is not IT's to read, the customers of the desk are: both are seen, one is opened."""
+    staff, customers = (
+        workbook(["工号", "姓名", "部门"], ["Z1", "甲", "没有的部门"]),
+        workbook(["姓名", "手机"], ["王芳", "12"]),
+    )
+    for owner, kind, content, code in (("hr", "employees", staff, 404), ("operations", "customers", customers, 200)):
+        call, file_id = rest(owner), send(owner, content)
+        key = call("POST", "import_batch/upload", {"kind": kind, "file_id": file_id}).json["id"]
+        assert call("POST", f"import_batch/{key}/check").status_code == 200
+        work()
+        session.commit()
+        paths = [f"/import_batch/{key}/refused", f"/stored_file/{file_id}/content"]
+        manager, reader = login("it_manager"), rest("it_manager")
+        page = manager.get(f"/import_batch/show/{key}")
+        assert (page.status_code, paths[0] in page.text) == (200, code == 200)
+        assert [manager.get(path).status_code for path in paths] == [code] * 2, owner
+        assert [reader("GET", path[1:]).status_code for path in paths] == [code] * 2, owner
+        assert [login(owner).get(path).status_code for path in paths] == [200] * 2
+        looks = session.scalars(
+            select(SensitiveViewLog).where(
+                SensitiveViewLog.table_name == "import_batch", SensitiveViewLog.record_id == key
+            )
+        ).all()
+        assert len(looks) == (4 if code == 200 else 0)
+        assert {look.employee_id for look in looks} <= {person("it_manager").employee_id}
 
 
 def test_a_page_of_findings_with_many_duplicates_takes_at_most_12_statements(

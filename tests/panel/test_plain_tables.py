@@ -7,11 +7,12 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from app.models.audit import ActRun
+from app.models.audit import ActRun, Notice
 from app.models.base import METADATA
 from app.models.customers import ContactKind
 from app.models.hr import Branch, Department, DepartmentKind, Employee
 from app.models.settings import ItemState, Param
+from app.services.notices import sentence
 from app.services.settings import SETTINGS, items_in_use, next_number
 
 
@@ -53,6 +54,8 @@ def test_an_administrator_without_an_employee_file_founds_the_organisation(app, 
         "leave",
         "change_post",
     ]
+    told = session.scalars(select(Notice).where(Notice.employee_id == employee.json["id"])).all()
+    assert [notice.kind for notice in told] == ["login_opened"]
     client = app.test_client()
     login = {"username": "sumin", "password": "Suzhou-2026-x", "provider": "db"}
     assert client.post("/api/v1/security/login", json=login).status_code == 200
@@ -276,6 +279,34 @@ def test_an_administrator_is_changed_by_administrators_only_and_a_closed_login_c
     )
     assert call("POST", f"employee/{employee('cashier').id}/close_login", {}).status_code == 200
     assert call("POST", f"employee/{employee('cashier').id}/reopen_login", {}).status_code == 200
+
+
+APPROVERS = ("branch_head", "hospital_director")
+
+
+@pytest.mark.parametrize("approver", APPROVERS)
+def test_who_keeps_the_logins_takes_no_approvers_login_and_makes_none(rest, employee, approver):
+    """R-2.1.3-5: who asks, who approves and who carries out are three; IT alone does not become the second."""
+    call, head, other = rest("it_manager"), employee(approver), employee("cashier")
+    new = {"password": "Brand-new-2026"}
+    assert call("POST", f"employee/{head.id}/reset_password", new).status_code == 409
+    assert call("POST", f"employee/{head.id}/give_roles", {"roles": ["guide"]}).status_code == 409
+    refused = call("POST", f"employee/{other.id}/give_roles", {"roles": ["cashier", approver]})
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["roles"])
+    boss = rest("admin")
+    assert boss("POST", f"employee/{head.id}/reset_password", new).status_code == 200
+    assert boss("POST", f"employee/{other.id}/give_roles", {"roles": ["cashier", approver]}).status_code == 200
+    assert call("POST", f"employee/{other.id}/reset_password", new).status_code == 409
+
+
+def test_a_new_password_and_new_roles_are_told_to_whose_they_are(rest, employee, session):
+    call, other = rest("it_manager"), employee("cashier")
+    assert call("POST", f"employee/{other.id}/give_roles", {"roles": ["cashier", "triage"]}).status_code == 200
+    assert call("POST", f"employee/{other.id}/reset_password", {"password": "Brand-new-2026"}).status_code == 200
+    told = session.scalars(select(Notice).where(Notice.employee_id == other.id).order_by(Notice.id)).all()
+    assert [notice.kind for notice in told] == ["roles_changed", "password_reset"]
+    assert {notice.facts["by"] for notice in told} == {employee("it_manager").name}
+    assert all(sentence(notice) for notice in told)
 
 
 def test_a_second_role_widens_nothing_that_it_has_no_right_on(

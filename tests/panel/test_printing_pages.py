@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
 
+from app.actors import Reach
+from app.models.audit import SensitiveViewLog
 from app.models.printing import PrintJob
 from app.models.tasks import BackgroundTask, TaskState
+from app.services.files import log_reading, readable
 from tests.reports.test_paper import pages_of, squeezed
 
 FORM = "print/appointment_slip"
@@ -88,6 +92,52 @@ def test_a_selection_is_printed_in_the_background(login, session, work_off, make
     assert session.get_one(BackgroundTask, task.id).state is TaskState.DONE
     assert "appointment" not in client.get(f"/background_task/show/{task.id}").text or counted(session) == 2
     assert counted(session) == 2
+
+
+def test_a_printed_batch_is_read_by_who_could_have_printed_it_and_by_nobody_else(
+    login, rest, session, work_off, make_slip, person
+):
+    """Who looks after the house sees the task; the slips in its file are for those who may print them, and logged."""
+    slips = [make_slip() for _ in range(2)]
+    rest("phone_consultant")(
+        "POST", "appointment_slip/batch-print/appointment_slip", {"ids": [slip.id for slip in slips]}
+    )
+    (done,) = work_off()
+    content = f"/stored_file/{done.result_file_id}/content"
+    for who in ("it_manager", "admin"):
+        client = login(who)
+        for page in (f"/background_task/show/{done.id}", "/background_task/list/"):
+            answer = client.get(page)
+            assert (answer.status_code, content in answer.text) == (200, False), (who, page)
+        assert client.get(content).status_code == 404, who
+        assert rest(who)("GET", f"stored_file/{done.result_file_id}/content").status_code == 404, who
+    asker = login("phone_consultant")
+    assert content in asker.get(f"/background_task/show/{done.id}").text
+    assert asker.get(content).status_code == 200
+    assert session.scalars(select(SensitiveViewLog).where(SensitiveViewLog.field == "result_file")).all() == []
+
+
+@pytest.mark.parametrize(("rights", "reach", "reads"), [
+    ({("appointment_slip", "can_print_appointment_slip")}, Reach.BRANCH, True),
+    ({("appointment_slip", "can_print_appointment_slip")}, Reach.OWN, False),
+    ({("appointment_slip", "can_list"), ("appointment_slip", "can_show")}, Reach.BRANCH, False),
+])  # fmt: skip
+def test_the_right_and_the_reach_over_every_slip_open_anothers_batch_and_it_is_logged(
+    rest, session, work_off, make_slip, person, at, rights, reach, reads
+):
+    rest("phone_consultant")("POST", "appointment_slip/batch-print/appointment_slip", {"ids": [make_slip().id]})
+    (done,) = work_off()
+    manager = person("it_manager")
+    reader = replace(manager, rights=manager.rights | rights, reaches={**manager.reaches, "appointment_slip": reach})
+    file = readable(session, done.result_file_id, reader)
+    assert (file is not None) is reads
+    if file is not None:
+        log_reading(session, file, by=reader, at=at)
+        session.flush()
+        look = session.scalars(select(SensitiveViewLog).where(SensitiveViewLog.field == "result_file")).one()
+        assert (look.employee_id, look.table_name, look.record_id) == (
+            reader.employee_id, "background_task", done.id,
+        )  # fmt: skip
 
 
 def test_all_that_a_list_shows_is_printed_in_its_order(login, session, make_slip):

@@ -148,14 +148,32 @@ def test_the_scheduled_report_lies_in_the_list_and_opens_as_page_and_files(login
         assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
-def test_who_keeps_the_list_but_not_the_report_reads_what_is_stored_and_no_more(login, stored):
-    client = login("admin")
-    page = client.get(client.get(f"/report_run/show/{stored}").location)
-    assert page.status_code == 200
-    assert "/export/" not in page.text
-    assert f"{URL}/stored/{stored}/pdf" not in page.text
-    refused = [f"{URL}/", f"{URL}/export/csv?day={DAY}", f"{URL}/stored/{stored}/pdf"]
-    assert [client.get(path).status_code for path in refused] == [403] * 3
+@pytest.mark.parametrize("username", ["admin", "it_manager"])
+def test_who_keeps_the_list_but_not_the_report_sees_none_of_its_runs(login, rest, stored, username):
+    """A stored run is the report itself: its figures are for those who may open that."""
+    client = login(username)
+    listed = client.get("/report_run/list/")
+    assert (listed.status_code, f"/report_run/show/{stored}" in listed.text) == (200, False)
+    assert client.get(f"/report_run/show/{stored}").status_code == 404
+    refused = [f"{URL}/", f"{URL}/stored/{stored}", f"{URL}/export/csv?day={DAY}", f"{URL}/stored/{stored}/pdf"]
+    assert [client.get(path).status_code for path in refused] == [403] * 4
+    call = rest(username)
+    assert call("GET", "report_run/").json["result"] == []
+    assert call("GET", f"report_run/{stored}").status_code == 404
+
+
+def test_who_may_list_one_report_sees_no_runs_of_another(login, rest, session, stored, person, at):
+    """The ledger of supplementary slips is the branch head's, not every supervisor's who keeps stored reports."""
+    head = person("branch_head")
+    ledger = REPORTS["supplement_ledger"]
+    kept = make(session, ledger, Asked(day=DAY, branch_id=head.branch_id), by=head, at=EVENING).id
+    session.commit()
+    assert {row["id"] for row in rest("branch_head")("GET", "report_run/").json["result"]} == {stored, kept}
+    call = rest("phone_supervisor")
+    assert {row["id"] for row in call("GET", "report_run/").json["result"]} == {stored}
+    assert call("GET", f"report_run/{kept}").status_code == 404
+    assert "facts" in call("GET", f"report_run/{stored}").json["result"]
+    assert login("phone_supervisor").get(f"/report/supplement_ledger/stored/{kept}").status_code == 403
 
 
 def test_stored_files_are_of_the_stored_day_not_of_today(login, stored, session, do, supervisor):

@@ -25,6 +25,7 @@ from app.models.customers import (
 )
 from app.models.followup import FollowupPlan, PlanState
 from app.models.hr import Department, Employee, EmployeeState, HandoverBatch
+from app.roles import RoleName
 from app.services.hr import HOLDINGS, Holding, declare_holding, held_by
 
 
@@ -139,6 +140,78 @@ def test_a_headship_stays_open_unless_the_successor_takes_it(do, session, hr, em
     for department in led:
         session.refresh(department)
         assert department.head_id is None
+
+
+def test_a_headship_left_to_nobody_is_named_and_not_counted_as_gone_over(do, session, hr, employee, login):
+    boss, second = employee("phone_supervisor"), employee("phone_consultant")
+    held = held_by(session, boss)
+    answer = do("employee.leave", hr, boss, reason="调离", successor_employee_id=second.id)
+    batch = answer.result
+    assert held["departments"]
+    assert batch.items["departments"] == held["departments"]
+    assert "departments" not in batch.counts
+    assert batch.total == sum(len(ids) for name, ids in held.items() if name != "departments")
+    count = len(held["departments"])
+    assert f"（{count}）" in answer.notice or f"({count})" in answer.notice
+    told = session.scalars(
+        select(Notice).where(Notice.employee_id == second.id, Notice.kind == "handover_received")
+    ).all()
+    assert [notice.facts["count"] for notice in told] == ([str(batch.total)] if batch.total else [])
+    session.commit()
+    page = login("hr").get(f"/handover_batch/show/{batch.id}").text
+    assert "note n-warn" in page
+
+
+@pytest.mark.parametrize("case", ["closed login", "no login", "no right"])
+def test_a_successor_who_could_not_see_what_she_gets_is_refused(do, session, hr, employee, leaver, make_slip, case):
+    """4.2.2: nothing is lost; each thing that she cannot take is named beside the successor."""
+    make_slip()
+    to = employee("cashier" if case == "no right" else "phone_consultant_2")
+    if case == "closed login":
+        user = table("ab_user")
+        session.execute(update(user).where(user.c.id == to.user_id).values(active=False))
+    elif case == "no login":
+        to.user_id = None
+    session.flush()
+    with pytest.raises(InvalidInput) as wrong:
+        do("employee.leave", hr, leaver, reason="回老家", successor_employee_id=to.id)
+    said = wrong.value.errors["successor_employee_id"]
+    assert list(wrong.value.errors) == ["successor_employee_id"]
+    labels = {holding.name: str(holding.label) for holding in HOLDINGS}
+    for name in ("open_slips", "customers_developed", "followup_plans"):
+        assert any(labels[name] in sentence for sentence in said), name
+    session.refresh(leaver)
+    assert leaver.state is EmployeeState.ACTIVE
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_customers_are_locked_before_slips_and_slips_before_numbers(
+    do, session, hr, leaver, successor, colleague, make_slip, statements, own
+):
+    """The house's order: customer, then document, then number; so no two people wait for each other in a ring."""
+    theirs = make_slip(colleague, preferred_consultant_id=leaver.id)
+    if own:
+        make_slip()
+    session.flush()
+    with statements() as told:
+        do("employee.leave", hr, leaver, reason="回老家", successor_employee_id=successor.id)
+    locked = [each.lower() for each in told]
+
+    def first(table: str, condition: str) -> int:
+        found = (
+            at
+            for at, one in enumerate(locked)
+            if f"from {table}" in one and "for update" in one and condition in one.split(f"from {table}", 1)[1]
+        )
+        return next(found)
+
+    wish = first("appointment_slip", "preferred_consultant_id")
+    assert first("customer", "order by customer.id") < wish
+    numbers = [at for at, one in enumerate(locked) if "number_counter" in one]
+    assert bool(numbers) is own
+    assert all(wish < at for at in numbers)
+    session.refresh(theirs)
+    assert theirs.preferred_consultant_id == successor.id
 
 
 def test_the_default_successor_is_the_one_in_her_file(rest, session, leaver, make_customer):
@@ -277,7 +350,7 @@ def test_who_may_let_leave(do, person, employee, who, allowed):
         do("employee.leave", person(who), employee("archivist"), reason="退休")
 
 
-def test_the_last_administrator_stays(do, session, person, employee):
+def test_the_last_administrator_stays(do, session, person, employee, statements):
     """Of two the first may go, the last may not, whoever asks; HR lets neither go."""
     one, two, stale = employee("admin"), employee("b2_admin"), person("b2_admin")
     with pytest.raises(Refusal):
@@ -285,11 +358,19 @@ def test_the_last_administrator_stays(do, session, person, employee):
     user = table("ab_user")
     session.execute(update(user).where(user.c.id == two.user_id).values(active=False))
     session.commit()
-    for key, values in (("employee.leave", {"reason": "辞职"}), ("employee.close_login", {})):
+    for key, values in (
+        ("employee.leave", {"reason": "辞职"}),
+        ("employee.close_login", {}),
+        ("employee.give_roles", {"roles": [RoleName("guide")]}),
+    ):
         with pytest.raises(Refusal):
             do(key, stale, one, **values)
     assert is_open(session, one)
     session.execute(update(user).where(user.c.id == two.user_id).values(active=True))
+    with statements() as told:
+        do("employee.give_roles", stale, one, roles=[RoleName("guide")])
+    assert any("pg_advisory_xact_lock" in each and "'administrators'" in each for each in told)
+    do("employee.give_roles", stale, one, roles=[RoleName("admin")])
     do("employee.leave", stale, one, reason="辞职")
     assert not is_open(session, one)
 

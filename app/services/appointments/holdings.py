@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select
@@ -14,7 +14,7 @@ from app.models.customers import Customer
 from app.models.followup import FollowupPlan, PlanState
 from app.models.hr import Employee
 from app.services.appointments.dispatching import OPEN, hand_over_slip
-from app.services.hr import HandingOver, Holding, declare_hindrance, declare_holding, holders_of
+from app.services.hr import HandingOver, Holding, declare_hindrance, declare_holding, holders_of, unseen
 from app.words import _, _l, _n
 
 
@@ -33,13 +33,16 @@ def _open_slips(employee: Employee) -> Any:
     )
 
 
+def _customers_of(slips: Callable[[Employee], Any]) -> Callable[[Employee], Any]:
+    """Return the select of the customers of slips: locked before any slip is, as by everybody who writes slips."""
+    return lambda employee: select(AppointmentSlip.customer_id).where(AppointmentSlip.id.in_(slips(employee)))
+
+
 def _hand_over_slips(handing: HandingOver, ids: Sequence[int]) -> None:
-    """Replace each slip by one of the successor's; its customer is locked before it."""
+    """Replace each slip by one of the successor's; its customer was locked before it, with all the others."""
     assert handing.to is not None
     session = handing.session
     mine = AppointmentSlip.id.in_(ids)
-    customers = select(AppointmentSlip.customer_id).where(mine)
-    session.execute(select(Customer.id).where(Customer.id.in_(customers)).order_by(Customer.id).with_for_update())
     slips = session.scalars(
         select(AppointmentSlip)
         .where(mine)
@@ -82,9 +85,12 @@ declare_holding(
         "appointment_slip",
         _open_slips,
         _hand_over_slips,
+        refuses=unseen("appointment_slip", _l("Open slips")),
         page="appointment_slip",
         query={"owner_id": "employee"},
-        rank=40,
+        customers=_customers_of(_open_slips),
+        # After the wishes: who waits for a number must not hold what another needs before it.
+        rank=60,
     )
 )
 # --- requests for supplementary slips ------------------------------------------------------------------------------
@@ -169,7 +175,8 @@ declare_holding(
         "appointment_slip",
         _wished("preferred_consultant_id"),
         _hand_over_wish("preferred_consultant_id"),
-        rank=50,
+        customers=_customers_of(_wished("preferred_consultant_id")),
+        rank=40,
     )
 )
 declare_holding(
@@ -179,6 +186,7 @@ declare_holding(
         "appointment_slip",
         _wished("preferred_doctor_id"),
         _hand_over_wish("preferred_doctor_id"),
-        rank=60,
+        customers=_customers_of(_wished("preferred_doctor_id")),
+        rank=50,
     )
 )

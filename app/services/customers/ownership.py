@@ -23,7 +23,7 @@ from app.models.customers import (
     PartnerState,
 )
 from app.models.hr import Employee
-from app.services.hr import HandingOver, Holding, declare_holding, working
+from app.services.hr import HandingOver, Holding, declare_holding, unseen, working
 from app.services.notices import tell
 from app.words import _, _l
 
@@ -193,8 +193,10 @@ declare_holding(
         "customer",
         _developed_by,
         _inherit(OwnerRole.DEVELOPER),
+        refuses=unseen("customer", _l("Customers whom she developed")),
         page="customer",
         query={"developer_id": "employee"},
+        customers=_developed_by,
         rank=10,
     )
 )
@@ -205,6 +207,8 @@ declare_holding(
         "customer",
         _advised_by,
         _inherit(OwnerRole.CONSULTANT),
+        customers=_advised_by,
+        refuses=unseen("customer", _l("Customers whom she advises on site")),
         rank=20,
     )
 )

@@ -1,7 +1,15 @@
 """The organisation: who a login is, the tree of departments, posts, hiring, leaving. White paper 4.2."""
 
 from app.services.hr import leaving, organising, posts
-from app.services.hr.holdings import HOLDINGS, HandingOver, Holding, declare_hindrance, declare_holding, held_by
+from app.services.hr.holdings import (
+    HOLDINGS,
+    HandingOver,
+    Holding,
+    declare_hindrance,
+    declare_holding,
+    held_by,
+    unseen,
+)
 from app.services.hr.organising import working
 from app.services.hr.people import (
     actor_for_employee,
@@ -33,5 +41,6 @@ __all__ = [
     "reaches_of",
     "rights_of_user",
     "tree_of",
+    "unseen",
     "working",
 ]

@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 from app.actors import Actor
 from app.acts import Told
 from app.models.hr import Employee
+from app.services.hr.people import may_take
+from app.words import _
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,23 @@ class Holding:
     needs_successor: bool = True
     page: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
+    #: Selects the customers about whom these records are: all are locked first, in the order of their ids.
+    customers: Callable[[Employee], Select[Any]] | None = None
+    #: Goes to the successor only if she becomes head, too.
+    heads_only: bool = False
     #: Those of lower rank go first: what moves along with another record goes after it.
     rank: int = 100
+
+
+def unseen(table: str, label: object) -> Callable[[Session, Employee, Sequence[int]], str | None]:
+    """Return the refusal of a successor who could not see what she is given: it would be lost. White paper 4.2.2."""
+
+    def refuses(session: Session, to: Employee, _ids: Sequence[int]) -> str | None:
+        if may_take(session, to, table):
+            return None
+        return _("%(name)s cannot take over %(what)s: she has no open login that sees them.", name=to.name, what=label)
+
+    return refuses
 
 
 #: What a person can hold, in the order of hand-over.

@@ -13,6 +13,7 @@ from app.actors import Actor
 from app.acts import Outcome, act
 from app.errors import InvalidInput, Refusal
 from app.fields import Day, Flag, Pick, Words
+from app.models.customers import Customer
 from app.models.hr import Department, Employee, EmployeeState, HandoverBatch
 from app.services.accounts import close_account
 from app.services.hr.holdings import HINDRANCES, HOLDINGS, HandingOver, Holding, declare_holding, held_by, told_of
@@ -71,12 +72,14 @@ def leave(
     _check_day(employee, left_on, by, at)
     _refuse_hindered(session, employee)
     successor = _successor(session, employee, successor_employee_id)
+    _lock_customers(session, employee)
     held = held_by(session, employee)
     _refuse_unfit(session, held, successor)
     if employee.user_id is not None:
         close_account(session, employee.user_id, by=by)
     employee.left_at = at if left_on == today_of(by, at) else datetime.combine(left_on, time(18), by.timezone)
     batch = _written(session, employee, successor, held, reason=reason, left_on=left_on, by=by, at=at)
+    batch.counts = {name: len(ids) for name, ids in batch.items.items() if _goes_over(name, successor, successor_heads)}
     handing = HandingOver(session, employee, successor, reason, successor_heads, by, at)
     for holding in HOLDINGS:
         if held[holding.name]:
@@ -84,6 +87,16 @@ def leave(
     session.flush()
     _tell_successor(session, batch, employee, successor, by)
     return Outcome(result=batch, notice=_sentence(employee, successor, batch))
+
+
+def _lock_customers(session: Session, employee: Employee) -> None:
+    """Lock the customers of all that changes hands, in the order of their ids, before any slip or number."""
+    concerned: set[int] = set()
+    for holding in HOLDINGS:
+        if holding.customers is not None:
+            concerned.update(session.scalars(holding.customers(employee)))
+    rows = select(Customer.id).where(Customer.id.in_(sorted(concerned))).order_by(Customer.id)
+    session.execute(rows.with_for_update(of=Customer))
 
 
 def _check_day(employee: Employee, left_on: date, by: Actor, at: datetime) -> None:
@@ -111,7 +124,8 @@ def _successor(session: Session, employee: Employee, successor_id: int | None) -
 
 
 def _refuse_unfit(session: Session, held: Mapping[str, Sequence[int]], successor: Employee | None) -> None:
-    """Refuse if something would be lost: nobody takes it over, or who would may not."""
+    """Refuse if something would be lost: nobody takes it over, or who would may not; each such thing is named."""
+    refused: list[str] = []
     for holding in HOLDINGS:
         ids = held[holding.name]
         if not ids:
@@ -126,7 +140,9 @@ def _refuse_unfit(session: Session, held: Mapping[str, Sequence[int]], successor
             )
         said = holding.refuses(session, successor, ids) if successor is not None else None
         if said is not None:
-            raise InvalidInput({"successor_employee_id": [said]})
+            refused.append(said)
+    if refused:
+        raise InvalidInput({"successor_employee_id": refused})
 
 
 def _written(
@@ -148,7 +164,6 @@ def _written(
         to_employee_id=None if successor is None else successor.id,
         left_on=left_on,
         reason=reason,
-        counts={name: len(ids) for name, ids in items.items()},
         items=items,
         done_at=at,
         done_by_id=by.employee_id,
@@ -166,8 +181,30 @@ def _tell_successor(
         tell(session, successor.id, "handover_received", batch, **facts)
 
 
+def _goes_over(name: str, successor: Employee | None, heads: bool) -> bool:
+    """Say whether a holding went to the successor; a headship only if she was to become head."""
+    holding = next(known for known in HOLDINGS if known.name == name)
+    return successor is not None and (heads or not holding.heads_only)
+
+
+def left_open(batch: HandoverBatch) -> str:
+    """Return what went to nobody, such as headships that were not asked for; empty if all changed hands."""
+    rest = [
+        f"{holding.label} ({len(batch.items[holding.name])})"
+        for holding in HOLDINGS
+        if batch.items.get(holding.name) and not batch.counts.get(holding.name)
+    ]
+    return _("Left to nobody: %(what)s.", what=", ".join(rest)) if rest else ""
+
+
 def _sentence(employee: Employee, successor: Employee | None, batch: HandoverBatch) -> str:
+    return " ".join(filter(None, (_went(employee, successor, batch), left_open(batch))))
+
+
+def _went(employee: Employee, successor: Employee | None, batch: HandoverBatch) -> str:
     if successor is None:
+        if batch.items:
+            return _("%(name)s has left.", name=employee.name)
         return _("%(name)s has left; there was nothing to hand over.", name=employee.name)
     return _n(
         "%(name)s has left; %(num)s record went to %(successor)s.",
@@ -228,6 +265,7 @@ declare_holding(
         _departments_led,
         _hand_over_departments,
         needs_successor=False,
+        heads_only=True,
         rank=200,
     )
 )

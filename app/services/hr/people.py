@@ -95,6 +95,15 @@ def holders_of(session: Session, table: str, permission: str, *, branch_id: int,
     )
 
 
+def may_take(session: Session, employee: Employee, table: str) -> bool:
+    """Say whether an employee could see records of a table: an open login with a role that lists or shows them."""
+    user = _ab("ab_user")
+    if employee.user_id is None or not session.scalar(select(user.c.active).where(user.c.id == employee.user_id)):
+        return False
+    _held, rights = rights_of_user(session, employee.user_id)
+    return bool(rights & {(table, "can_list"), (table, "can_show")})
+
+
 def own_branch(session: Session, by: Actor) -> Branch:
     """Return the branch whose papers an actor writes; refuses one without an employee file."""
     if by.branch_id is None:

@@ -23,7 +23,7 @@ from app.models.imports import (
     Weight,
 )
 from app.models.tasks import OPEN_STATES
-from app.services.files import attach, sent_file
+from app.services.files import CONTENT_RIGHTS, attach, sent_file
 from app.services.hr import own_branch
 from app.services.imports.headings import missing_columns, read_head, remember
 from app.services.imports.kinds import KINDS, ImportKind, kind_of
@@ -74,6 +74,14 @@ def upload(session: Session, *, kind: ImportOf, file_id: int, by: Actor, at: dat
     session.flush()
     attach(session, file_id, "import_batch", batch.id, field="file_id", by=by)
     return Outcome(result=batch, notice=_next_step(batch, declared))
+
+
+def may_read_rows(_session: Session, batch: ImportBatch, by: Actor) -> bool:
+    """Say whether a person who sees an import may read the file and its rows: who handed it in, or may import these."""
+    return batch.employee_id == by.employee_id or by.may(*KINDS[batch.kind].right)
+
+
+CONTENT_RIGHTS[ImportBatch.__tablename__] = may_read_rows
 
 
 def _refuse_known_file(session: Session, batch: ImportBatch, digest: str, by: Actor) -> None:

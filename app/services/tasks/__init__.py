@@ -4,10 +4,21 @@
 and ``take_up_again`` are the workers'. See docs/develop/add-a-task.md.
 """
 
-from app.services.tasks.declared import TASKS, label_of, name_of, task
+from app.services.tasks.declared import TASKS, label_of, may_read_result, name_of, task
 from app.services.tasks.queue import enqueue
 from app.services.tasks.rescue import take_up_again
 from app.services.tasks.run import Stopped, TaskRun
 from app.services.tasks.running import perform
 
-__all__ = ["TASKS", "Stopped", "TaskRun", "enqueue", "label_of", "name_of", "perform", "take_up_again", "task"]
+__all__ = [
+    "TASKS",
+    "Stopped",
+    "TaskRun",
+    "enqueue",
+    "label_of",
+    "may_read_result",
+    "name_of",
+    "perform",
+    "take_up_again",
+    "task",
+]

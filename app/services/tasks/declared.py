@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.services import notices
+from sqlalchemy.orm import Session
+
+from app.actors import Actor
+from app.services import files, notices
 
 if TYPE_CHECKING:
     from app.models.tasks import BackgroundTask
@@ -20,27 +23,34 @@ Work = Callable[["TaskRun"], object | None]
 class Task:
     """A kind of long work. With ``steps`` it commits step by step and goes on from its checkpoint after a break;
     else all of it is one transaction, together with the row that says it is done. ``named`` says from its parameters
-    what one piece of it is called."""
+    what one piece of it is called. ``result_for`` says from its parameters who, besides the asker, may read the file
+    that it made; nobody unless said."""
 
     kind: str
     label: object
     work: Work
     steps: bool = False
     named: Callable[[Mapping[str, Any]], str] | None = None
+    result_for: Callable[[Session, Mapping[str, Any], Actor], bool] | None = None
 
 
 TASKS: dict[str, Task] = {}
 
 
 def task(
-    kind: str, label: object, *, steps: bool = False, named: Callable[[Mapping[str, Any]], str] | None = None
+    kind: str,
+    label: object,
+    *,
+    steps: bool = False,
+    named: Callable[[Mapping[str, Any]], str] | None = None,
+    result_for: Callable[[Session, Mapping[str, Any], Actor], bool] | None = None,
 ) -> Callable[[Work], Work]:
     """Declare a function as long work; refuses a kind that is declared already."""
 
     def declare(work: Work) -> Work:
         if kind in TASKS:
             raise ValueError(f"task {kind} is declared twice")
-        TASKS[kind] = Task(kind, label, work, steps, named)
+        TASKS[kind] = Task(kind, label, work, steps, named, result_for)
         return work
 
     return declare
@@ -57,4 +67,18 @@ def name_of(task: BackgroundTask) -> str:
     return declared.named(task.parameters) if declared is not None and declared.named else label_of(task.kind)
 
 
+def may_read_result(session: Session, task: BackgroundTask, by: Actor) -> bool:
+    """Say whether a person may read the file that a task made: its asker, and whoever holds the right on its content.
+
+    To see how far a task is, is not enough.
+    """
+    if task.result_file is not None and files.is_own(task.result_file, by):
+        return True
+    declared = TASKS.get(task.kind)
+    if declared is None or declared.result_for is None:
+        return False
+    return declared.result_for(session, task.parameters, by)
+
+
 notices.FACT_WORDS["task_kind"] = label_of
+files.CONTENT_RIGHTS["background_task"] = may_read_result
