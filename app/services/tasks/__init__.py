@@ -8,6 +8,17 @@ from app.services.tasks.declared import TASKS, label_of, name_of, task
 from app.services.tasks.queue import enqueue
 from app.services.tasks.rescue import take_up_again
 from app.services.tasks.run import Stopped, TaskRun
-from app.services.tasks.running import perform
+from app.services.tasks.running import perform, who_asked
 
-__all__ = ["TASKS", "Stopped", "TaskRun", "enqueue", "label_of", "name_of", "perform", "take_up_again", "task"]
+__all__ = [
+    "TASKS",
+    "Stopped",
+    "TaskRun",
+    "enqueue",
+    "label_of",
+    "name_of",
+    "perform",
+    "take_up_again",
+    "task",
+    "who_asked",
+]
