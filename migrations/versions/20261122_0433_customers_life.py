@@ -298,9 +298,7 @@ def downgrade() -> None:
         "update customer set developer_rule = 'dispatched' "
         "where developer_rule in ('transferred', 'inherited', 'merged', 'supplement')"
     )
-    op.execute(
-        "update customer set developer_rule = 'first_registered' where developer_rule = 'imported'"
-    )
+    op.execute("update customer set developer_rule = 'first_registered' where developer_rule = 'imported'")
     op.create_check_constraint(
         op.f("ck_customer_developer_rule_known"), "customer", "developer_rule IN ('first_registered', 'dispatched')"
     )

@@ -164,7 +164,7 @@ def test_a_failed_migration_is_not_taken_for_success(empty: Addresses, monkeypat
 def test_a_downgrade_turns_the_newer_rules_of_ownership_into_the_nearest_older_one(
     migrated: Addresses, application: Callable[[Addresses], Flask]
 ) -> None:
-    app_url, owner_url = migrated
+    _app_url, owner_url = migrated
     became = {
         "first_registered": "first_registered",
         "imported": "first_registered",
