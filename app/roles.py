@@ -284,8 +284,6 @@ ROLES: dict[str, Role] = {
         DICTIONARIES,
         REQUIREMENTS,
         {"branch_day": "list show add edit"},
-        IMPORT_CUSTOMERS,
-        import_batch=OWN,
         **dict.fromkeys(("appointment_slip", "contact_record", "customer"), BRANCH),
     ),
     "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH, {"customer": "list show ask_restriction"}),

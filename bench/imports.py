@@ -68,7 +68,7 @@ def _import(session: Any, rows: int) -> dict[str, float]:
     from app.unit import unit_of_work
 
     user = METADATA.tables["ab_user"]
-    by = actor_for_user(session, session.scalar(select(user.c.id).where(user.c.username == "operations")))
+    by = actor_for_user(session, session.scalar(select(user.c.id).where(user.c.username == "it_manager")))
     at = datetime.now(UTC)
     taken: dict[str, float] = {}
 

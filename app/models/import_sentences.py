@@ -34,6 +34,8 @@ SENTENCES: dict[str, object] = {
     "not_item": _l("The dictionary “%(dictionary)s” has no item of this name that is in use."),
     "nobody": _l("There is no %(what)s of this name or number in your branch."),
     "several": _l("There are several of this name; please write the number or code instead."),
+    "left": _l("%(who)s no longer works here."),
+    "not_your_department": _l("This colleague is not in your department."),
     # what a row says as a whole
     "no_name": _l("A name or an alias, please."),
     "no_way": _l("One way to reach her, please: telephone, WeChat or QQ."),

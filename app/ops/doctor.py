@@ -99,6 +99,7 @@ def settings_and_database() -> Iterator[Finding]:
             yield from migrations(connection)
             yield heartbeat(connection)
             yield worker(connection)
+            yield house_tasks(connection)
     except OperationalError as problem:
         reason = str(problem.orig).strip().splitlines()[0]
         yield Finding(Verdict.BAD, f"database: {reason}", "see that it runs and that DATABASE_URL is right")
@@ -218,6 +219,30 @@ def worker(connection: Connection) -> Finding:
     if alive:
         return Finding(Verdict.OK, line)
     return Finding(Verdict.BAD if waiting and longest > WORKER_LATE else Verdict.WARN, line, start)
+
+
+FAILED = text(
+    """
+    select kind || ' (task ' || id || ')' from background_task
+    where state = 'failed' and employee_id is null and ended_at > clock_timestamp() - interval '1 day' order by id
+    """
+)
+
+
+def house_tasks(connection: Connection) -> Finding:
+    """See whether long work of the house's own failed within a day."""
+    try:
+        failed = list(connection.execute(FAILED).scalars())
+    except ProgrammingError:
+        connection.rollback()
+        return Finding(Verdict.WARN, "tasks: no table for them yet", "run `python3 run.py migrate`")
+    if not failed:
+        return Finding(Verdict.OK, "tasks: none of the house's own failed within a day")
+    return Finding(
+        Verdict.WARN,
+        f"tasks: {len(failed)} of the house's own failed within a day: {', '.join(failed[:5])}",
+        "open them under background tasks, see why, and try them again",
+    )
 
 
 def chinese_fonts() -> Finding:

@@ -27,6 +27,7 @@ from app.panel.person import act_as, current_actor
 from app.reports.base import PAPERS, REPORTS
 from app.roles import ROLES, rights_of
 from app.services.accounts import check_password
+from app.services.customers import fill_id_hashes
 from app.services.imports import KINDS
 from app.services.reference import ensure_reference_data
 from app.unit import acting_as
@@ -191,6 +192,7 @@ def sync_security(app: Flask) -> None:
     with app.app_context(), acting_as("house:sync-security"):
         session = db.session()
         ensure_reference_data(session, datetime.now(UTC))
+        fill_id_hashes(session)
         wanted = wanted_rights(app, session)
         pairs = _ensure_pairs(session, known_rights(app).union(*wanted.values()))
         roles = _ensure_names(session, METADATA.tables["ab_role"], {*wanted, "Public"})

@@ -21,6 +21,7 @@ from app.errors import InvalidInput, Refusal
 from app.fields import HouseForm, Words
 from app.models.audit import JobHeartbeat, JobRun
 from app.models.base import Labelled
+from app.models.tasks import BackgroundTask, TaskState
 from app.words import _, _l
 
 #: A slot that nobody has run is overdue after this long; schedulers look several times a minute.
@@ -183,13 +184,15 @@ class JobState(Labelled):
 
 @dataclass(frozen=True)
 class Standing:
-    """How one job stands now. ``last`` is its newest run that began, ``failures`` how often it failed in a day."""
+    """How one job stands now. ``last`` is its newest run that began, ``failures`` how often it failed in a day.
+    ``task`` is the long work to which that run handed it, if it did."""
 
     job: Job
     state: JobState
     last: JobRun | None
     next_at: datetime | None
     failures: int
+    task: BackgroundTask | None = None
 
 
 def standing_of(session: Session, job: Job, now: datetime) -> Standing:
@@ -204,11 +207,21 @@ def standing_of(session: Session, job: Job, now: datetime) -> Standing:
             JobRun.job == job.name, JobRun.started_at > now - timedelta(days=1)
         )
     )
-    return Standing(job, _state(session, job, now), last, job.following(session, now), failures or 0)
+    task = _tasks(session, job, BackgroundTask.request_key == last.slot).get(_model_of(last.slot)) if last else None
+    return Standing(job, _state(session, job, now), last, job.following(session, now), failures or 0, task)
+
+
+def _tasks(session: Session, job: Job, *conditions: Any) -> dict[str, BackgroundTask]:
+    """Return the newest task to which a job's slots handed their work, by the key of the slot that it is about."""
+    statement = select(BackgroundTask).where(BackgroundTask.actor == f"house:job:{job.name}", *conditions)
+    return {_model_of(task.request_key): task for task in session.scalars(statement.order_by(BackgroundTask.id))}
 
 
 def _state(session: Session, job: Job, now: datetime) -> JobState:
-    """Judge by the newest due slot of each branch, the worst first; and by what people asked for."""
+    """Judge by the newest due slot of each branch, the worst first; and by what people asked for.
+
+    Work that was handed to the queue went as its task did.
+    """
     due = {slot.branch_id: slot for slot in sorted(job.slots(session, now), key=lambda slot: slot.due_at)}
     keys = {slot.key: slot for slot in due.values()}
     runs = list(
@@ -223,6 +236,11 @@ def _state(session: Session, job: Job, now: datetime) -> JobState:
         return JobState.ASKED
     if any(run.ended_at is None for run in runs):
         return JobState.FAILING
+    if keys:
+        since = min(slot.due_at for slot in keys.values())
+        tasks = _tasks(session, job, BackgroundTask.queued_at >= since)
+        if any(key in tasks and tasks[key].state is TaskState.FAILED for key in keys):
+            return JobState.FAILING
     absent = set(keys) - {run.slot for run in runs}
     if any(keys[key].due_at < now - OVERDUE_AFTER for key in absent):
         return JobState.OVERDUE

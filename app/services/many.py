@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
@@ -67,7 +68,9 @@ def run_many(
 
     Each row has its own transaction and a request key made of ``key`` and its id, so that a batch that is sent again
     has one effect. What one row refuses does not stop the others. ``progress(done, total)`` is told after each row;
-    when ``stop()`` says so, the rows that are left are not touched and have no result.
+    when ``stop()`` says so, the rows that are left are not touched and have no result. What ends the whole on its way
+    (the actor is let leave, the database stays away) is the answer of its row, and the rows after it are not done any
+    more: those before it stand, and keep their answers.
     Raises NotPermitted, and InvalidInput for the selection and for inputs that no row could take; then nothing is done.
     """
     once = checked(session, act, ids, inputs=inputs, by=by, at=at, is_json=is_json, most=most)
@@ -75,7 +78,12 @@ def run_many(
     for row_id in once:
         if stop is not None and stop():
             break
-        results.append(_row(session, act, row_id, inputs=inputs, by=by, at=at, key=key, is_json=is_json))
+        try:
+            results.append(_row(session, act, row_id, inputs=inputs, by=by, at=at, key=key, is_json=is_json))
+        except (NotPermitted, OperationalError) as wrong:
+            results.append(RowResult(row_id, "", False, _ending(wrong)))
+            rest = once[len(results) :]
+            return [*results, *(RowResult(left, "", False, _("Not done any more.")) for left in rest)]
         if progress is not None:
             progress(len(results), len(once))
     return results
@@ -104,6 +112,13 @@ def key_of_row(key: str, row_id: int) -> str:
 def sentence_of_input(wrong: InvalidInput) -> str:
     """Return in one line what inputs did not fit."""
     return " ".join(sentence for sentences in wrong.errors.values() for sentence in sentences)
+
+
+def _ending(wrong: NotPermitted | OperationalError) -> str:
+    """Return what is said of the row at which the whole ended."""
+    if isinstance(wrong, NotPermitted):
+        return _("You may not do this any more.")
+    return _("The database could not do this just now. Please try again.")
 
 
 def _row(session: Session, act: Act, row_id: int, *, by: Actor, key: str, **asked: Any) -> RowResult:

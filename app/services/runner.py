@@ -145,7 +145,7 @@ class _Call:
 def _run_once(session: Session, call: _Call) -> Answer:
     session.info["user_id"] = call.by.user_id
     with unit_of_work(session):
-        _hold_actor(session, call.by)
+        hold_actor(session, call.by)
         told = _inputs_hash(session, call)
         run_id = _claim_key(session, call, told)
         if run_id is None:
@@ -170,7 +170,7 @@ def _run_once(session: Session, call: _Call) -> Answer:
         )
 
 
-def _hold_actor(session: Session, by: Actor) -> None:
+def hold_actor(session: Session, by: Actor) -> None:
     """Keep the actor's file as it is until the end: who is let leave this very moment either acted before that, and
     what she made is handed over, or is refused. White paper 4.2.2: nothing is lost."""
     if by.employee_id is None or by.is_house:

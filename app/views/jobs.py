@@ -86,7 +86,7 @@ def _standings() -> list[Standing]:
 
 def _line(standing: Standing, by: Actor) -> JobLine:
     last, state = standing.last, standing.state
-    facts = [Fact(_("Last run"), _last(last, by)), *_outcome(last)]
+    facts = [Fact(_("Last run"), _last(last, by)), *_outcome(standing, by)]
     if last is not None and last.requested_by is not None:
         facts.append(Fact(_("Asked for by"), Cell(str(last.requested_by))))
     facts += [
@@ -116,12 +116,16 @@ def _took(took: timedelta) -> str:
     return _("took %(minutes)s min", minutes=f"{seconds / 60:.0f}")
 
 
-def _outcome(last: JobRun | None) -> list[Fact]:
+def _outcome(standing: Standing, by: Actor) -> list[Fact]:
+    last, task = standing.last, standing.task
     if last is None:
         return []
     if last.error is not None:
         tries = _n("%(num)s attempt", "%(num)s attempts", last.attempts)
         return [Fact(_("Error"), Cell(last.error, sub=tries, wide=True))]
+    if task is not None and task.error is not None:
+        url = record_url("background_task", task.id) if by.may("background_task", "can_show") else ""
+        return [Fact(_("Error"), Cell(task.error, url, wide=True))]
     return [Fact(_("Result"), Cell(last.summary or NONE, wide=True))]
 
 

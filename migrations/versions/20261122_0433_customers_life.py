@@ -11,7 +11,7 @@ down_revision = "202611220432"
 branch_labels = None
 depends_on = None
 
-RULES = "'first_registered', 'dispatched', 'transferred', 'inherited', 'merged', 'supplement'"
+RULES = "'first_registered', 'dispatched', 'transferred', 'inherited', 'merged', 'supplement', 'imported'"
 STAGES = (
     "'appointment', 'reception', 'consultation', 'diagnosis', 'plan', 'exam', 'ward', 'nursing', 'skin_care', "
     "'member', 'followup'"
@@ -296,8 +296,9 @@ def downgrade() -> None:
     # The rules that the older schema does not know become the one nearest to them.
     op.execute(
         "update customer set developer_rule = 'dispatched' "
-        "where developer_rule in ('transferred', 'inherited', 'merged')"
+        "where developer_rule in ('transferred', 'inherited', 'merged', 'supplement')"
     )
+    op.execute("update customer set developer_rule = 'first_registered' where developer_rule = 'imported'")
     op.create_check_constraint(
         op.f("ck_customer_developer_rule_known"), "customer", "developer_rule IN ('first_registered', 'dispatched')"
     )

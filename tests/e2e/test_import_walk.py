@@ -122,7 +122,7 @@ def check_or_import(desk: Any, live: Any, act: str) -> None:
 @pytest.mark.parametrize(("width", "locale", "first"), [(1280, "zh", 1), (390, "en", 2)])
 def test_a_file_with_planted_errors(visit, live, partner, width, locale, first):
     """Issue 3, item 5."""
-    desk = visit("operations", width=width, locale=locale)
+    desk = visit("it_manager", width=width, locale=locale)
     content = workbook(partner, first)
     hand_in(desk, "老客户.xlsx", content)
     desk.picture("import-uploaded")
@@ -172,7 +172,7 @@ def test_a_file_with_planted_errors(visit, live, partner, width, locale, first):
 
 
 def test_a_text_in_gb18030_is_read(visit, live):
-    desk = visit("operations")
+    desk = visit("it_manager")
     hand_in(desk, "客户.csv", "姓名,手机,备注\n林小雨,17755570001,想了解双眼皮\n王芳,123,\n".encode("gb18030"))
     assert "GB18030" in desk.page.locator("main").inner_text().upper()
     check_or_import(desk, live, "check")

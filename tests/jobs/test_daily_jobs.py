@@ -262,3 +262,49 @@ def test_a_report_that_stands_already_is_not_made_again(session, run_job):
     assert len(run_job("reports.daily", on(21, 5))) == 4
     assert len(scheduled(session)) == 4
     assert {task.said["en"] for task in session.scalars(select(BackgroundTask))} == {""}
+
+
+def test_run_now_makes_a_fresh_report_beside_the_scheduled_one_that_stands(session, run_job, do, person):
+    run_job("reports.daily", on(21))
+    before = session.scalar(select(func.count(ReportRun.id)))
+    clocked = len(scheduled(session))
+    do("job_run.run_now", person("it_manager"), when=on(21, 5), job="reports.daily")
+    assert len(run_job("reports.daily", on(21, 6))) == 1
+    assert session.scalar(select(func.count(ReportRun.id))) == before + sum(report.daily for report in REPORTS.values())
+    assert len(scheduled(session)) == clocked, "one a day stays the scheduler's"
+    newest = session.scalars(select(BackgroundTask).order_by(BackgroundTask.id.desc())).first()
+    assert newest.said["en"] != ""
+
+
+def test_a_job_whose_task_failed_is_failing_and_is_told_until_it_is_done(
+    session, app, work_off, do, person, monkeypatch
+):
+    """What is handed to the queue went as its task did; who may run jobs hears of it, and so does the doctor."""
+    from app.ops import doctor
+    from app.reports import daily
+    from app.services.jobs import JobState, standing_of
+
+    job, manager = JOBS["reports.daily"], person("it_manager")
+
+    def broken(*_given, **_named):
+        raise RuntimeError("no figures")
+
+    assert doctor.house_tasks(session.connection()).verdict is doctor.Verdict.OK
+    look(app, job, lambda: on(21))
+    with monkeypatch.context() as patch:
+        patch.setattr(daily, "make_scheduled", broken)
+        work_off(on(21, 1))
+    standing = standing_of(session, job, on(21, 2))
+    assert standing.state is JobState.FAILING
+    assert "no figures" in standing.task.error
+    told = session.scalars(select(Notice).where(Notice.employee_id == manager.employee_id)).all()
+    assert {notice.kind for notice in told} == {"task_failed"}
+    session.execute(update(BackgroundTask).values(ended_at=func.now()))
+    found = doctor.house_tasks(session.connection())
+    assert found.verdict is doctor.Verdict.WARN
+    assert "reports.daily" in found.what
+    session.commit()
+    do("job_run.run_now", person("admin"), when=on(21, 5), job="reports.daily")
+    look(app, job, lambda: on(21, 6))
+    work_off(on(21, 7))
+    assert standing_of(session, job, on(21, 8)).state is JobState.OK

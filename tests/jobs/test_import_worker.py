@@ -58,7 +58,7 @@ def wait_for(world, batch_id: int, until) -> ImportBatch:
 
 def test_a_worker_killed_in_the_middle_of_an_import_leaves_each_row_written_once(own_world, start):
     numbers = [str(13_822_220_000 + number) for number in range(ROWS)]
-    asked = Importer(own_world, "operations", [[f"丙{number}", number] for number in numbers])
+    asked = Importer(own_world, "it_manager", [[f"丙{number}", number] for number in numbers])
     first = start()
     broken = wait_for(own_world, asked.batch_id, lambda batch: batch.rows_done > 0)
     first.send_signal(signal.SIGKILL)

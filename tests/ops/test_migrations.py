@@ -159,3 +159,28 @@ def test_a_failed_migration_is_not_taken_for_success(empty: Addresses, monkeypat
     )  # fmt: skip
     assert done.returncode != 0
     assert "no_such" in done.stderr
+
+
+def test_a_downgrade_turns_the_newer_rules_of_ownership_into_the_nearest_older_one(
+    migrated: Addresses, application: Callable[[Addresses], Flask]
+) -> None:
+    _app_url, owner_url = migrated
+    became = {
+        "first_registered": "first_registered",
+        "imported": "first_registered",
+        **dict.fromkeys(("dispatched", "transferred", "inherited", "merged", "supplement"), "dispatched"),
+    }
+    with psycopg.connect(owner_url.replace("+psycopg", "")) as connection:
+        branch = connection.execute(
+            "insert into branch (code, name, zone) values ('99', 'B', 'Asia/Shanghai') returning id"
+        ).fetchone()
+        assert branch is not None
+        for rule in became:
+            connection.execute(
+                "insert into customer (customer_no, name, state, branch_id, developer_rule) "
+                "values (%s, %s, 'temporary', %s, %s)",
+                (rule, rule, branch[0], rule),
+            )
+    schema.downgrade(application(migrated), "202611220432")
+    kept = rows(owner_url, "select customer_no || ' ' || developer_rule from customer")
+    assert sorted(kept) == sorted(f"{rule} {old}" for rule, old in became.items())

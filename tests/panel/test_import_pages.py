@@ -55,10 +55,10 @@ def send(app, session):
 
 def test_an_import_with_planted_errors_walks_over_rest(rest, send, work, phone, login, session):
     """Issue 3, item 5: from the file to the result, by REST alone; then the same batch on screen."""
-    call = rest("operations")
+    call = rest("it_manager")
     rows = [["姓名", "手机", "备注"], ["林小雨", phone(), "=1+1 不是公式"], ["王芳", "12", "@好"]]
     content = workbook(*rows)
-    told = call("POST", "import_batch/upload", {"kind": "customers", "file_id": send("operations", content)})
+    told = call("POST", "import_batch/upload", {"kind": "customers", "file_id": send("it_manager", content)})
     assert told.status_code == 201, told.text
     key = told.json["id"]
     assert [line["field"] for line in told.json["columns"]] == ["name", "phone", "followup_note"]
@@ -81,7 +81,7 @@ def test_an_import_with_planted_errors_walks_over_rest(rest, send, work, phone, 
     assert sheet["C2"].quotePrefix
     assert "B3" in lines[1][3]
 
-    client = login("operations")
+    client = login("it_manager")
     page = client.get(f"/import_batch/show/{key}")
     assert page.status_code == 200
     assert "B3" in page.text
@@ -94,10 +94,10 @@ def test_an_import_with_planted_errors_walks_over_rest(rest, send, work, phone, 
 
 
 def test_the_columns_are_mapped_on_a_page_without_script(login, send, rest, phone, session):
-    call = rest("operations")
+    call = rest("it_manager")
     content = workbook(["姓名", "手机"], ["林小雨", phone()])
-    key = call("POST", "import_batch/upload", {"kind": "customers", "file_id": send("operations", content)}).json["id"]
-    client = login("operations")
+    key = call("POST", "import_batch/upload", {"kind": "customers", "file_id": send("it_manager", content)}).json["id"]
+    client = login("it_manager")
     page = client.get(f"/import_batch/{key}/act/map")
     assert page.text.count('name="columns"') == 2
     sent = {"csrf_token": client.token, "columns": ["alias", "phone"], "on_duplicate": "skip"}
@@ -109,9 +109,9 @@ def test_the_columns_are_mapped_on_a_page_without_script(login, send, rest, phon
 
 
 def test_another_persons_import_is_absent(rest, send, phone, session):
-    call = rest("operations")
+    call = rest("it_manager")
     content = workbook(["姓名", "手机"], ["林小雨", phone()])
-    key = call("POST", "import_batch/upload", {"kind": "customers", "file_id": send("operations", content)}).json["id"]
+    key = call("POST", "import_batch/upload", {"kind": "customers", "file_id": send("it_manager", content)}).json["id"]
     assert rest("web_supervisor")("GET", f"import_batch/{key}").status_code == 404
     assert rest("hr")("POST", f"import_batch/{key}/check").status_code == 404
     assert rest("web_consultant")("GET", f"import_batch/{key}").status_code == 403
@@ -152,13 +152,13 @@ def test_a_page_of_findings_with_many_duplicates_takes_at_most_12_statements(
     login, send, rest, work, phone, session, statements
 ):
     """What stands is looked up at once, however many rows of a page do."""
-    call = rest("operations")
+    call = rest("it_manager")
     rows = [["姓名", "手机"], *([f"客{n}", phone()] for n in range(30))]
     for heads in (["姓名", "手机"], ["客户", "电话"]):
         told = call(
             "POST",
             "import_batch/upload",
-            {"kind": "customers", "file_id": send("operations", workbook(heads, *rows[1:]))},
+            {"kind": "customers", "file_id": send("it_manager", workbook(heads, *rows[1:]))},
         )
         key = told.json["id"]
         assert call("POST", f"import_batch/{key}/check").status_code == 200
@@ -166,7 +166,7 @@ def test_a_page_of_findings_with_many_duplicates_takes_at_most_12_statements(
         if heads[0] == "姓名":
             assert call("POST", f"import_batch/{key}/carry_out").status_code == 200
             work()
-    client = login("operations")
+    client = login("it_manager")
     path = f"/import_finding/list/?batch_id={key}&size=25"
     client.get(path)
     with statements() as told:

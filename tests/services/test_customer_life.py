@@ -459,3 +459,24 @@ def test_the_schema_restricts_no_file_that_nobody_asked_for(session, make_custom
     make_customer().state = FileState.RESTRICTED
     with pytest.raises(IntegrityError):
         session.flush()
+
+
+def test_numbers_that_stood_before_are_found_again_after_the_filling_in(session, make_customer, monkeypatch):
+    """Files with an ID number from before its hash: filled in by pieces, their version untouched, and only once."""
+    from sqlalchemy import update
+
+    from app.models.customers import id_hash
+    from app.services.customers import fill_id_hashes, identity
+
+    customers = [make_customer() for _number in range(3)]
+    for customer in customers:
+        customer.id_no = WOMAN
+    session.flush()
+    keys, versions = [customer.id for customer in customers], [customer.row_version for customer in customers]
+    session.execute(update(Customer).where(Customer.id.in_(keys)).values(id_hash=None))
+    monkeypatch.setattr(identity, "PIECE", 2)
+    assert fill_id_hashes(session) >= 3
+    session.expire_all()
+    assert [customer.id_hash for customer in customers] == [id_hash(WOMAN)] * 3
+    assert [customer.row_version for customer in customers] == versions
+    assert fill_id_hashes(session) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import time
 from datetime import date
@@ -11,14 +12,15 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app.errors import InvalidInput, NotPermitted, Refusal
 from app.models.appointments import ContactRecord
 from app.models.audit import ActRun
-from app.models.customers import Customer, CustomerContact
+from app.models.base import METADATA
+from app.models.customers import Customer, CustomerContact, CustomerOwnerHistory, FileState, OwnerRule
 from app.models.files import FilePurpose
-from app.models.hr import Department, Employee, Position
+from app.models.hr import Department, Employee, EmployeeState, Position
 from app.models.imports import (
     ImportBatch,
     ImportFinding,
@@ -137,7 +139,7 @@ def findings(session):
 
 @pytest.fixture
 def operations(person):
-    return person("operations")
+    return person("it_manager")
 
 
 @pytest.fixture
@@ -564,7 +566,7 @@ def test_columns_that_make_no_sense_are_refused(operations, do, hand_in, phone, 
 
 @pytest.mark.parametrize(
     ("who", "kind"),
-    [("hr", ImportOf.CUSTOMERS), ("operations", ImportOf.EMPLOYEES), ("web_supervisor", ImportOf.DEPARTMENTS)],
+    [("hr", ImportOf.CUSTOMERS), ("it_manager", ImportOf.EMPLOYEES), ("web_supervisor", ImportOf.DEPARTMENTS)],
 )
 def test_one_imports_only_what_is_ones_own_business(person, hand_in, who, kind):
     with pytest.raises(Refusal):
@@ -751,3 +753,161 @@ def test_a_number_registered_between_check_and_import_is_not_doubled(
     do("import_batch.carry_out", operations, batch)
     work()
     assert (batch.rows_made, batch.rows_skipped) == (0, 1)
+
+
+# --- who may give customers to whom, and who has left meanwhile ---------------------------------------------------
+
+OWNED = ["姓名", "手机", "归属人"]
+
+
+def test_operations_import_no_customers(person, hand_in):
+    """Part D, R26: aggregated reports only."""
+    with pytest.raises(NotPermitted):
+        hand_in(person("operations"), ImportOf.CUSTOMERS, xlsx(OWNED))
+
+
+def test_a_supervisor_names_owners_of_her_departments_only(session, person, imported, findings, employee, phone):
+    """Part D, R04: as when a customer is handed over."""
+    by = person("web_supervisor")
+    mine, other = employee("web_consultant"), employee("phone_consultant")
+    rows = [["林小雨", phone(), mine.employee_no], ["王芳", phone(), other.employee_no]]
+    batch = imported(by, ImportOf.CUSTOMERS, xlsx(OWNED, *rows))
+    assert findings(batch) == [("C3", "not_your_department")]
+    made = _made(session, batch)
+    assert [(each.developer_id, each.developer_rule) for each in made] == [(mine.id, OwnerRule.IMPORTED)]
+    line = session.scalars(select(CustomerOwnerHistory).where(CustomerOwnerHistory.customer_id == made[0].id)).one()
+    assert line.rule is OwnerRule.IMPORTED
+
+
+def test_who_sees_the_branch_names_anybody_of_it(session, person, imported, findings, employee, phone):
+    rows = ["王芳", phone(), employee("phone_consultant").employee_no]
+    batch = imported(person("it_manager"), ImportOf.CUSTOMERS, xlsx(OWNED, rows))
+    assert findings(batch) == []
+    assert len(_made(session, batch)) == 1
+
+
+@pytest.fixture
+def after_reading(session, monkeypatch):
+    """Let something happen between the reading of a file and its first step."""
+    from app.services.imports import background
+
+    read = background.examine
+
+    def arrange(change):
+        def examine(*given, **named):
+            exam = read(*given, **named)
+            change()
+            session.commit()
+            return exam
+
+        monkeypatch.setattr(background, "examine", examine)
+
+    return arrange
+
+
+def test_a_row_whose_colleague_has_left_meanwhile_is_left_out(
+    session, do, person, checked, work, findings, employee, phone, after_reading
+):
+    """Read as active, left before the step that writes her row: nothing new is hung on a leaver. 4.2.2."""
+    by, leaver = person("it_manager"), employee("phone_consultant_2")
+    rows = [["林小雨", phone(), leaver.employee_no], ["王芳", phone(), None]]
+    batch = checked(by, ImportOf.CUSTOMERS, xlsx(OWNED, *rows))
+    do("import_batch.carry_out", by, batch)
+    after_reading(lambda: _let_leave(session, leaver.id))
+    assert work().state is TaskState.DONE
+    assert findings(batch) == [("C2", "left")]
+    assert (batch.rows_made, batch.rows_left_out) == (1, 1)
+    assert leaver.name in session.scalars(select(ImportFinding).where(ImportFinding.rule == "left")).one().sentence
+
+
+def _let_leave(session, employee_id):
+    leaving = {"state": EmployeeState.LEFT, "left_at": func.now(), "left_reason": "回老家"}
+    known = METADATA.tables["employee"].c
+    values = {name: value for name, value in leaving.items() if name in known}
+    session.execute(update(METADATA.tables["employee"]).where(known.id == employee_id).values(values))
+
+
+@pytest.mark.parametrize("change", ["login closed", "right taken away", "left"])
+def test_an_importer_who_left_or_may_no_longer_import_writes_no_further_row(
+    session, do, person, checked, work, phone, after_reading, change
+):
+    by, tables = person("it_manager"), METADATA.tables
+    batch = checked(by, ImportOf.CUSTOMERS, xlsx(OWNED, ["林小雨", phone(), None]))
+    do("import_batch.carry_out", by, batch)
+    user, held = tables["ab_user"], tables["ab_user_role"]
+    changes = {
+        "login closed": lambda: session.execute(update(user).where(user.c.id == by.user_id).values(active=False)),
+        "right taken away": lambda: session.execute(held.delete().where(held.c.user_id == by.user_id)),
+        "left": lambda: _let_leave(session, by.employee_id),
+    }
+    after_reading(changes[change])
+    task = work()
+    assert task.state is TaskState.FAILED
+    assert len(task.error) > 5
+    assert (batch.rows_made, batch.rows_done) == (0, 0)
+
+
+@pytest.mark.parametrize(("whole", "single"), [(OnDuplicate.REFUSE, None), (OnDuplicate.SKIP, OnDuplicate.REFUSE)])
+def test_all_or_nothing_counts_rows_that_stand_and_are_to_be_refused(
+    session, operations, do, checked, make_customer, phone, whole, single
+):
+    number = phone()
+    make_customer(phone=number)
+    rows = [["林小雨", number, None], ["王芳", phone(), None]]
+    batch = checked(operations, ImportOf.CUSTOMERS, xlsx(OWNED, *rows), on_duplicate=whole, all_or_nothing=True)
+    assert batch.rows_refused == 0
+    if single is not None:
+        finding = session.scalars(select(ImportFinding).where(ImportFinding.batch_id == batch.id)).one()
+        do("import_finding.choose", operations, finding, choice=single)
+    with pytest.raises(Refusal):
+        do("import_batch.carry_out", operations, batch)
+
+
+def test_cancelling_and_choosing_need_the_right_of_the_kind(session, operations, do, checked, make_customer, phone):
+    number = phone()
+    make_customer(phone=number)
+    batch = checked(operations, ImportOf.CUSTOMERS, xlsx(OWNED, ["林小雨", number, None]))
+    finding = session.scalars(select(ImportFinding).where(ImportFinding.batch_id == batch.id)).one()
+    later = dataclasses.replace(operations, rights=operations.rights - {("customer", "can_import")})
+    with pytest.raises(Refusal):
+        do("import_batch.cancel", later, batch)
+    with pytest.raises(Refusal):
+        do("import_finding.choose", later, finding, choice=OnDuplicate.SKIP)
+
+
+# --- files that were merged ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def doubled(session, make_customer, phone):
+    """A merged file and the kept one; both bear the number."""
+    number = phone()
+    merged = make_customer(phone=number)
+    kept = make_customer(name="林雨")
+    left = merged.contacts[0]
+    kept.contacts.append(
+        CustomerContact(kind=left.kind, value=number, value_hash=left.value_hash, value_tail=number[-4:])
+    )
+    session.flush()
+    merged.merged_into_id, merged.state = kept.id, FileState.MERGED
+    session.flush()
+    return kept, number
+
+
+def test_a_contact_left_on_a_merged_file_is_not_matched(session, operations, checked, doubled):
+    kept, number = doubled
+    batch = checked(operations, ImportOf.CUSTOMERS, xlsx(OWNED, ["林雨", number, None]))
+    found = session.scalars(select(ImportFinding).where(ImportFinding.batch_id == batch.id)).one()
+    assert (found.match_table, found.match_id) == ("customer", kept.id)
+
+
+def test_a_referrer_named_by_a_number_is_the_kept_file(session, operations, imported, doubled, phone):
+    kept, number = doubled
+    batch = imported(operations, ImportOf.CUSTOMERS, xlsx(["姓名", "手机", "介绍人"], ["王芳", phone(), number]))
+    assert _made(session, batch)[0].referrer_customer_id == kept.id
+
+
+def test_a_chat_is_linked_to_the_kept_file(session, operations, imported, doubled):
+    kept, number = doubled
+    batch = imported(operations, ImportOf.CHATS, xlsx(["时间", "手机"], ["2026-01-03 14:30", number]))
+    assert _made(session, batch)[0].customer_id == kept.id

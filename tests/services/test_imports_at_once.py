@@ -80,7 +80,7 @@ class Importer:
 
 def test_two_who_import_the_same_numbers_at_once_make_each_customer_once(own_world):
     """Neither check knew of the other; one goes through the numbers upwards, the other downwards."""
-    first = Importer(own_world, "operations", [[f"甲{n}", n] for n in NUMBERS])
+    first = Importer(own_world, "it_manager", [[f"甲{n}", n] for n in NUMBERS])
     second = Importer(own_world, "web_supervisor", [[f"乙{n}", n] for n in reversed(NUMBERS)])
     gate = threading.Barrier(2)
     both = [threading.Thread(target=each.work, args=(gate,)) for each in (first, second)]

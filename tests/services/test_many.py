@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import MultiDict
 
 from app.acts import REGISTRY, Act, Registry
@@ -14,6 +15,7 @@ from app.errors import InvalidInput, NotPermitted, Refusal
 from app.fields import Reason
 from app.models.appointments import AppointmentSlip, SlipState
 from app.models.audit import ActRun, Notice
+from app.services import many
 from app.services.many import MOST_AT_ONCE, run_many
 
 
@@ -189,3 +191,24 @@ def test_a_double_click_on_a_batch_has_one_effect(own_world):
     assert [row.ok for rows in told for row in rows] == [True] * 6
     assert sum(row.replayed for rows in told for row in rows) == 3
     assert own_world.count(ActRun, ActRun.act == "void") == 3
+
+
+@pytest.mark.parametrize("end", [NotPermitted(), OperationalError("select 1", {}, Exception("gone"))])
+def test_what_ends_the_whole_on_its_way_leaves_the_answers_of_the_rows_before_it(
+    batch, supervisor, make_slip, monkeypatch, end
+):
+    """The actor is let leave between two rows, or the database stays away."""
+    slips = [make_slip() for _ in range(4)]
+    act_on = many.run
+
+    def run_until(session, act, *, record_id, **asked):
+        if record_id == slips[1].id:
+            raise end
+        return act_on(session, act, record_id=record_id, **asked)
+
+    monkeypatch.setattr(many, "run", run_until)
+    results = batch("void", supervisor, slips)
+    assert [(row.id, row.ok) for row in results] == [(slip.id, slip is slips[0]) for slip in slips]
+    assert all(row.sentence for row in results[1:])
+    assert results[2].sentence == results[3].sentence != results[1].sentence
+    assert [slip.state for slip in slips] == [SlipState.VOIDED, *[SlipState.PENDING] * 3]

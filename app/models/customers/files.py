@@ -150,6 +150,7 @@ class OwnerRule(Labelled):
     INHERITED = "inherited"
     MERGED = "merged"
     SUPPLEMENT = "supplement"
+    IMPORTED = "imported"
 
     @classmethod
     def labels(cls) -> dict[Any, object]:
@@ -160,6 +161,7 @@ class OwnerRule(Labelled):
             cls.INHERITED: _l("Taken over from a colleague who left"),
             cls.MERGED: _l("Came with a merged file"),
             cls.SUPPLEMENT: _l("Awarded by a supplementary slip"),
+            cls.IMPORTED: _l("Imported from a list"),
         }
 
 

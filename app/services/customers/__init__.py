@@ -11,7 +11,7 @@ from app.services.customers.files import (
     search_clause,
     whose_number,
 )
-from app.services.customers.identity import probable_twin, take_from_id_number
+from app.services.customers.identity import fill_id_hashes, probable_twin, take_from_id_number
 from app.services.customers.ownership import give_customer, give_customers
 from app.services.customers.requirements import missing_by_stage, missing_fields
 from app.services.customers.states import closed_file
@@ -22,6 +22,7 @@ __all__ = [
     "anniversaries",
     "closed_file",
     "closing",
+    "fill_id_hashes",
     "give_customer",
     "give_customers",
     "identity",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
@@ -16,8 +16,11 @@ from app.models.hr import Employee
 from app.services.customers.files import log_look_up_of, new_contact, refuse_known_number
 from app.services.customers.idcard import read_id_number
 from app.services.customers.requirements import missing_by_stage
+from app.unit import unit_of_work
 from app.words import _, _l
 
+#: Customers whose hash is filled in at once.
+PIECE = 500
 #: The input beside which a missing field is said; traits have none, their sentence stands above the form.
 INPUTS = {
     CollectedField.NAME: "name",
@@ -158,3 +161,29 @@ def _twin_sentence(session: Session, twin: Customer) -> str:
         branch=twin.branch,
         owner=owner or _("nobody"),
     )
+
+
+def fill_id_hashes(session: Session) -> int:
+    """Fill in by what an ID number is found again, for files older than that, and return for how many. R-1.2-4.
+
+    Safe to repeat, and done in pieces: each is one transaction.
+    """
+    filled, last = 0, 0
+    while True:
+        with unit_of_work(session):
+            found = session.execute(
+                select(Customer.id, Customer.id_no)
+                .where(Customer.id > last, Customer.id_no.is_not(None), Customer.id_hash.is_(None))
+                .order_by(Customer.id)
+                .limit(PIECE)
+                .with_for_update()
+            ).all()
+            for key, number in found:
+                assert number is not None
+                session.execute(
+                    update(Customer).where(Customer.id == key).values(id_hash=id_hash(number)),
+                    execution_options={"synchronize_session": False},
+                )
+        if not found:
+            return filled
+        filled, last = filled + len(found), found[-1].id

@@ -16,8 +16,9 @@ from app.services.imports.carrying import carry_links, carry_rows
 from app.services.imports.checking import Examination, check_file, examine
 from app.services.imports.kinds import kind_of
 from app.services.imports.table import Unreadable
+from app.services.runner import hold_actor
 from app.services.settings import MOST_IMPORT_ROWS, value_of
-from app.services.tasks import TaskRun, task
+from app.services.tasks import TaskRun, task, who_asked
 from app.words import _l
 
 
@@ -134,6 +135,7 @@ def carry_out_in_background(run: TaskRun) -> object | None:
 def _next_step(run: TaskRun, batch_id: int, exam: Examination) -> Over | None:
     """Do one transaction's worth of rows, then of references; say so when the import is over."""
     with run.step(0):
+        _hold_importer(run, exam)
         batch = locked(run.session, batch_id)
         if _is_over(batch, run, ImportState.IMPORTING):
             return Over.CANCELLED
@@ -144,3 +146,10 @@ def _next_step(run: TaskRun, batch_id: int, exam: Examination) -> Over | None:
         batch.become(ImportState.DONE)
         batch.finished_at = run.at
     return Over.DONE
+
+
+def _hold_importer(run: TaskRun, exam: Examination) -> None:
+    """Keep the importer as she is until the step ends, as an act does; refuses one who left, whose login is closed or
+    who may no longer import this, so that what was not written by then is not written."""
+    hold_actor(run.session, run.by)
+    kind_of(exam.kind.name, who_asked(run.session, run.task))

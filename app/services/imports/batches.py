@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, object_session
 
 from app.actors import Actor
 from app.acts import Outcome, act
@@ -189,8 +189,11 @@ class Mapping(HouseForm):
     columns = Columns(_l("Columns"), lines=_lines, offers=_offers)
     on_duplicate = Choose(_l("Rows that stand already"), options=OnDuplicate, required=True)
     all_or_nothing = Flag(
-        _l("All or nothing"),
-        description=_l("Import nothing as long as any row is refused; else refused rows are left out."),
+        _l("Nothing if the check refuses a row"),
+        description=_l(
+            "Import nothing as long as the check refuses any row, or a row that stands already is to be refused. "
+            "A row refused only while it is written is left out and told."
+        ),
     )
 
 
@@ -266,11 +269,25 @@ def _ask_for(session: Session, batch: ImportBatch, work: str, by: Actor, at: dat
 
 
 def _nothing_to_do(batch: ImportBatch, by: Actor) -> object | None:
-    if batch.all_or_nothing and batch.rows_refused:
+    if batch.all_or_nothing and (batch.rows_refused or _refused_duplicates(batch)):
         return _("Some rows are refused, and this import is all or nothing. Please correct the file first.")
     if batch.rows_refused >= batch.rows_total:
         return _("There is no row left to import. Please correct the file first.")
     return None
+
+
+def _refused_duplicates(batch: ImportBatch) -> int:
+    """Count the rows that stand already and are to be refused, by their own choice or by the whole import's."""
+    session = object_session(batch)
+    if session is None or not batch.rows_duplicate or batch.state is not ImportState.CHECKED:
+        return 0
+    refused = select(func.count()).where(
+        ImportFinding.batch_id == batch.id,
+        ImportFinding.round == batch.round,
+        ImportFinding.weight == Weight.DUPLICATE,
+        func.coalesce(ImportFinding.choice, batch.on_duplicate.value) == OnDuplicate.REFUSE.value,
+    )
+    return session.scalar(refused) or 0
 
 
 @act(
@@ -329,6 +346,7 @@ def resume(session: Session, batch: ImportBatch, *, by: Actor, at: datetime) -> 
 )
 def cancel(session: Session, batch: ImportBatch, *, by: Actor, at: datetime) -> None:
     """Give an import up: work under way stops at its next step, and the same file may be handed in again."""
+    kind_of(batch.kind, by)
     batch.finished_at = at
 
 
@@ -354,6 +372,7 @@ def _not_choosable(finding: ImportFinding, by: Actor) -> object | None:
 def choose(session: Session, finding: ImportFinding, *, choice: OnDuplicate | None, by: Actor, at: datetime) -> None:
     """Say for one row what is done with it, whatever was chosen for the whole import."""
     batch = session.get_one(ImportBatch, finding.batch_id, with_for_update=True)
+    kind_of(batch.kind, by)
     if batch.state is not ImportState.CHECKED or finding.round != batch.round:
         raise Refusal(_("This can be chosen between the check and the import."))
     finding.choice = choice

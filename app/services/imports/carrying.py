@@ -19,7 +19,7 @@ from app.actors import Actor
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import described
-from app.models.hr import Branch
+from app.models.hr import Branch, Employee, EmployeeState
 from app.models.imports import ImportBatch, ImportFinding, ImportRow, OnDuplicate, RowAction, Weight
 from app.services.constraints import sentence_for
 from app.services.imports.checking import Examination, Found, Link, keep_findings
@@ -64,6 +64,7 @@ class _Step:
 
     def do(self, rows: Sequence[Row]) -> None:
         good = [row for row in rows if not row.refused]
+        leaving = self._naming_leavers(good)
         self.kind.lock(self.session, good, self.known, self.by)
         standing = self.kind.standing(self.session, good, self.known, self.by)
         choices = self._choices(list(standing))
@@ -71,8 +72,11 @@ class _Step:
             if row.refused:
                 self.outcomes[row.row_no] = (RowAction.REFUSED, None)
             elif row.row_no in standing:
-                self._meet(row, standing[row.row_no], choices.get(row.row_no) or self.batch.on_duplicate)
-        self._make([row for row in good if row.row_no not in standing])
+                choice = choices.get(row.row_no) or self.batch.on_duplicate
+                self._meet(row, standing[row.row_no], choice, leaving.get(row.row_no))
+            elif row.row_no in leaving:
+                self._leave_out(row, leaving[row.row_no])
+        self._make([row for row in good if row.row_no not in standing and row.row_no not in leaving])
         self._write_down()
 
     def _choices(self, row_nos: list[int]) -> dict[int, OnDuplicate | None]:
@@ -84,14 +88,37 @@ class _Step:
         )
         return {row[0]: row[1] for row in self.session.execute(chosen)} if row_nos else {}
 
+    def _naming_leavers(self, rows: Sequence[Row]) -> dict[int, BadRow]:
+        """Return what refuses the rows that name a colleague who has left since they were read."""
+        named = {(row.row_no, name): row.get(name) for row in rows for name in self.kind.employees if row.get(name)}
+        if self.kind.model is Employee:
+            numbers = {row.row_no for row in rows}
+            named |= {
+                (link.row_no, link.reference.field): link.to_id
+                for link in self.exam.links
+                if link.to_id is not None and link.row_no in numbers
+            }
+        gone = self._hold_named(set(named.values()))
+        return {row_no: BadRow(name, "left", who=gone[key]) for (row_no, name), key in named.items() if key in gone}
+
+    def _hold_named(self, ids: set[int]) -> dict[int, str]:
+        """Keep colleagues as they are until the step ends; return the names of those who have left by now."""
+        if not ids:
+            return {}
+        statement = select(Employee.id, Employee.name, Employee.state).where(Employee.id.in_(sorted(ids)))
+        held = self.session.execute(statement.order_by(Employee.id).with_for_update(read=True, key_share=True))
+        return {key: name for key, name, state in held if state is not EmployeeState.ACTIVE}
+
     # --- rows whose record stands --------------------------------------------------------------------------------
 
-    def _meet(self, row: Row, standing: Standing, choice: OnDuplicate) -> None:
+    def _meet(self, row: Row, standing: Standing, choice: OnDuplicate, leaving: BadRow | None) -> None:
         """Skip, fill in or leave out a row whose record stands."""
         if choice is OnDuplicate.REFUSE:
             self.outcomes[row.row_no] = (RowAction.REFUSED, None)
         elif choice is OnDuplicate.SKIP or not standing.may_fill:
             self.outcomes[row.row_no] = (RowAction.SKIPPED, standing.record_id if standing.may_fill else None)
+        elif leaving is not None:
+            self._leave_out(row, leaving)
         else:
             self._fill(row, standing.record_id)
 
@@ -203,11 +230,18 @@ class _Step:
         model: Any = self.kind.model
         keys = sorted({key for link in wanted if (key := became[link.row_no][1]) is not None})
         statement = in_scope(model, self.by).where(model.id.in_(keys)).order_by(model.id).with_for_update(of=model)
+        on_file = {link.to_id for link in wanted if link.to_id is not None}
+        gone = self._hold_named(on_file) if model is Employee else {}
         records = {record.id: record for record in self.session.scalars(statement)}
         for link in wanted:
             target = link.to_id if link.to_row is None else became[link.to_row][1]
             record = records.get(became[link.row_no][1] or 0)
             if record is None or getattr(record, link.reference.attribute) is not None:
+                continue
+            if target in gone:
+                self.found.append(
+                    Found(link.row_no, link.reference.field, "left", {"who": gone[target]}, Weight.WARNING)
+                )
                 continue
             self._set(link, record, target)
         keep_findings(self.session, self.batch, self.exam, self.found)

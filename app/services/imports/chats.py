@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.models.appointments import Channel, ContactRecord
-from app.models.customers import ContactKind, Customer, CustomerContact, contact_hash, mask
+from app.models.customers import ContactKind, Customer, CustomerContact, FileState, contact_hash, mask
 from app.models.hr import Employee
 from app.models.imports import ImportOf
 from app.services.imports.customers import WAYS
@@ -37,6 +37,7 @@ class Chats(ImportKind):
     name = ImportOf.CHATS
     model = ContactRecord
     numbers = "chat"
+    employees = ("consultant",)
     columns = (
         ImportColumn(
             "contacted_at",
@@ -149,7 +150,9 @@ class Chats(ImportKind):
         holding = select(CustomerContact.value_hash).where(
             CustomerContact.kind == ContactKind.WECHAT,
             CustomerContact.value_hash.in_(sorted(accounts)),
-            CustomerContact.customer_id.in_(in_scope(Customer, by).with_only_columns(Customer.id)),
+            CustomerContact.customer_id.in_(
+                in_scope(Customer, by).where(Customer.state != FileState.MERGED).with_only_columns(Customer.id)
+            ),
         )
         on_file = set(session.scalars(holding)) if accounts else set()
         return [
@@ -192,6 +195,7 @@ class Chats(ImportKind):
             in_scope(Customer, by)
             .join(CustomerContact, CustomerContact.customer_id == Customer.id)
             .where(tuple_(CustomerContact.kind, CustomerContact.value_hash).in_(sorted(left)))
+            .where(Customer.state != FileState.MERGED)  # a doubled contact stays behind; the kept file has it too
             .with_only_columns(Customer.id)
             .order_by(Customer.id)
             .limit(1)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.actors import Actor
+from app.actors import Actor, Reach
 from app.fields import normal_phone
 from app.models.customers import (
     ChannelPartner,
@@ -74,6 +74,7 @@ class Customers(ImportKind):
     name = ImportOf.CUSTOMERS
     model = Customer
     numbers = "customer"
+    employees = ("developer",)
     columns = (
         ImportColumn(
             "name", _l("Full name"), words(60), "姓名 客户姓名 顾客姓名 客户名称 名字 客户 顾客", example="林小雨"
@@ -151,6 +152,8 @@ class Customers(ImportKind):
         )
         known.names["channel_partner"] = names_in_scope(session, ChannelPartner, by, "name")
         known.names["employee"] = names_in_scope(session, Employee, by, "employee_no", "name")
+        placed = select(Employee.id, Employee.department_id).where(Employee.branch_id == by.branch_id)
+        known.more["department_of"] = {row[0]: row[1] for row in session.execute(placed)}
         known.more["pins"] = self.pins(session, by)
         known.more["unique"] = value_of(session, NUMBER_UNIQUE, branch_id=by.branch_id, at=at)
         return known
@@ -164,6 +167,8 @@ class Customers(ImportKind):
             raise BadRow("name", "no_name")
         if not contacts_of(row):
             raise BadRow("phone", "no_way")
+        if not _may_give_to(row.get("developer"), known, by):
+            raise BadRow("developer", "not_your_department")
         if row.get("source") is None and row.get("partner") is None:
             return
         places = {"channel_partner_id": "partner", "source_channel_id": "source", "referrer_customer_id": "referrer"}
@@ -203,8 +208,12 @@ class Customers(ImportKind):
             for name, kind in WAYS.items()
             if (value := row.get(name))
         }
-        bearing = select(CustomerContact.kind, CustomerContact.value_hash, CustomerContact.customer_id).where(
-            CustomerContact.value_hash.in_(sorted({digest for _kind, digest in wanted}))
+        bearing = (
+            select(CustomerContact.kind, CustomerContact.value_hash, CustomerContact.customer_id)
+            .join(Customer, Customer.id == CustomerContact.customer_id)
+            .where(CustomerContact.value_hash.in_(sorted({digest for _kind, digest in wanted})))
+            .where(Customer.state != FileState.MERGED)  # a doubled contact stays behind; the kept file has it too
+            .order_by(CustomerContact.customer_id, CustomerContact.id)
         )
         hits = [hit for hit in session.execute(bearing) if (hit[0], hit[1]) in wanted]
         seen = self._seen(session, {hit[2] for hit in hits}, by)
@@ -263,10 +272,15 @@ class Customers(ImportKind):
             visible.where(Customer.customer_no.in_([name.upper() for name in wanted]))
         ):
             found[plain(number)] = key
-        holding = select(CustomerContact.value_hash, CustomerContact.customer_id).where(
-            CustomerContact.kind == ContactKind.PHONE,
-            CustomerContact.value_hash.in_(sorted(by_hash)),
-            CustomerContact.customer_id.in_(in_scope(Customer, by).with_only_columns(Customer.id)),
+        unmerged = in_scope(Customer, by).where(Customer.state != FileState.MERGED)
+        holding = (
+            select(CustomerContact.value_hash, CustomerContact.customer_id)
+            .where(
+                CustomerContact.kind == ContactKind.PHONE,
+                CustomerContact.value_hash.in_(sorted(by_hash)),
+                CustomerContact.customer_id.in_(unmerged.with_only_columns(Customer.id)),
+            )
+            .order_by(CustomerContact.customer_id.desc())  # where families share a number, the oldest file is meant
         )
         for digest, key in session.execute(holding):
             found[plain(by_hash[digest])] = key
@@ -291,7 +305,7 @@ class Customers(ImportKind):
         if row.get("developer") is not None:
             customer.developer_id = row.get("developer")
             customer.developed_at = row.get("developed_at") or at
-            customer.developer_rule = OwnerRule.FIRST_REGISTERED
+            customer.developer_rule = OwnerRule.IMPORTED
         return customer
 
     def beside(self, record: Customer, by: Actor) -> list[Any]:
@@ -318,6 +332,16 @@ class Customers(ImportKind):
                 record.contacts.append(_contact(kind, value))
                 filled.append(kind.value)
         return filled
+
+
+def _may_give_to(employee_id: int | None, known: Known, by: Actor) -> bool:
+    """Say whether a file may name its owner: a supervisor gives within her departments, who sees the branch within
+    the branch, as when a customer is handed over. Part D, R04."""
+    if employee_id is None or by.is_house or by.reach("customer") >= Reach.BRANCH:
+        return True
+    if by.reach("customer") is Reach.DEPARTMENT:
+        return known.more["department_of"].get(employee_id) in by.department_ids
+    return employee_id == by.employee_id
 
 
 def _contact(kind: ContactKind, value: str) -> CustomerContact:

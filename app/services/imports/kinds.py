@@ -90,6 +90,8 @@ class ImportKind:
     model: ClassVar[type[Base]]
     columns: ClassVar[tuple[ImportColumn, ...]]
     references: ClassVar[tuple[Reference, ...]] = ()
+    #: The columns that name an employee on file; references to employees are found by their model.
+    employees: ClassVar[tuple[str, ...]] = ()
     #: The document type whose numbers the records get, where they have one.
     numbers: ClassVar[str] = ""
 

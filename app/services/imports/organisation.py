@@ -72,6 +72,7 @@ class Departments(ImportKind):
 
     name = ImportOf.DEPARTMENTS
     model = Department
+    employees = ("head",)
     columns = (
         ImportColumn(
             "code", _l("Code"), code(20), "部门编码 部门代码 部门编号 编号 代码", required=True, example="KF01"

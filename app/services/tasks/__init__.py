@@ -8,7 +8,7 @@ from app.services.tasks.declared import TASKS, label_of, may_read_result, name_o
 from app.services.tasks.queue import enqueue
 from app.services.tasks.rescue import take_up_again
 from app.services.tasks.run import Stopped, TaskRun
-from app.services.tasks.running import perform
+from app.services.tasks.running import perform, who_asked
 
 __all__ = [
     "TASKS",
@@ -21,4 +21,5 @@ __all__ = [
     "perform",
     "take_up_again",
     "task",
+    "who_asked",
 ]

@@ -15,9 +15,8 @@ from sqlalchemy import DateTime, Float, String, cast, column, delete, func, or_,
 from sqlalchemy.orm import Session
 
 from app.models.tasks import OPEN_STATES, BackgroundTask, TaskState
-from app.services.notices import tell
 from app.services.tasks.queue import JOB_NAME, defer
-from app.services.tasks.running import MOST_FAILURES
+from app.services.tasks.running import MOST_FAILURES, tell_failed
 from app.unit import acting_as, unit_of_work
 from app.words import _, force_locale
 
@@ -87,7 +86,7 @@ def _put_back(session: Session, task: BackgroundTask, at: datetime) -> None:
             task.error = _("The worker was lost %(count)s times while it was at this.", count=task.failures)
         task.become(TaskState.FAILED)
         task.ended_at = at
-        tell(session, task.employee_id, "task_failed", task, task_kind=task.kind)
+        tell_failed(session, task)
     else:
         task.become(TaskState.QUEUED)
         task.job_id = defer(session, task.id)

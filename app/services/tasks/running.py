@@ -21,7 +21,7 @@ from app.models.base import METADATA
 from app.models.hr import Branch
 from app.models.tasks import BackgroundTask, TaskState
 from app.services.constraints import sentence_for
-from app.services.hr import actor_for_user
+from app.services.hr import actor_for_user, holders_of
 from app.services.notices import tell
 from app.services.tasks.attempt import Attempt, take_up
 from app.services.tasks.declared import TASKS
@@ -93,7 +93,7 @@ def _do(
     declared = TASKS.get(attempt.kind)
     if declared is None:
         raise Refusal(_("This version does not know this kind of work."))
-    by = _who_asked(session, session.get_one(BackgroundTask, attempt.task_id, populate_existing=True))
+    by = who_asked(session, session.get_one(BackgroundTask, attempt.task_id, populate_existing=True))
     session.info["user_id"] = by.user_id
     session.rollback()
     with acting_as(by.name):
@@ -113,7 +113,7 @@ def _end(run: TaskRun, said: object | None) -> None:
     run.finish(said)
 
 
-def _who_asked(session: Session, task: BackgroundTask) -> Actor:
+def who_asked(session: Session, task: BackgroundTask) -> Actor:
     """Return the actor who asked, as she is now; refuses one who has left or whose login is closed since."""
     if task.created_by_id is None:
         branch = session.get(Branch, task.branch_id) if task.branch_id is not None else None
@@ -160,7 +160,16 @@ def _break_off(session: Session, attempt: Attempt, wrong: Exception, at: datetim
     else:
         task.error = sentence_of(wrong)
         _end_as(task, TaskState.FAILED, at)
-        tell(session, task.employee_id, "task_failed", task, task_kind=task.kind)
+        tell_failed(session, task)
+
+
+def tell_failed(session: Session, task: BackgroundTask) -> None:
+    """Tell who asked that a task failed; of the house's own work those of its branch who may run jobs."""
+    whom: list[int | None] = [task.employee_id]
+    if task.employee_id is None and task.branch_id is not None:
+        whom = [*holders_of(session, "job_run", "can_run_now", branch_id=task.branch_id)]
+    for employee_id in whom:
+        tell(session, employee_id, "task_failed", task, task_kind=task.kind)
 
 
 def _end_as(task: BackgroundTask, state: TaskState, at: datetime) -> None:
