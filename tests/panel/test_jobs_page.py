@@ -20,9 +20,7 @@ def now():
 
 
 def put(session, now, **values):
-    run = JobRun(
-        **{"job": "appointments.expire", "slot": f"s{now.microsecond}", "started_at": now, "host": "here"} | values
-    )
+    run = JobRun(**{"job": "appointments.expire", "slot": now.isoformat(), "started_at": now, "host": "here"} | values)
     session.add(run)
     session.commit()
     return run
