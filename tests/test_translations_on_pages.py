@@ -26,6 +26,8 @@ from app.models.hr import Department, Position
 from app.models.settings import Dictionary, DictionaryItem, Effect, RoleOverride
 from app.reports.base import REPORTS, Asked
 from app.reports.runs import make
+from app.services.jobs import JOBS
+from tests.test_translations import LATIN
 
 HAN = re.compile(r"[\u3400-\u9fff]+")
 
@@ -95,12 +97,14 @@ BRAND = re.compile(r"Yimei 医美|^美$")
 #: Commands and examples inside sentences.
 QUOTED = re.compile(r"run\.py [a-z-]+|\d{4}-\d\d-\d\dT[\d:+]+")
 #: What a Chinese reader reads in Latin letters too; yes and no are what settings are written in.
-ON_CHINESE_PAGES = {"Yimei", "QQ", "IT", "VIP", "XLSX", "CSV", "PDF", "yes", "no"}
+ON_CHINESE_PAGES = LATIN | {"Yimei"}
 
 
 def latin_words(reading: Reading, data: set[str]) -> Iterator[tuple[str, str]]:
     """Yield the Latin words of a Chinese page that are neither codes nor rows of the database, and their place."""
     for text, around in reading.read:
+        if text in JOBS:
+            continue  # a job is called by its words; its name stands beneath them for those who read logs
         bare = CODES.sub("", QUOTED.sub("", text))
         if set(around) & OF_DATA:
             if text in data:
@@ -163,6 +167,8 @@ def walk(client: FlaskClient, start: list[str]) -> Iterator[tuple[str, str]]:
         kinds[kind] += 1
         answer = client.get(url, follow_redirects=True)
         assert answer.status_code < 500, f"{url}: {answer.status_code}"
+        if answer.mimetype != "text/html":
+            continue  # a file to download
         yield url, answer.text
         page = Reading(answer.text)
         if kinds[kind] == 1:
