@@ -96,8 +96,8 @@ CODES = re.compile(
 BRAND = re.compile(r"Yimei 医美|^美$")
 #: Commands and examples inside sentences.
 QUOTED = re.compile(r"run\.py [a-z-]+|\d{4}-\d\d-\d\dT[\d:+]+")
-#: What a Chinese reader reads in Latin letters too; yes and no are what settings are written in.
-ON_CHINESE_PAGES = LATIN | {"Yimei"}
+#: What a Chinese reader reads in Latin letters too; the rest is what settings are written in.
+ON_CHINESE_PAGES = LATIN | {"Yimei", "spring", "festival", "all"}
 
 
 def latin_words(reading: Reading, data: set[str]) -> Iterator[tuple[str, str]]:
