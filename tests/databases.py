@@ -19,12 +19,14 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, make_url, pool, text
+from sqlalchemy.exc import DBAPIError
 
 from app.ops.processes import born
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "yimei_t"
 OLDEST_SECONDS = 12 * 3600
+DROP_ATTEMPTS = 4
 TEMPLATE_LOCK = 0x79696D74  # names the advisory lock under which one process makes the template
 
 Addresses = tuple[str, str]  # (the application's, the owner's)
@@ -133,9 +135,16 @@ def _drop(owner: Connection, name: str) -> None:
     mine = text(
         "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = :name and usename = current_user"
     )
-    with _connected("DATABASE_URL") as application:
-        application.execute(mine, {"name": name})
-    owner.execute(text(f'drop database if exists "{name}" with (force)'))
+    for attempt in range(1, DROP_ATTEMPTS + 1):
+        with _connected("DATABASE_URL") as application:
+            application.execute(mine, {"name": name})
+        try:
+            owner.execute(text(f'drop database if exists "{name}" with (force)'))
+            return
+        except DBAPIError:  # on a busy machine a backend may take longer to end than it was given
+            if attempt == DROP_ATTEMPTS:
+                raise
+            time.sleep(attempt)
 
 
 def _databases(connection: Connection) -> list[str]:

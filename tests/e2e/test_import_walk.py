@@ -77,16 +77,17 @@ def workbook(partner: str, first: int) -> bytes:
     sheet = book.active
     sheet.title = "客户名单"
     number = iter(range(17_755_560_000 + first * 100, 17_755_560_099 + first * 100))
+    lead = ("欧阳若溪", "欧阳若水", "欧阳若冰")[first % 3]  # a name that nobody of the demo bears
     rows = [
         ["2026 年老系统客户名单"],
         HEADS,
-        ["林小雨", str(next(number)), "女", "1996-05-12", None, None, "下午打电话"],
-        ["王芳", str(next(number)), "女", 35187, None, "林小雨", None],
+        [lead, str(next(number)), "女", "1996-05-12", None, None, "下午打电话"],
+        ["王芳", str(next(number)), "女", 35187, None, lead, None],
         ["李娜", "=B3+1", "女", None, None, None, None],
         ["张敏", "12345", "女", "昨天", None, None, None],
         ["慕容雪", STANDING, "女", "1990-01-02", None, None, None],
         ["陈静", str(17_755_560_000 + first * 100), "女", None, None, None, "与第一行同号"],
-        ["刘洋", str(next(number)), "男", None, partner, "林小雨", None],
+        ["刘洋", str(next(number)), "男", None, partner, lead, None],
         ["赵雷", str(next(number)), "男", None, None, None, "合并"],
         ["周杰", str(next(number)), "男", None, None, None, None],
         ["吴磊", str(next(number)), "男", None, None, None, None],

@@ -215,7 +215,9 @@ def test_a_job_is_called_by_its_words_and_a_forgotten_one_by_its_name(job):
 
 
 def test_every_job_of_the_house_has_words():
-    assert {name for name, job in jobs.JOBS.items() if not job.label} == set()
+    ours = {name: job for name, job in jobs.JOBS.items() if job.work.__module__.startswith("app.")}
+    assert ours
+    assert {name for name, job in ours.items() if not job.label} == set()
 
 
 # --- at once -----------------------------------------------------------------------------------------------------

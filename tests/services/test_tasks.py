@@ -294,7 +294,7 @@ def test_a_result_file_is_the_persons_own_and_of_her_task(session, declare, ask,
     )
     assert content_of(file) == b"a,b\n"
     assert readable(session, file.id, consultant) is file
-    assert readable(session, file.id, person("it_manager")) is file
+    assert readable(session, file.id, person("it_manager")) is None, "she sees the task, not what is in its result"
     assert readable(session, file.id, colleague) is None
     assert readable(session, file.id, person("b2_it_manager")) is None
 
