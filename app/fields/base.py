@@ -98,6 +98,36 @@ def kept(field: Any) -> bool:
     return context is not None and context.is_json
 
 
+class Parsed(Field):
+    """A field of one line that is read from what was sent and written for the next: what both have in common.
+
+    What was typed stands again when it is refused; an empty input is None; what JSON leaves out may stand (``kept``).
+    """
+
+    def __init__(self, label: Any = None, *, required: bool = False, **kwargs: Any) -> None:
+        super().__init__(label, presence(required), **kwargs)
+
+    def parse(self, text: Any) -> Any:
+        """Return the value of what was sent, never empty; raises ``ValueError`` with a sentence."""
+        raise NotImplementedError
+
+    def written(self, value: Any) -> str:
+        """Return a value as its input shows it."""
+        return str(value)
+
+    def _value(self) -> str:
+        if self.raw_data and isinstance(self.raw_data[0], str):
+            return self.raw_data[0]
+        return "" if self.data is None else self.written(self.data)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist and kept(self):
+            return
+        self.data = None
+        if valuelist and valuelist[0] != "":
+            self.data = self.parse(valuelist[0])
+
+
 def clean_text(value: str) -> str:
     """Return NFC text without surrounding blanks, line ends as ``\\n``; refuses control characters."""
     value = unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n")).strip()

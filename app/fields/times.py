@@ -1,4 +1,4 @@
-"""Instants, days and times of day."""
+"""Instants, days, times of day and months."""
 
 from __future__ import annotations
 
@@ -6,36 +6,23 @@ import re
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from wtforms import Field, Form
+from wtforms import Form
 from wtforms.validators import StopValidation
 from wtforms.widgets import DateInput, DateTimeLocalInput, MonthInput, TimeInput
 
-from app.fields.base import kept, presence
+from app.fields.base import Parsed
 from app.words import _
 
 
-class Instant(Field):
+class Instant(Parsed):
     """A point in time: the branch's wall clock on screens, ISO 8601 with a zone in JSON. Data is aware, UTC."""
 
     widget = DateTimeLocalInput()
 
-    def __init__(self, label: Any = None, *, required: bool = False, **kwargs: Any) -> None:
-        super().__init__(label, presence(required), **kwargs)
+    def written(self, value: datetime) -> str:
+        return value.astimezone(self.meta.context.zone).strftime("%Y-%m-%dT%H:%M")
 
-    def _value(self) -> str:
-        if self.raw_data and isinstance(self.raw_data[0], str):
-            return self.raw_data[0]
-        if self.data is None:
-            return ""
-        return self.data.astimezone(self.meta.context.zone).strftime("%Y-%m-%dT%H:%M")
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        if not valuelist and kept(self):
-            return
-        self.data = None
-        text = valuelist[0] if valuelist else ""
-        if text == "":
-            return
+    def parse(self, text: Any) -> datetime:
         try:
             value = datetime.fromisoformat(text)
         except (TypeError, ValueError):
@@ -46,66 +33,48 @@ class Instant(Field):
             value = value.replace(tzinfo=self.meta.context.zone)
         if not 1900 <= value.year <= 2200:
             raise ValueError(_("This is not a date and time."))
-        self.data = value.astimezone(UTC)
+        return value.astimezone(UTC)
 
 
-class Day(Field):
+class Day(Parsed):
     """A calendar day, ``YYYY-MM-DD``."""
 
     widget = DateInput()
 
-    def __init__(self, label: Any = None, *, required: bool = False, past: bool = False, **kwargs: Any) -> None:
-        super().__init__(label, presence(required), **kwargs)
+    def __init__(self, label: Any = None, *, past: bool = False, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
         self.past = past
 
-    def _value(self) -> str:
-        if self.raw_data and isinstance(self.raw_data[0], str):
-            return self.raw_data[0]
-        return self.data.isoformat() if self.data else ""
+    def written(self, value: date) -> str:
+        return value.isoformat()
 
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        if not valuelist and kept(self):
-            return
-        self.data = None
-        text = valuelist[0] if valuelist else ""
-        if text == "":
-            return
+    def parse(self, text: Any) -> date:
         try:
-            self.data = date.fromisoformat(text)
+            value = date.fromisoformat(text)
         except (TypeError, ValueError):
             raise ValueError(_("This is not a date.")) from None
-        if not 1900 <= self.data.year <= 2200:
+        if not 1900 <= value.year <= 2200:
             raise ValueError(_("This is not a date."))
+        return value
 
     def pre_validate(self, form: Form) -> None:
         if self.past and self.data and self.data > self.meta.context.now.astimezone(self.meta.context.zone).date():
             raise StopValidation(_("This day lies in the future."))
 
 
-class Clock(Field):
+class Clock(Parsed):
     """A time of day by the branch's clock, ``HH:MM``."""
 
     widget = TimeInput()
 
-    def __init__(self, label: Any = None, *, required: bool = False, **kwargs: Any) -> None:
-        super().__init__(label, presence(required), **kwargs)
+    def written(self, value: time) -> str:
+        return value.strftime("%H:%M")
 
-    def _value(self) -> str:
-        if self.raw_data and isinstance(self.raw_data[0], str):
-            return self.raw_data[0]
-        return self.data.strftime("%H:%M") if self.data else ""
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        if not valuelist and kept(self):
-            return
-        self.data = None
-        text = valuelist[0] if valuelist else ""
-        if text == "":
-            return
+    def parse(self, text: Any) -> time:
         # Some browsers send seconds along.
         if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9](:00)?", text):
             raise ValueError(_("A time of day such as 21:00, please."))
-        self.data = time.fromisoformat(text)
+        return time.fromisoformat(text)
 
 
 class Month(Day):
@@ -114,17 +83,12 @@ class Month(Day):
     widget = MonthInput()
 
     def _value(self) -> str:
-        if self.raw_data and isinstance(self.raw_data[0], str):
-            return self.raw_data[0][:7]
-        return self.data.isoformat()[:7] if self.data else ""
+        return super()._value()[: len("2026-11")]
 
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        text = valuelist[0] if valuelist else ""
+    def parse(self, text: Any) -> date:
         if isinstance(text, str) and len(text) == len("2026-11"):
-            valuelist = [f"{text}-01"]
+            text = f"{text}-01"
         try:
-            super().process_formdata(valuelist)
+            return super().parse(text).replace(day=1)
         except ValueError:
             raise ValueError(_("This is not a month, such as 2026-11.")) from None
-        if self.data:
-            self.data = self.data.replace(day=1)
