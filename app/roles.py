@@ -350,7 +350,14 @@ ROLES: dict[str, Role] = {
         "R36",
         _l("Auditor"),
         GROUP,
-        {"act_run": "list show", "sensitive_view_log": "list", "job": "list", "job_run": "list show", **PRINT_LOG},
+        {
+            "audit_log": "list show",
+            "act_run": "list show",
+            "sensitive_view_log": "list",
+            "job": "list",
+            "job_run": "list show",
+            **PRINT_LOG,
+        },
     ),
     "admin": _role(
         "—",

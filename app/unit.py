@@ -1,7 +1,7 @@
 """One act, one transaction: the only place that commits, and who the database is told acts.
 
-The database learns the actor at the start of every transaction (``app.actor``, ``app.request``), so that its
-triggers can name who wrote. The name comes from a context variable, else from the provider that the panel
+The database learns the actor at the start of every transaction (``app.actor``, ``app.request``,
+``app.address``), so that its triggers can name who wrote. The name comes from a context variable, else from the provider that the panel
 installs; nothing in here may run SQL through the session or touch the logged-in user, which would load
 through the very transaction that is being opened.
 """
@@ -16,24 +16,27 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session, SessionTransaction
 
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
-_provider: Callable[[], tuple[str, str]] | None = None
+_provider: Callable[[], tuple[str, str, str]] | None = None
 
-SET_ACTOR = text("select set_config('app.actor', :actor, true), set_config('app.request', :request, true)")
+SET_ACTOR = text(
+    "select set_config('app.actor', :actor, true), set_config('app.request', :request, true),"
+    " set_config('app.address', :address, true)"
+)
 MAX_NAME = 200
 
 
-def provide_actor(provider: Callable[[], tuple[str, str]]) -> None:
-    """Install the function that names (actor, request) when no ``acting_as`` is in force."""
+def provide_actor(provider: Callable[[], tuple[str, str, str]]) -> None:
+    """Install the function that names (actor, request, address) when no ``acting_as`` is in force."""
     global _provider
     _provider = provider
 
 
-def actor_in_force() -> tuple[str, str]:
-    """Return (actor, request id) for the transaction that opens now; empty strings if nobody is known."""
+def actor_in_force() -> tuple[str, str, str]:
+    """Return (actor, request id, network address) for the transaction that opens now; empty if nobody is known."""
     named = _acting.get()
     if named is not None:
-        return named, ""
-    return _provider() if _provider is not None else ("", "")
+        return named, "", ""
+    return _provider() if _provider is not None else ("", "", "")
 
 
 @contextmanager
@@ -48,8 +51,8 @@ def acting_as(name: str) -> Iterator[None]:
 
 def tell_actor(connection: Connection) -> None:
     """Tell an open transaction who acts; used again once a token or a login form has named the person."""
-    actor, request = actor_in_force()
-    connection.execute(SET_ACTOR, {"actor": actor[:MAX_NAME], "request": request[:MAX_NAME]})
+    told = zip(("actor", "request", "address"), actor_in_force(), strict=True)
+    connection.execute(SET_ACTOR, {name: value[:MAX_NAME] for name, value in told})
 
 
 @event.listens_for(Session, "after_begin")

@@ -22,6 +22,7 @@ MIGRATION_LOCK = 0x79696D6569
 # Tables on which the application may do less than read and write. What is not named here is plain data.
 RESTRICTED_TABLES: dict[str, tuple[str, ...]] = {
     "alembic_version": ("SELECT",),
+    "audit_log": ("SELECT",),
     "print_job": ("SELECT", "INSERT"),
 }
 

@@ -64,12 +64,12 @@ def act_as(name: str) -> None:
         tell_actor(opened.connection())
 
 
-def name_for_database() -> tuple[str, str]:
-    """Return (actor, request id) for a transaction that opens now. Runs no SQL and loads nobody."""
+def name_for_database() -> tuple[str, str, str]:
+    """Return (actor, request id, address) for a transaction that opens now. Runs no SQL and loads nobody."""
     if not has_request_context():
-        return "", ""
+        return "", "", ""
     named = g.get("acting_name")
     if named is None:
         user_id = session.get("_user_id")
         named = f"user:{user_id}" if user_id else f"anonymous@{request.remote_addr}"
-    return named, g.get("request_id", "")
+    return named, g.get("request_id", ""), request.remote_addr or ""
