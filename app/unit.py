@@ -1,9 +1,9 @@
 """One act, one transaction: the only place that commits, and who the database is told acts.
 
 The database learns the actor at the start of every transaction (``app.actor``, ``app.request``,
-``app.address``), so that its triggers can name who wrote. The name comes from a context variable, else from the provider that the panel
-installs; nothing in here may run SQL through the session or touch the logged-in user, which would load
-through the very transaction that is being opened.
+``app.address``), so that its triggers can name who wrote. The name comes from a context variable, else from the
+provider that the panel installs; nothing in here may run SQL through the session or touch the logged-in user,
+which would load through the very transaction that is being opened.
 """
 
 from __future__ import annotations
