@@ -82,6 +82,8 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
         if name == "serve":
             command.add_argument("--no-scheduler", action="store_true", help="do not run the scheduler here")
             command.add_argument("--no-worker", action="store_true", help="do not run a worker here")
+        if name == "test":
+            command.add_argument("--slow", action="store_true", help="run only the tests too slow for every run")
         if name == "make-migration":
             command.add_argument("message", help="what the migration does, in a few words")
         if name == "create-admin":

@@ -224,12 +224,12 @@ def doctor(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     return examination.examine(None if nothing_yet else database, say)
 
 
-def test(_arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Run the tests."""
+def test(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Run the tests: those of every run, or the slow ones."""
     from app.ops import testing
 
     with refusing_plainly():
-        return testing.run_tests(home_of(), rest, say)
+        return testing.run_tests(home_of(), rest, say, slow=arguments.slow)
 
 
 def check(_arguments: argparse.Namespace, rest: list[str]) -> int:
