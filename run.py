@@ -24,6 +24,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -42,6 +43,10 @@ COMMANDS = {
     "docs": "write the documents that are made from the declarations",
     "sync-security": "write the roles and permissions into the database",
     "create-admin": "make an administrator's account",
+    "backup": "take a backup while the house is open",
+    "archiver": "copy finished changes and new files into the backups, all the time",
+    "verify-backup": "see that backups can be read; with --deep restore the newest aside",
+    "restore": "restore a backup, to a second, into a new home",
     "doctor": "look whether all is well and say what to do",
     "test": "run the tests; further arguments go to pytest",
     "check": "run the whole gate: linters, types, layers, migrations, tests",
@@ -82,6 +87,27 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
         if name == "serve":
             command.add_argument("--no-scheduler", action="store_true", help="do not run the scheduler here")
             command.add_argument("--no-worker", action="store_true", help="do not run a worker here")
+        if name == "backup":
+            command.add_argument(
+                "--to", type=Path, help="folder of backups (default: YIMEI_BACKUPS, or backups in home)"
+            )
+            command.add_argument(
+                "--keep-days", type=int, help="afterwards remove backups that are older than so many days"
+            )
+            command.add_argument("--keep-weeks", type=int, default=0, help="but keep the last of each of so many weeks")
+        if name == "verify-backup":
+            command.add_argument("folder", type=Path, nargs="?", help="folder of backups, or one backup")
+            command.add_argument(
+                "--deep", action="store_true", help="restore the newest into a folder thrown away after"
+            )
+        if name == "restore":
+            command.add_argument(
+                "--from", dest="source", type=Path, required=True, help="folder of backups, or one backup"
+            )
+            command.add_argument("--to-time", type=moment, help="such as 2026-11-22T08:15:00+08:00 (default: the last)")
+            command.add_argument("--dump", action="store_true", help="load the dump instead of the copied data folder")
+        if name in ("verify-backup", "restore"):
+            command.add_argument("--keys", type=Path, help="folder with backup.key and keys.json (default: the home)")
         if name == "test":
             command.add_argument("--slow", action="store_true", help="run only the tests too slow for every run")
         if name == "make-migration":
@@ -93,6 +119,17 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
     if rest and arguments.command not in NEEDS_TOOLS:
         parser.error(f"unknown argument: {' '.join(rest)}")
     return arguments, rest
+
+
+def moment(word: str) -> datetime:
+    """Return a moment with its zone: one without would be another in another place."""
+    try:
+        found = datetime.fromisoformat(word)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{word} is no moment with a zone, such as 2026-11-22T08:15:00+08:00")
+    return found
 
 
 def port_number(word: str) -> int:

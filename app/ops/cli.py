@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from app.ops.accounts import AccountProblem
+from app.ops.backup.sealing import Damaged
+from app.ops.backup.source import BackupProblem
 from app.ops.postgres import Cluster, ClusterProblem
 from app.ops.programs import NoPrograms
 from app.ops.supervise import AlreadyRunning
@@ -37,7 +39,9 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminate, too, leaves by every `finally`
     try:
         return COMMANDS[arguments.command](arguments, rest)
-    except (Refused, SettingsRefused, ClusterProblem, AccountProblem, NoPrograms, AlreadyRunning) as problem:
+    except (
+        Refused, SettingsRefused, ClusterProblem, AccountProblem, NoPrograms, AlreadyRunning, BackupProblem, Damaged
+    ) as problem:  # fmt: skip
         say(str(problem))
         return 1
     except KeyboardInterrupt:
@@ -216,6 +220,37 @@ def prepare(arguments: argparse.Namespace, _rest: list[str]) -> int:
     return 0
 
 
+def backup(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Take a backup; the embedded server is started for it if it does not run."""
+    from app.ops.backup import commands
+
+    with contextlib.nullcontext() if own_server() else database():
+        return commands.backup(arguments, say)
+
+
+def archiver(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Copy changes and files into the backups until asked to stop."""
+    from app.ops.backup import commands
+
+    return commands.archiver(arguments, say)
+
+
+def verify_backup(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """See that backups can be read."""
+    from app.ops.backup import commands
+
+    return commands.verify_backup(arguments, say)
+
+
+def restore(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Restore a backup into a new home."""
+    from app.ops.backup import commands
+
+    if arguments.home is None:
+        raise Refused("Say with --home into which new folder; what stands is never restored over.")
+    return commands.restore_command(arguments, say)
+
+
 def doctor(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Look at everything and say what to do; 1 if anything is bad."""
     from app.ops import doctor as examination
@@ -262,6 +297,10 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "docs": docs,
     "sync-security": sync_security,
     "create-admin": create_admin,
+    "backup": backup,
+    "archiver": archiver,
+    "verify-backup": verify_backup,
+    "restore": restore,
     "doctor": doctor,
     "test": test,
     "check": check,
