@@ -27,7 +27,7 @@ STAMP = "%Y%m%dT%H%M%SZ"
 #: A nightly backup that did not come for this long is missing.
 LATE_AFTER = timedelta(hours=26)
 #: Changes are archived after a minute and copied within seconds; longer means that nobody copies them.
-CHANGES_LATE_AFTER = timedelta(minutes=5)
+CHANGES_LATE_AFTER = timedelta(minutes=10)
 LEAST_FREE_GB, LITTLE_FREE_GB = 1, 5
 
 
@@ -99,29 +99,41 @@ def changes_folder(folder: Path, system: str) -> Path:
 
 @dataclass(frozen=True)
 class Standing:
-    """How the backups of a house stand. ``waiting_since``: since when finished changes wait to be copied."""
+    """How the backups of a house stand. ``reach``: until when changes were copied; None where none are.
+
+    ``free`` is the room on the backups' disk, in bytes.
+    """
 
     newest: Backup | None
-    waiting_since: datetime | None
+    reach: datetime | None
     free: int
 
     def is_late(self, now: datetime) -> bool:
         return self.newest is None or now - self.newest.began_at > LATE_AFTER
 
     def changes_are_late(self, now: datetime) -> bool:
-        return self.waiting_since is not None and now - self.waiting_since > CHANGES_LATE_AFTER
+        """Say whether changes stopped coming since the newest backup; a quiet house still beats its heart."""
+        if self.reach is None or self.newest is None:
+            return False
+        return now - max(self.reach, self.newest.began_at) > CHANGES_LATE_AFTER
 
     def is_nearly_full(self) -> bool:
         return self.free < LITTLE_FREE_GB * 1024**3
 
 
-def standing_of(folder: Path, archive: Path | None) -> Standing:
-    """Look at a folder of backups and at the archive of finished changes, which may not be there yet."""
-    good = backups_in(folder)
-    waiting = [path.stat().st_mtime for path in archive.glob("*[0-9A-F]")] if archive and archive.is_dir() else []
-    since = datetime.fromtimestamp(min(waiting), UTC) if waiting else None
+def standing_of(folder: Path) -> Standing:
+    """Look at a folder of backups, which may not be there yet."""
+    newest = next(reversed(backups_in(folder)), None)
     existing = next(place for place in (folder, *folder.parents) if place.exists())
-    return Standing(good[-1] if good else None, since, shutil.disk_usage(existing).free)
+    reached = reach(folder, newest.system) if newest is not None else None
+    return Standing(newest, reached, shutil.disk_usage(existing).free)
+
+
+def reach(folder: Path, system: str) -> datetime | None:
+    """Return until when the copied changes are complete: when the last of them was finished, a second's grace less."""
+    changes = changes_folder(folder, system).glob("*.sealed")
+    times = [path.stat().st_mtime for path in changes if len(path.name) == 24 + len(".sealed")]
+    return datetime.fromtimestamp(max(times), UTC) - timedelta(seconds=1) if times else None
 
 
 # -- what may go -------------------------------------------------------------------------------------------------

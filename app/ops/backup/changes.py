@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +43,6 @@ def copy_changes(archive: Path, place: Path, system: str, key: bytes, copies: Co
 def name_of(target: Path) -> str:
     """Return the name under which a change is sealed."""
     return f"{target.parent.name}/{target.name}"
-
-
-def reach(place: Path, system: str) -> datetime | None:
-    """Return until when the copied changes are complete: when the last of them was finished, a second's grace less."""
-    times = [
-        path.stat().st_mtime for path in changes_folder(place, system).glob("*.sealed") if len(path.name) == 24 + 7
-    ]
-    return datetime.fromtimestamp(max(times), UTC) - timedelta(seconds=1) if times else None
 
 
 def system_of(cluster: Cluster) -> str:

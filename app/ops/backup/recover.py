@@ -22,8 +22,8 @@ from itertools import islice
 from pathlib import Path
 from typing import cast
 
-from app.backups import BASE, Backup, changes_folder
-from app.ops.backup.changes import name_of, reach
+from app.backups import BASE, Backup, changes_folder, reach
+from app.ops.backup.changes import name_of
 from app.ops.backup.sealing import Reading, Sealed, sha256_of, unseal
 from app.ops.backup.source import BackupProblem, last_words
 from app.ops.postgres import Cluster, ClusterProblem
