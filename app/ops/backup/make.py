@@ -147,7 +147,7 @@ def _connected(of: Source) -> Iterator[psycopg.Connection[Any]]:
 def _only_one(place: Path) -> Iterator[None]:
     """Hold the folder for one backup at a time."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (place / "backup.lock").open("w") as lock:
+    with open(place / "backup.lock", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

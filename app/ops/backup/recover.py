@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -92,16 +92,17 @@ def recover(cluster: Cluster, data: Path, backup: Backup, key: bytes, to: dateti
                     ) from None
                 if to is None or "before configured recovery target was reached" not in str(problem):
                     raise BackupProblem(f"The copy could not be recovered: {problem}") from None
-                _refuse_beyond(backup, to)
+                refuse_beyond(backup, to)
                 _replay(cluster, data, socket, desk, None)  # nothing was committed between the last change and then
     finally:
         shutil.rmtree(socket, ignore_errors=True)
 
 
-def _refuse_beyond(backup: Backup, to: datetime) -> None:
-    furthest = reach(backup.folder.parent, backup.system)
-    if furthest is None or to > max(furthest, backup.consistent_at):
-        told = (furthest or backup.consistent_at).isoformat(timespec="seconds")
+def refuse_beyond(backup: Backup, to: datetime, *, grace: timedelta = timedelta()) -> None:
+    """Refuse a moment until which not all changes were copied; within ``grace`` the recovery itself finds out."""
+    furthest = max(reach(backup.folder.parent, backup.system) or backup.consistent_at, backup.consistent_at)
+    if to > furthest + grace:
+        told = furthest.isoformat(timespec="seconds")
         raise BackupProblem(f"The copied changes reach to {told}; {to.isoformat()} is later.")
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from app.backups import BASE, DUMP, Backup, backups_in, copied_file, read_backup
-from app.ops.backup.recover import recover, unpack
+from app.ops.backup.recover import recover, refuse_beyond, unpack
 from app.ops.backup.sealing import unseal
 from app.ops.backup.source import BackupProblem, client, last_words
 from app.ops.backup.verify import faults
@@ -59,6 +59,8 @@ def restore(
     wrong = list(faults(backup, key))
     if wrong:
         raise BackupProblem("The backup is damaged:\n  " + "\n  ".join(wrong[:10]))
+    if to is not None and backup.has(BASE):
+        refuse_beyond(backup, to, grace=timedelta(seconds=1))
     make_home(home)
     if backup.has(BASE) and not dump:
         _from_copy(cluster, backup, key, to, say)
