@@ -259,6 +259,31 @@ def doctor(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     return examination.examine(None if nothing_yet else database, say)
 
 
+def lock(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Write the locks anew."""
+    from app.ops import supply
+
+    return supply.write_locks(say)
+
+
+def licences(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Show the licences."""
+    from app.ops import supply
+
+    return supply.show_licences(say)
+
+
+def sbom(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Write the bill of materials."""
+    import json
+
+    from app.ops import supply
+
+    arguments.to.write_text(json.dumps(supply.bill(), indent=2) + "\n", encoding="utf-8")
+    say(f"Wrote {arguments.to}.")
+    return 0
+
+
 def test(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Run the tests: those of every run, or the slow ones."""
     from app.ops import testing
@@ -302,6 +327,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "verify-backup": verify_backup,
     "restore": restore,
     "doctor": doctor,
+    "lock": lock,
+    "licences": licences,
+    "sbom": sbom,
     "test": test,
     "check": check,
     "prepare": prepare,

@@ -47,6 +47,7 @@ def run_gate(home: Path, rest: list[str], say: Say) -> int:
             ("format", [*python, "ruff", "format", "--check", "."]),
             ("types", [*python, "mypy", "app/models", "app/services", "app/ops", "config.py"]),
             ("layers", [str(Path(sys.executable).parent / "lint-imports")]),
+            ("licences, lock", [*python, "app.ops", "licences"]),
             ("templates", [*python, "djlint", "app/templates", "--lint", "--quiet"]),
             ("tests", [*python, "pytest", *TIMES, *rest]),
         ):

@@ -71,7 +71,7 @@ def test_what_makes_no_sense_is_refused(words: list[str], capsys: pytest.Capture
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Lay out an environment that was made to the end."""
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.lock", "requirements-dev.lock"):
         (tmp_path / name).write_text(f"{name}\n")
     venv = tmp_path / ".venv"
     for name, value in (("HERE", tmp_path), ("VENV", venv), ("READY", venv / "ready.json")):
@@ -107,9 +107,9 @@ def test_an_environment_that_does_not_fit_is_made_again(made: Path, damage: str,
         case "moved":
             run.READY.write_text(json.dumps(marker | {"place": "/elsewhere/.venv"}))
         case "new requirement":
-            (made / "requirements.txt").write_text("another\n")
+            (made / "requirements.lock").write_text("another\n")
         case "new tool":
-            (made / "requirements-dev.txt").write_text("another\n")
+            (made / "requirements-dev.lock").write_text("another\n")
     assert not run.is_ready(with_tools=True)
     assert run.is_ready(with_tools=False) is tools_alone
 
