@@ -95,7 +95,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     settings.update(
         YIMEI_MODE=mode,
         YIMEI_HOME=str(home),
-        FILES_FOLDER=environ.get("YIMEI_FILES", "").strip() or str(home / "files"),
+        FILES_FOLDER=str(files_folder(environ)),
+        BACKUPS_FOLDER=str(backups_folder(environ)),
         SECRET_KEY=secret,
         JWT_SECRET_KEY=secret,
         SQLALCHEMY_DATABASE_URI=database_url(environ.get("DATABASE_URL", ""), "DATABASE_URL"),
@@ -127,6 +128,39 @@ def home_of(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the folder that holds the keys, the embedded database and the archive; it need not exist yet."""
     given = environ.get("YIMEI_HOME", "").strip()
     return Path(given).expanduser().resolve() if given else HERE / "var"
+
+
+def files_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of the files that people hand in."""
+    given = environ.get("YIMEI_FILES", "").strip()
+    return Path(given).expanduser().resolve() if given else home_of(environ) / "files"
+
+
+def backups_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of the backups: better on another disk than the data."""
+    given = environ.get("YIMEI_BACKUPS", "").strip()
+    return Path(given).expanduser().resolve() if given else home_of(environ) / "backups"
+
+
+def backup_key(environ: Mapping[str, str] = os.environ, *, folder: Path | None = None, make: bool = False) -> bytes:
+    """Return the 32 bytes that backups are sealed with: YIMEI_BACKUP_KEY, else ``backup.key`` in the home.
+
+    ``folder`` is looked into instead of the home; with ``make`` a missing file is written. Refuses an absent key.
+    """
+    given = environ.get("YIMEI_BACKUP_KEY", "").strip() if folder is None else ""
+    path = (folder or home_of(environ)) / "backup.key"
+    if not given and make and not path.exists():
+        write_secret(path, new_encryption_key() + "\n")
+    if not given and not path.exists():
+        raise SettingsRefused(f"No key for backups: set YIMEI_BACKUP_KEY, or put backup.key into {path.parent}.")
+    try:
+        key = base64.urlsafe_b64decode((given or path.read_text(encoding="ascii").strip()).encode("ascii"))
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        source = "YIMEI_BACKUP_KEY" if given else str(path)
+        raise SettingsRefused(f"{source} is no key for backups (32 bytes, URL-safe base64).")
+    return key
 
 
 def database_url(given: str, name: str) -> str:

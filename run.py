@@ -24,13 +24,15 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 READY = VENV / "ready.json"
-NEEDS_TOOLS = ("test", "check")  # commands that need requirements-dev.txt and a browser
+PASSES_ON = ("test", "check")  # commands that pass further arguments on to pytest, and need a browser
+NEEDS_TOOLS = (*PASSES_ON, "lock")  # commands that need requirements-dev.lock
 
 COMMANDS = {
     "demo": "open a two-branch hospital with invented data",
@@ -42,7 +44,14 @@ COMMANDS = {
     "docs": "write the documents that are made from the declarations",
     "sync-security": "write the roles and permissions into the database",
     "create-admin": "make an administrator's account",
+    "backup": "take a backup while the house is open",
+    "archiver": "copy finished changes and new files into the backups, all the time",
+    "verify-backup": "see that backups can be read; with --deep restore the newest aside",
+    "restore": "restore a backup, to a second, into a new home",
     "doctor": "look whether all is well and say what to do",
+    "lock": "write the locks with hashes anew from the pinned requirements; asks an index",
+    "licences": "show every package's licence; fails if one is unknown or not allowed",
+    "sbom": "write the bill of materials (CycloneDX)",
     "test": "run the tests; further arguments go to pytest",
     "check": "run the whole gate: linters, types, layers, migrations, tests",
 }
@@ -82,15 +91,51 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
         if name == "serve":
             command.add_argument("--no-scheduler", action="store_true", help="do not run the scheduler here")
             command.add_argument("--no-worker", action="store_true", help="do not run a worker here")
+        if name == "backup":
+            command.add_argument(
+                "--to", type=Path, help="folder of backups (default: YIMEI_BACKUPS, or backups in home)"
+            )
+            command.add_argument(
+                "--keep-days", type=int, help="afterwards remove backups that are older than so many days"
+            )
+            command.add_argument("--keep-weeks", type=int, default=0, help="but keep the last of each of so many weeks")
+        if name == "verify-backup":
+            command.add_argument("folder", type=Path, nargs="?", help="folder of backups, or one backup")
+            command.add_argument(
+                "--deep", action="store_true", help="restore the newest into a folder thrown away after"
+            )
+        if name == "restore":
+            command.add_argument(
+                "--from", dest="source", type=Path, required=True, help="folder of backups, or one backup"
+            )
+            command.add_argument("--to-time", type=moment, help="such as 2026-11-22T08:15:00+08:00 (default: the last)")
+            command.add_argument("--dump", action="store_true", help="load the dump instead of the copied data folder")
+        if name in ("verify-backup", "restore"):
+            command.add_argument("--keys", type=Path, help="folder with backup.key and keys.json (default: the home)")
+        if name == "sbom":
+            command.add_argument("--to", type=Path, default=Path("sbom.json"), help="where to (default: sbom.json)")
+        if name == "test":
+            command.add_argument("--slow", action="store_true", help="run only the tests too slow for every run")
         if name == "make-migration":
             command.add_argument("message", help="what the migration does, in a few words")
         if name == "create-admin":
             command.add_argument("--username", help="login name; asked if absent")
             command.add_argument("--email", help="mail address; made up from the login name if absent")
     arguments, rest = parser.parse_known_args(words)
-    if rest and arguments.command not in NEEDS_TOOLS:
+    if rest and arguments.command not in PASSES_ON:
         parser.error(f"unknown argument: {' '.join(rest)}")
     return arguments, rest
+
+
+def moment(word: str) -> datetime:
+    """Return a moment with its zone: one without would be another in another place."""
+    try:
+        found = datetime.fromisoformat(word)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{word} is no moment with a zone, such as 2026-11-22T08:15:00+08:00")
+    return found
 
 
 def port_number(word: str) -> int:
@@ -104,8 +149,8 @@ def port_number(word: str) -> int:
 
 
 def wanted(with_tools: bool) -> dict[str, str]:
-    """Describe the environment that the pinned requirements ask for."""
-    names = ["requirements.txt", "requirements-dev.txt"] if with_tools else ["requirements.txt"]
+    """Describe the environment that the locks ask for."""
+    names = ["requirements.lock", "requirements-dev.lock"] if with_tools else ["requirements.lock"]
     return {name: hashlib.sha256((HERE / name).read_bytes()).hexdigest() for name in names} | {
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "place": str(VENV),
@@ -130,7 +175,10 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def make_environment(with_tools: bool) -> None:
-    """Make `.venv` and install into it; one that was left half-made, moved or made by another Python is built anew."""
+    """Make `.venv` and install into it; one that was left half-made, moved or made by another Python is built anew.
+
+    Nothing is installed but what a lock names by its hash, from wherever the machine's pip takes its packages.
+    """
     try:
         made = json.loads(READY.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -141,11 +189,11 @@ def make_environment(with_tools: bool) -> None:
         shutil.rmtree(VENV, ignore_errors=True)
         run_quietly([sys.executable, "-m", "venv", str(VENV)], "The virtual environment cannot be made.")
     READY.unlink(missing_ok=True)
-    say("Installing the pinned requirements (a few minutes the first time) ...")
-    names = "requirements-dev.txt" if with_tools else "requirements.txt"
+    say("Installing the locked requirements (a few minutes the first time) ...")
+    name = "requirements-dev.lock" if with_tools else "requirements.lock"
     pip = [str(VENV_PYTHON), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-    run_quietly([*pip, "-r", str(HERE / names)], "The requirements cannot be installed.")
-    kept = made if made.get("requirements.txt") == target["requirements.txt"] else {}
+    run_quietly([*pip, "--require-hashes", "-r", str(HERE / name)], "The requirements cannot be installed.")
+    kept = made if made.get("requirements.lock") == target["requirements.lock"] else {}
     READY.write_text(json.dumps(kept | target, indent=2) + "\n", encoding="utf-8")
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from app.ops.accounts import AccountProblem
+from app.ops.backup.sealing import Damaged
+from app.ops.backup.source import BackupProblem
 from app.ops.postgres import Cluster, ClusterProblem
 from app.ops.programs import NoPrograms
 from app.ops.supervise import AlreadyRunning
@@ -37,7 +39,9 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminate, too, leaves by every `finally`
     try:
         return COMMANDS[arguments.command](arguments, rest)
-    except (Refused, SettingsRefused, ClusterProblem, AccountProblem, NoPrograms, AlreadyRunning) as problem:
+    except (
+        Refused, SettingsRefused, ClusterProblem, AccountProblem, NoPrograms, AlreadyRunning, BackupProblem, Damaged
+    ) as problem:  # fmt: skip
         say(str(problem))
         return 1
     except KeyboardInterrupt:
@@ -216,6 +220,37 @@ def prepare(arguments: argparse.Namespace, _rest: list[str]) -> int:
     return 0
 
 
+def backup(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Take a backup; the embedded server is started for it if it does not run."""
+    from app.ops.backup import commands
+
+    with contextlib.nullcontext() if own_server() else database():
+        return commands.backup(arguments, say)
+
+
+def archiver(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Copy changes and files into the backups until asked to stop."""
+    from app.ops.backup import commands
+
+    return commands.archiver(arguments, say)
+
+
+def verify_backup(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """See that backups can be read."""
+    from app.ops.backup import commands
+
+    return commands.verify_backup(arguments, say)
+
+
+def restore(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Restore a backup into a new home."""
+    from app.ops.backup import commands
+
+    if arguments.home is None:
+        raise Refused("Say with --home into which new folder; what stands is never restored over.")
+    return commands.restore_command(arguments, say)
+
+
 def doctor(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Look at everything and say what to do; 1 if anything is bad."""
     from app.ops import doctor as examination
@@ -224,12 +259,37 @@ def doctor(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     return examination.examine(None if nothing_yet else database, say)
 
 
-def test(_arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Run the tests."""
+def lock(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Write the locks anew."""
+    from app.ops import supply
+
+    return supply.write_locks(say)
+
+
+def licences(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Show the licences."""
+    from app.ops import supply
+
+    return supply.show_licences(say)
+
+
+def sbom(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Write the bill of materials."""
+    import json
+
+    from app.ops import supply
+
+    arguments.to.write_text(json.dumps(supply.bill(), indent=2) + "\n", encoding="utf-8")
+    say(f"Wrote {arguments.to}.")
+    return 0
+
+
+def test(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Run the tests: those of every run, or the slow ones."""
     from app.ops import testing
 
     with refusing_plainly():
-        return testing.run_tests(home_of(), rest, say)
+        return testing.run_tests(home_of(), rest, say, slow=arguments.slow)
 
 
 def check(_arguments: argparse.Namespace, rest: list[str]) -> int:
@@ -262,7 +322,14 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "docs": docs,
     "sync-security": sync_security,
     "create-admin": create_admin,
+    "backup": backup,
+    "archiver": archiver,
+    "verify-backup": verify_backup,
+    "restore": restore,
     "doctor": doctor,
+    "lock": lock,
+    "licences": licences,
+    "sbom": sbom,
     "test": test,
     "check": check,
     "prepare": prepare,

@@ -12,19 +12,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, pool, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from config import SettingsRefused, from_environment, home_of
+from app.backups import LEAST_FREE_GB, LITTLE_FREE_GB, standing_of
+from app.ops.durability import DURABLE, WORST_APART, judged
+from config import SettingsRefused, backups_folder, from_environment, home_of
 
 OLDEST_SERVER = 15
-LEAST_FREE_GB, LITTLE_FREE_GB = 1, 5
-LARGEST_CLOCK_ERROR, WORST_CLOCK_ERROR = 2, 60  # seconds
+LARGEST_CLOCK_ERROR, WORST_CLOCK_ERROR = 2, WORST_APART  # seconds
 HEARTBEAT_LATE = 180  # seconds; the scheduler beats every ten
 WORKER_LATE = 60  # seconds; a worker beats every ten too
-DURABLE = ("fsync", "full_page_writes", "synchronous_commit", "data_checksums")
 
 
 class Verdict(StrEnum):
@@ -78,6 +79,7 @@ def machine() -> Iterator[Finding]:
     yield _library("libharfbuzz-subset.so.0", "harfbuzz-subset for printing", Verdict.WARN, "libharfbuzz-subset0")
     yield chinese_fonts()
     yield disk(shutil.disk_usage(_existing_part()).free)
+    yield backups(datetime.now(UTC))
 
 
 def settings_and_database() -> Iterator[Finding]:
@@ -119,14 +121,11 @@ def server(connection: Connection) -> Iterator[Finding]:
 
 
 def durability(found: dict[str, str]) -> Finding:
-    """Judge the durability settings; checksums only warn, since they cannot be switched on while a server runs."""
-    off = [name for name, value in found.items() if value == "off"]
+    """Judge the durability settings as serving does; checksums only warn."""
     described = ", ".join(f"{name} {value}" for name, value in found.items())
-    if set(off) - {"data_checksums"}:
-        return Finding(Verdict.BAD, f"durability: {described}", f"switch on {', '.join(off)}: a power cut loses data")
-    if off:
-        return Finding(Verdict.WARN, f"durability: {described}", "stop the server and run pg_checksums --enable")
-    return Finding(Verdict.OK, f"durability: {described}")
+    unsafe, doubtful = judged(found)
+    verdict = Verdict.BAD if unsafe else Verdict.WARN if doubtful else Verdict.OK
+    return Finding(verdict, f"durability: {described}", " ".join([*unsafe, *doubtful]))
 
 
 def clock(connection: Connection) -> Finding:
@@ -245,6 +244,33 @@ def house_tasks(connection: Connection) -> Finding:
     )
 
 
+def backups(now: datetime) -> Finding:
+    """See when the last good backup was made, and until when changes were copied after it."""
+    folder = backups_folder()
+    standing = standing_of(folder)
+    if standing.newest is None:
+        verdict = Verdict.OK if os.environ.get("YIMEI_MODE") in ("demo", "test") else Verdict.WARN
+        return Finding(verdict, f"backup: none in {folder} yet", "run `python3 run.py backup`")
+    hours = (now - standing.newest.began_at).total_seconds() / 3600
+    line = f"backup: {hours:.0f} h old, {standing.newest.size / 1024**2:.0f} MB, in {folder}"
+    if standing.reach is not None:
+        line += f"; changes copied until {standing.reach:%Y-%m-%d %H:%M:%S} UTC"
+    if standing.is_late(now):
+        why = "see under jobs why backup.nightly fails; `python3 run.py backup` makes one now"
+        return Finding(Verdict.BAD if hours > 2 * 26 else Verdict.WARN, line, why)
+    if standing.changes_are_late(now):
+        return Finding(Verdict.WARN, line, "see that `python3 run.py archiver` runs and what it says")
+    if standing.is_nearly_full():
+        return Finding(Verdict.WARN, f"{line}; little room there", "make room, or keep fewer (settings backup.*)")
+    if _same_disk(folder):
+        return Finding(Verdict.OK, f"{line}; on the data's own disk: set YIMEI_BACKUPS to another, or copy it away")
+    return Finding(Verdict.OK, line)
+
+
+def _same_disk(folder: Path) -> bool:
+    return os.stat(folder).st_dev == os.stat(_existing_part()).st_dev
+
+
 def chinese_fonts() -> Finding:
     """See that a font for Chinese is there; without one the printed forms show boxes."""
     try:
@@ -282,7 +308,7 @@ def _library(name: str, title: str, verdict: Verdict, packages: str) -> Finding:
 
 def _secret_files() -> Iterator[Finding]:
     """See that nobody else can read the files with secrets."""
-    for name in ("keys.json", "secret_key", "postgres.json"):
+    for name in ("keys.json", "secret_key", "postgres.json", "backup.key"):
         path = home_of() / name
         if path.exists() and path.stat().st_mode & 0o077:
             yield Finding(Verdict.BAD, f"{path} can be read by others", f"chmod 600 {path}")

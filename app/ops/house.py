@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.ops import cli
+from app.ops import cli, durability
 from app.ops.postgres import Cluster
 from app.ops.supervise import Child, Say, Supervisor, end_leftovers, only_run_in, stop_on_signals
 from config import from_environment, home_of, make_home
@@ -49,6 +49,7 @@ def open_house(
             _throw_away(home, purpose)
         with cli.database(purpose) as cluster:
             from_environment()  # refuses here, in a sentence, what would otherwise end a worker with a stack
+            _see_to_durability(purpose)
             _prepare_apart(cluster, with_demo=purpose == "demo")
             children = _children(home, arguments, with_scheduler=with_scheduler, with_worker=with_worker)
             supervisor = Supervisor(home, children, say=cli.say, tend=_tending(cluster))
@@ -111,6 +112,18 @@ def _prepare_apart(cluster: Cluster | None, *, with_demo: bool) -> None:
         _note(cluster).write_text(_prepared_state(cluster), encoding="utf-8")
 
 
+def _see_to_durability(purpose: str) -> None:
+    """Refuse to serve for real on a database that may forget what it acknowledged, or by a clock that is wrong.
+
+    Elsewhere, and where checksums alone are missing, it is said and goes on.
+    """
+    unsafe, doubtful = durability.look(os.environ["DATABASE_URL"])
+    if unsafe and purpose == "production":
+        raise cli.Refused("The house was not opened. " + " ".join(unsafe))
+    for sentence in [*unsafe, *doubtful]:
+        cli.say(f"Careful: {sentence}")
+
+
 def _is_prepared(cluster: Cluster) -> bool:
     note = _note(cluster)
     return note.exists() and note.read_text(encoding="utf-8") == _prepared_state(cluster)
@@ -150,7 +163,7 @@ def _children(home: Path, arguments: argparse.Namespace, *, with_scheduler: bool
     """Describe what the supervisor keeps running; the web server comes first."""
     children = [_web(home, arguments)]
     if with_scheduler:
-        children.append(_beside(home, "scheduler"))
+        children += [_beside(home, "scheduler"), _beside(home, "archiver")]  # what makes backups goes together
     if with_worker:
         children.append(_beside(home, "worker"))
     return children
@@ -159,12 +172,17 @@ def _children(home: Path, arguments: argparse.Namespace, *, with_scheduler: bool
 def _beside(home: Path, name: str) -> Child:
     """Describe what runs beside the web server, under the command of its name. Its work may take a while to end."""
     command = [sys.executable, str(cli.ROOT / "run.py"), name]
-    return Child(name, command, _childs_environment(), _log(home, name), patience=10)
+    environment = _childs_environment(with_backups=name in ("scheduler", "archiver"))
+    return Child(name, command, environment, _log(home, name), patience=10)
 
 
-def _childs_environment() -> dict[str, str]:
-    """Return our environment without the owner's address, which none of them has any use for."""
-    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_OWNER_URL"}
+def _childs_environment(*, with_backups: bool = False) -> dict[str, str]:
+    """Return our environment without the owner's address, which none of them has any use for.
+
+    Only who makes backups learns how to read the whole database and the key that seals them.
+    """
+    hidden = {"DATABASE_OWNER_URL"} | (set() if with_backups else {"DATABASE_BACKUP_URL", "YIMEI_BACKUP_KEY"})
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
     return environment | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(cli.ROOT)}
 
 

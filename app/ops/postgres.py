@@ -18,7 +18,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import TracebackType
@@ -27,7 +27,8 @@ from urllib.parse import quote
 import psycopg
 
 from app.ops.accounts import OWN_PLACE, Account, account_for, shared_folder
-from app.ops.cluster_roles import ADMIN, APPLICATION, DATABASE, OWNER, see_to_roles
+from app.ops.cluster_roles import ADMIN, APPLICATION, BACKUP, DATABASE, OWNER, see_to_roles
+from app.ops.cluster_settings import settings_for
 from app.ops.processes import born, working_in
 from app.ops.programs import NEWEST, programs
 from config import make_home, write_secret
@@ -35,16 +36,7 @@ from config import make_home, write_secret
 PORT = 5432  # only part of the socket's name
 LONGEST_SOCKET_FOLDER = 100 - len(f"/.s.PGSQL.{PORT}")
 START_SECONDS, STOP_SECONDS = 120, 60
-
-# Durability stays as PostgreSQL ships it. The tests' server may forget: it is made anew when it breaks.
-CAREFUL = {
-    "logging_collector": "on",
-    "log_directory": "log",
-    "log_filename": "postgresql-%a.log",
-    "log_truncate_on_rotation": "on",
-    "log_rotation_age": "1d",
-}
-FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+SECRETS = ("admin", "owner", "app", "backup")
 
 
 class ClusterProblem(Exception):
@@ -80,6 +72,11 @@ class Cluster:
     def owner_url(self) -> str:
         """The address for DATABASE_OWNER_URL: the role that owns the schema."""
         return self._url(OWNER, "owner", DATABASE)
+
+    @property
+    def backup_url(self) -> str:
+        """The address of the role that makes backups: it reads everything and copies the data folder."""
+        return self._url(BACKUP, "backup", DATABASE)
 
     @property
     def admin_url(self) -> str:
@@ -128,24 +125,30 @@ class Cluster:
         make_home(self.home)
         with self._alone():
             base, account = self._base()
-            if not base.exists():
-                if base.parent != self.home:
-                    self.say(f"The database lies in {base}: its account cannot reach {self.home}.")
-                    shared_folder(base.parent)
-                base.mkdir(mode=0o700)
-                account.own(base)
-            if self.purpose is None:
-                (base / "purpose").write_text(self.wanted or "production", encoding="ascii")
+            self.make_folder()
             if self.wanted not in (None, self.purpose):
                 raise ClusterProblem(
                     f"{self.home} holds a {self.purpose} database, this is a {self.wanted} run; give another --home."
                 )
             if not self._secrets_path.exists():
                 self._invent_secrets()
+            self._complete_secrets()
             for leftover in base.glob("data.making-*"):
                 shutil.rmtree(leftover)
             if not self.data.exists():
                 self._make_data(base, account)
+
+    def make_folder(self) -> None:
+        """Make the folder of this server if it is absent, and write down what it is for."""
+        base, account = self._base()
+        if not base.exists():
+            if base.parent != self.home:
+                self.say(f"The database lies in {base}: its account cannot reach {self.home}.")
+                shared_folder(base.parent)
+            base.mkdir(mode=0o700)
+            account.own(base)
+        if self.purpose is None:
+            (base / "purpose").write_text(self.wanted or "production", encoding="ascii")
 
     def start(self) -> bool:
         """Start the server if it does not run, and see to its roles; return whether it was started here."""
@@ -162,7 +165,7 @@ class Cluster:
         """Stop the server, if it runs, and wait for it. Mode as in pg_ctl: smart, fast, immediate."""
         if self._postmaster() is None:
             return
-        done = self._program("pg_ctl", "stop", "-D", self.data, "-m", mode, "-w", "-t", STOP_SECONDS, "-s")
+        done = self.program("pg_ctl", "stop", "-D", self.data, "-m", mode, "-w", "-t", STOP_SECONDS, "-s")
         if done.returncode != 0 and self._postmaster() is not None:
             raise ClusterProblem(f"The database did not stop: {done.stderr.strip() or done.stdout.strip()}")
 
@@ -207,9 +210,24 @@ class Cluster:
             self._place = None
 
     @property
+    def folder(self) -> Path:
+        """The folder of this server: data, socket, archive."""
+        return self._base()[0]
+
+    @property
+    def account(self) -> Account:
+        """Who runs it."""
+        return self._base()[1]
+
+    @property
     def data(self) -> Path:
         """The data folder (PGDATA)."""
-        return self._base()[0] / "data"
+        return self.folder / "data"
+
+    @property
+    def archive(self) -> Path:
+        """Where the server leaves finished WAL files once a first backup was made."""
+        return self.folder / "archive"
 
     @property
     def socket_folder(self) -> str:
@@ -285,7 +303,7 @@ class Cluster:
         password.write_text(self._kept()["admin"] + "\n", encoding="ascii")
         account.own(password)
         try:
-            done = self._program(
+            done = self.program(
                 "initdb", "-D", making, "-U", ADMIN, "--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8",
                 "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums",
             )  # fmt: skip
@@ -297,30 +315,41 @@ class Cluster:
 
     def _invent_secrets(self) -> None:
         """Write new passwords. Where data stands already, its superuser is given the new one before the next start."""
-        kept = {key: secrets.token_urlsafe(32) for key in ("admin", "owner", "app")}
+        kept = {key: secrets.token_urlsafe(32) for key in SECRETS}
         self._keep({**kept, "socket": ""})
         if self.data.exists():
             self.stop()
             self._clear_the_way()
             command = f"alter role {ADMIN} password '{kept['admin']}';\n"
-            done = self._program("postgres", "--single", "-D", self.data, "postgres", given=command)
+            done = self.program("postgres", "--single", "-D", self.data, "postgres", given=command)
             if done.returncode != 0:
                 reason = _last_lines(done.stderr)
                 raise ClusterProblem(f"{self._secrets_path} is gone and no new password could be set: {reason}")
 
+    def _complete_secrets(self) -> None:
+        """Add the passwords of roles that came with a newer release; ``start`` makes the roles."""
+        kept = self._kept()
+        lacking = {key: secrets.token_urlsafe(32) for key in SECRETS if key not in kept}
+        if lacking:
+            self._keep({**kept, **lacking})
+
     def _pg_ctl_start(self) -> None:
-        base, _ = self._base()
         socket = self._socket_folder()
         kept = self._kept()
         if kept["socket"] != str(socket):
             self._keep({**kept, "socket": str(socket)})
-        settings = {"timezone": "UTC", "log_timezone": "UTC", **(FORGETFUL if self.purpose == "test" else CAREFUL)}
+        self.run_server(self.data, socket, settings_for(self.purpose, self.archive), START_SECONDS)
+
+    def run_server(
+        self, data: Path, socket: Path, settings: Mapping[str, str], seconds: int, *, major: str | None = None
+    ) -> None:
+        """Start a server on a data folder and wait until it takes connections; raises with its last words."""
         words = ["-h", "", "-k", str(socket), "-p", str(PORT)]
         for key, value in settings.items():
             words += ["-c", f"{key}={value}"]
-        log = base / "start.log"
-        options = ["-l", log, "-w", "-t", START_SECONDS, "-s", "-o", shlex.join(words)]
-        done = self._program("pg_ctl", "start", "-D", self.data, *options)
+        log = self.folder / "start.log"
+        options = ["-l", log, "-w", "-t", seconds, "-s", "-o", shlex.join(words)]
+        done = self.program("pg_ctl", "start", "-D", data, *options, major=major)
         if done.returncode != 0:
             told = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
             raise ClusterProblem(f"The database did not start: {_last_lines(told + done.stderr)} (see {log})")
@@ -369,12 +398,18 @@ class Cluster:
             autocommit=True, connect_timeout=5,
         )  # fmt: skip
 
-    def _program(self, name: str, *arguments: object, given: str | None = None) -> CompletedProcess[str]:
-        """Run one of PostgreSQL's programs under the server's account, with nothing of our environment."""
-        _, account = self._base()
+    @property
+    def major(self) -> str:
+        """The version of PostgreSQL that the data belong to; the newest where none have been made."""
         version = self.data / "PG_VERSION"
-        major = version.read_text(encoding="ascii").strip() if version.exists() else NEWEST
-        command = [str(programs(major, account) / name), *(str(argument) for argument in arguments)]
+        return version.read_text(encoding="ascii").strip() if version.exists() else NEWEST
+
+    def program(
+        self, name: str, *arguments: object, given: str | None = None, major: str | None = None
+    ) -> CompletedProcess[str]:
+        """Run one of PostgreSQL's programs under the server's account, with nothing of our environment."""
+        account = self.account
+        command = [str(programs(major or self.major, account) / name), *(str(argument) for argument in arguments)]
         return account.run(command, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}, given=given)
 
     def _kept(self) -> dict[str, str]:

@@ -19,6 +19,7 @@ from config import database_url, make_home
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMES = ["-n", "2", "--dist", "loadfile"]  # two workers; a file's tests stay together and share what they set up
+ALONE = ["-m", "nightly", "-n", "0"]  # instead of pyproject.toml's "not nightly"; one at a time: they measure and kill
 
 Say = Callable[[str], None]
 
@@ -27,10 +28,13 @@ class NoTestServer(Exception):
     """The server named in the environment cannot be tested on; the message holds the SQL that helps."""
 
 
-def run_tests(home: Path, rest: list[str], say: Say) -> int:
-    """Run pytest on the embedded server or on one's own, with further arguments passed on; return its exit code."""
+def run_tests(home: Path, rest: list[str], say: Say, *, slow: bool = False) -> int:
+    """Run pytest on the embedded server or on one's own, with further arguments passed on; return its exit code.
+
+    ``slow`` runs those marked ``nightly`` and no others: all tests are the two runs together.
+    """
     with server_for_tests(home, say):
-        return _run([sys.executable, "-m", "pytest", *TIMES, *rest])
+        return _run([sys.executable, "-m", "pytest", *(ALONE if slow else TIMES), *rest])
 
 
 def run_gate(home: Path, rest: list[str], say: Say) -> int:
@@ -43,6 +47,7 @@ def run_gate(home: Path, rest: list[str], say: Say) -> int:
             ("format", [*python, "ruff", "format", "--check", "."]),
             ("types", [*python, "mypy", "app/models", "app/services", "app/ops", "config.py"]),
             ("layers", [str(Path(sys.executable).parent / "lint-imports")]),
+            ("licences, lock", [*python, "app.ops", "licences"]),
             ("templates", [*python, "djlint", "app/templates", "--lint", "--quiet"]),
             ("tests", [*python, "pytest", *TIMES, *rest]),
         ):

@@ -40,6 +40,9 @@ KINDS: dict[str, object] = {
     "roles_changed": _l("%(by)s changed the roles of your login."),
     "password_reset": _l("%(by)s set a new password for your login. If you did not ask for it, tell an administrator."),
     "task_done": _l("Finished in the background: %(task_kind)s."),
+    "backup_late": _l("No good backup since %(last)s. Please see under jobs why."),
+    "changes_late": _l("Changes have not been copied into the backups since %(until)s. Please look after it."),
+    "disk_nearly_full": _l("The disk is nearly full: %(free)s GB are left. A full disk stops the database."),
     "task_failed": _l("Failed in the background: %(task_kind)s. Open it to see why."),
 }
 

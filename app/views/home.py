@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from flask import abort, current_app, jsonify, redirect, render_template, request, session, url_for
+from flask import abort, current_app, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask_appbuilder import expose
 from flask_appbuilder.views import IndexView
 from flask_babel import refresh
 from sqlalchemy import func, or_, select
+from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
 from app.actors import Actor
@@ -83,8 +84,11 @@ class HomeView(IndexView):
 
     @expose("/alive")
     def alive(self) -> Response:
-        """Say that the worker runs and reaches its database; for the operator's monitor."""
-        db.session().execute(select(1))
+        """Say that the worker runs and reaches its database, else 503; for the operator's monitor."""
+        try:
+            db.session().execute(select(1))
+        except DBAPIError:
+            return make_response(jsonify(alive=False), 503)
         return jsonify(alive=True)
 
 

@@ -94,7 +94,43 @@ def test_only_a_login_page_counts_as_open(taken: int) -> None:
 
 def test_the_web_server_and_the_scheduler_never_learn_the_owners_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_OWNER_URL", "postgresql://owner:secret@h/d")
-    assert "DATABASE_OWNER_URL" not in house._childs_environment()
+    assert "DATABASE_OWNER_URL" not in house._childs_environment(with_backups=True)
+
+
+def test_only_who_makes_backups_can_read_all_and_open_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATABASE_BACKUP_URL", "postgresql://backup:secret@h/d")
+    monkeypatch.setenv("YIMEI_BACKUP_KEY", "x" * 44)
+    arguments = argparse.Namespace(host="127.0.0.1", port=1)
+    children = house._children(tmp_path, arguments, with_scheduler=True, with_worker=True)
+    for name in ("DATABASE_BACKUP_URL", "YIMEI_BACKUP_KEY"):
+        told = {child.name for child in children if name in child.environment}
+        assert told == {"scheduler", "archiver"}
+
+
+@pytest.mark.parametrize("purpose", ["production", "demo"])
+def test_production_is_not_served_on_a_database_that_may_forget(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], purpose: str
+) -> None:
+    found = {"fsync": "on", "synchronous_commit": "off", "data_checksums": "off"}
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a@b/c")
+    monkeypatch.setattr(house.durability, "look", lambda _address: house.durability.judged(found))
+    if purpose == "production":
+        with pytest.raises(
+            cli.Refused, match=r"not opened\. Switch on synchronous_commit in the database: .* power cut"
+        ):
+            house._see_to_durability(purpose)
+    else:
+        house._see_to_durability(purpose)
+        assert "Careful: Switch on synchronous_commit" in capsys.readouterr().out
+
+
+def test_missing_checksums_alone_are_said_and_served(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a@b/c")
+    monkeypatch.setattr(house.durability, "look", lambda _address: house.durability.judged({"data_checksums": "off"}))
+    house._see_to_durability("production")
+    assert "pg_checksums --enable" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -116,8 +152,8 @@ def test_a_demo_is_refused_where_it_would_do_harm(
 
 @pytest.mark.parametrize(
     ("with_scheduler", "with_worker", "expected"),
-    [(True, True, ["web server", "scheduler", "worker"]), (False, True, ["web server", "worker"]),
-     (True, False, ["web server", "scheduler"]), (False, False, ["web server"])],
+    [(True, True, ["web server", "scheduler", "archiver", "worker"]), (False, True, ["web server", "worker"]),
+     (True, False, ["web server", "scheduler", "archiver"]), (False, False, ["web server"])],
 )  # fmt: skip
 def test_what_runs_beside_the_web_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_scheduler: bool, with_worker: bool, expected: list[str]

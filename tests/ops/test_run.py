@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import run
+from app.ops import testing
 
 
 @pytest.mark.parametrize(
@@ -30,7 +33,23 @@ def test_the_command_line_is_read(words: list[str], expected: dict[str, object])
 
 def test_what_follows_test_goes_to_pytest() -> None:
     arguments, rest = run.parse(["test", "--home", "/x", "tests/ops", "-k", "clock", "-x"])
-    assert (arguments.home, rest) == (Path("/x"), ["tests/ops", "-k", "clock", "-x"])
+    assert (arguments.home, rest, arguments.slow) == (Path("/x"), ["tests/ops", "-k", "clock", "-x"], False)
+    arguments, rest = run.parse(["test", "--slow", "-k", "kill"])
+    assert (arguments.slow, rest) == (True, ["-k", "kill"])
+
+
+@pytest.mark.parametrize(("slow", "ran"), [(False, "fast"), (True, "slow")])
+def test_slow_tests_run_only_when_they_are_asked_for(tmp_path: Path, slow: bool, ran: str) -> None:
+    (tmp_path / "test_two.py").write_text(
+        "import pytest\n\ndef test_fast(): pass\n\n@pytest.mark.nightly\ndef test_slow(): pass\n"
+    )
+    words = [*(testing.ALONE if slow else []), "-v", "--rootdir", str(tmp_path), str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", str(testing.ROOT / "pyproject.toml"), *words],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [name for name in ("fast", "slow") if f"test_{name} PASSED" in done.stdout] == [ran]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +71,7 @@ def test_what_makes_no_sense_is_refused(words: list[str], capsys: pytest.Capture
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Lay out an environment that was made to the end."""
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.lock", "requirements-dev.lock"):
         (tmp_path / name).write_text(f"{name}\n")
     venv = tmp_path / ".venv"
     for name, value in (("HERE", tmp_path), ("VENV", venv), ("READY", venv / "ready.json")):
@@ -88,9 +107,9 @@ def test_an_environment_that_does_not_fit_is_made_again(made: Path, damage: str,
         case "moved":
             run.READY.write_text(json.dumps(marker | {"place": "/elsewhere/.venv"}))
         case "new requirement":
-            (made / "requirements.txt").write_text("another\n")
+            (made / "requirements.lock").write_text("another\n")
         case "new tool":
-            (made / "requirements-dev.txt").write_text("another\n")
+            (made / "requirements-dev.lock").write_text("another\n")
     assert not run.is_ready(with_tools=True)
     assert run.is_ready(with_tools=False) is tools_alone
 
