@@ -10,6 +10,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ MODES = ("production", "demo", "test")
 SHORTEST_SECRET = 32
 KNOWN_DEFAULTS = ("secret", "changeme", "change-me", "change_me", "default", "yimei", "password", "thisismysecretkey")
 DRIVER = "postgresql+psycopg"
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 # What no environment changes: how Flask-AppBuilder is tamed, the languages, the limits.
 FIXED: dict[str, Any] = {
@@ -56,7 +58,7 @@ FIXED: dict[str, Any] = {
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Lax",
     "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),
-    "JWT_ACCESS_TOKEN_EXPIRES": timedelta(hours=1),
+    "JWT_REFRESH_TOKEN_EXPIRES": timedelta(hours=12),
     "WTF_CSRF_TIME_LIMIT": None,
     # A note of 10 MB has to reach the form, so that it is answered beside its field and not by a bare 413.
     "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
@@ -107,6 +109,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         AUTH_RATE_LIMITED=mode != "test",
         RATELIMIT_ENABLED=mode != "test",
         TRUSTED_PROXIES=_trusted_proxies(environ),
+        TRUSTED_HOSTS=_trusted_hosts(environ),
+        JWT_ACCESS_TOKEN_EXPIRES=_token_life(environ),
         WORKER_CONCURRENCY=_worker_concurrency(environ),
         **_public_address(environ),
     )
@@ -318,6 +322,29 @@ def _worker_concurrency(environ: Mapping[str, str]) -> int:
     return int(given)
 
 
+def _trusted_hosts(environ: Mapping[str, str]) -> list[str]:
+    """Return the names under which we answer: loopback, YIMEI_PUBLIC_URL, those of YIMEI_ALLOWED_HOSTS. Any port.
+
+    A request for another name is answered 400: no link, redirect or cached page can be made to name a foreign host.
+    """
+    given = [name.strip().lower() for name in environ.get("YIMEI_ALLOWED_HOSTS", "").split(",") if name.strip()]
+    for name in given:
+        if not re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\]", name):
+            raise SettingsRefused(
+                f"YIMEI_ALLOWED_HOSTS has {name!r}; it needs names without scheme and port, such as panel.example.com."
+            )
+    public = urlsplit(environ.get("YIMEI_PUBLIC_URL", "").strip()).hostname
+    return list(dict.fromkeys([*LOOPBACK, *([public] if public else []), *given]))
+
+
+def _token_life(environ: Mapping[str, str]) -> timedelta:
+    """Read YIMEI_TOKEN_MINUTES: how long a token of the API lives, 15 to 60 minutes."""
+    given = environ.get("YIMEI_TOKEN_MINUTES", "").strip() or "60"
+    if not given.isdecimal() or not 15 <= int(given) <= 60:
+        raise SettingsRefused("YIMEI_TOKEN_MINUTES is how many minutes a token of the API lives, 15 to 60.")
+    return timedelta(minutes=int(given))
+
+
 def _public_address(environ: Mapping[str, str]) -> dict[str, Any]:
     """Read YIMEI_PUBLIC_URL: over https the cookie travels encrypted only, and redirects stay on that host."""
     given = environ.get("YIMEI_PUBLIC_URL", "").strip()
@@ -326,8 +353,11 @@ def _public_address(environ: Mapping[str, str]) -> dict[str, Any]:
     parts = urlsplit(given)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsRefused("YIMEI_PUBLIC_URL must look like https://panel.example.com.")
+    is_secure = parts.scheme == "https"
     return {
-        "SESSION_COOKIE_SECURE": parts.scheme == "https",
+        # A browser takes a cookie of this name from this very host alone, over TLS alone.
+        **({"SESSION_COOKIE_NAME": "__Host-yimei"} if is_secure else {}),
+        "SESSION_COOKIE_SECURE": is_secure,
         "PREFERRED_URL_SCHEME": parts.scheme,
         "FAB_SAFE_REDIRECT_HOSTS": [parts.netloc],
     }

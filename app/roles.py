@@ -163,6 +163,7 @@ SYSTEM: Rights = _together(
         "branch_day": "list show add edit",
         "number_rule": "list show add edit",
         "number_counter": "list",
+        "api_key": "list show issue revoke",
         "job": "list",
         "job_run": "list show run_now",
         "job_heartbeat": "list",

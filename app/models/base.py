@@ -173,6 +173,8 @@ class Base(Model):
     ALSO_TOLD: ClassVar[tuple[str, ...]] = ()
     #: Columns and properties that REST tells of one record, but not in lists: too long there.
     TOLD_ALONE: ClassVar[tuple[str, ...]] = ()
+    #: Columns whose changes the trail leaves out: what a machine writes all the time.
+    UNTRAILED: ClassVar[tuple[str, ...]] = ()
     #: The name of the table for people, singular and plural.
     TITLE: ClassVar[object] = ""
     TITLES: ClassVar[object] = ""

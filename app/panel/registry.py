@@ -11,6 +11,7 @@ from flask_appbuilder.menu import MenuItem
 
 from app.panel.house_view import HouseView, missing_views, views
 from app.panel.interface import HouseInterface
+from app.panel.openapi import OpenApi
 from app.panel.rest import CatalogueApi, OptionsApi, api_for
 
 
@@ -56,6 +57,7 @@ class Registrar:
         """Register the catalogue; refuse to start if a table has no view or a view goes around the machinery."""
         self.appbuilder.add_api(CatalogueApi)
         self.appbuilder.add_api(OptionsApi)
+        self.appbuilder.add_api(OpenApi)
         absent = missing_views()
         if absent:
             raise RuntimeError(f"tables without a view: {sorted(absent)}")

@@ -10,7 +10,6 @@ from flask import Response, abort, jsonify, redirect, render_template, request, 
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.api import BaseApi
 from flask_appbuilder.api import expose as expose_api
-from flask_jwt_extended import verify_jwt_in_request
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import MultiDict
 
@@ -19,6 +18,7 @@ from app.errors import InvalidInput
 from app.extensions import db
 from app.models.audit import ReportRun
 from app.panel.acting import request_key_sent
+from app.panel.bearer import demand_token
 from app.panel.describe import json_of, local_time
 from app.panel.forms import inputs_from_json
 from app.panel.pages import Cell, ColumnHead, Link, ReportPage, Row, TableView
@@ -331,7 +331,7 @@ class ReportApi(BaseApi):
 
 def _report(name: str, permission: str) -> tuple[Report, Actor]:
     """Return a report for the bearer of a token: 404 if there is none, 403 if it is not for her."""
-    verify_jwt_in_request()
+    demand_token()
     by = me()
     report = REPORTS.get(name)
     if report is None:

@@ -10,7 +10,6 @@ from typing import Any
 import prison
 from flask import Response, abort, jsonify, request
 from flask_appbuilder.api import BaseApi, expose
-from flask_jwt_extended import verify_jwt_in_request
 from sqlalchemy import inspect
 
 from app.acts import REGISTRY, Act
@@ -19,6 +18,7 @@ from app.extensions import db
 from app.fields import clean_text
 from app.models.base import Base, column_names, described
 from app.panel import many, printing
+from app.panel.bearer import demand_token
 from app.panel.catalogue import catalogue
 from app.panel.describe import json_of
 from app.panel.forms import inputs_from_json
@@ -163,7 +163,7 @@ class HouseApi(BaseApi):
         return act
 
     def _require_token(self) -> Any:
-        _demand_token()
+        demand_token()
         return me()
 
     def _require(self, permission: str) -> Any:
@@ -200,11 +200,6 @@ class HouseApi(BaseApi):
             key=key_of_header(),
         )
         return jsonify(id=saved.id, result=json_of(saved, by))
-
-
-def _demand_token() -> None:
-    """Demand a valid token; a cookie does not count here, so no other site can act in one's name."""
-    verify_jwt_in_request()
 
 
 def json_body() -> Any:
@@ -368,7 +363,7 @@ class OptionsApi(BaseApi):
 
     @expose("/<string:table>", methods=["GET"])
     def get_options(self, table: str) -> Response:
-        _demand_token()
+        demand_token()
         me()
         view = views().get(table)
         if view is None:
@@ -377,7 +372,7 @@ class OptionsApi(BaseApi):
 
     @expose("/dictionary/<string:code>", methods=["GET"])
     def get_dictionary(self, code: str) -> Response:
-        _demand_token()
+        demand_token()
         me()
         items = items_in_use(db.session(), code)
         return jsonify(results=[{"id": key, "text": text} for key, text in items], more=False)
@@ -396,7 +391,7 @@ class CatalogueApi(BaseApi):
     @expose("/", methods=["GET"])
     @expose("", methods=["GET"])
     def get_list(self) -> Response:
-        _demand_token()
+        demand_token()
         me()
         acts = catalogue()
         return jsonify(count=len(acts), result=acts)

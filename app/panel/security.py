@@ -115,10 +115,11 @@ class HouseSecurityManager(SecurityManager):
 
     def load_user_jwt(self, _jwt_header: Any, jwt_data: Any) -> Any:
         user = super().load_user_jwt(_jwt_header, jwt_data)
-        if user is not None:
-            g.token_user = user
-            g.pop("actor", None)
-            act_as(f"user:{user.id}")
+        if user is None or not user.is_active:  # a login that was closed takes its tokens along
+            return None
+        g.token_user = user
+        g.pop("actor", None)
+        act_as(f"user:{user.id}")
         return user
 
     def auth_user_db(self, username: str, password: str) -> Any:

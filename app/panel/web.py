@@ -7,12 +7,12 @@ import secrets
 import time
 from typing import Any
 
-from flask import Flask, Response, flash, g, jsonify, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, flash, g, jsonify, redirect, render_template, request, url_for
 from flask_jwt_extended.exceptions import JWTExtendedException
 from flask_wtf.csrf import CSRFError
 from jwt.exceptions import PyJWTError
 from sqlalchemy.exc import DataError, SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal, Warned
 from app.extensions import db
@@ -25,6 +25,15 @@ log = logging.getLogger(__name__)
 #: Endpoints that strangers may reach; REST demands a token itself.
 OPEN = {"static", "appbuilder.static", "bootstrap.static", "HouseAuthView.login", "HomeView.language", "HomeView.alive"}
 API = "/api/"
+#: What every answer tells the browser, beside the content policy with its nonce.
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
 
 
 def is_api() -> bool:
@@ -80,8 +89,10 @@ def _headers(response: Response) -> Response:
         f"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     )
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
+    for name, value in ALWAYS.items():
+        response.headers.setdefault(name, value)
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     response.headers.setdefault("X-Request-Id", g.get("request_id", ""))
     if request.endpoint not in ("static", "appbuilder.static", "bootstrap.static"):
         response.headers.setdefault("Cache-Control", "no-store")
@@ -160,6 +171,8 @@ def _unfit(_wrong: DataError) -> Any:
 def _http_error(wrong: HTTPException) -> Any:
     if wrong.code is None or wrong.code < 400:
         return wrong
+    if isinstance(wrong, SecurityError):  # a host that is not ours: no page, since its links would lead there
+        return Response(_("This is not the address of this system."), 400, mimetype="text/plain")
     if wrong.code == 413:
         _read_to_the_end()
     return _answer(wrong.code)

@@ -1,9 +1,8 @@
-"""From facts to PDF: the printed documents' own Jinja environment, and WeasyPrint with the doors shut."""
+"""From facts to PDF: the printed documents' own Jinja environment; type is set in the press room's child process."""
 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
@@ -14,27 +13,15 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
-from weasyprint import CSS, HTML
-from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import URLFetcher
 
 from app import words
 from app.reports.barcodes import code128_svg
 from app.reports.facts import printable, width_in_ems
+from app.reports.rendering import bind_pages
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "print"
 HTML_LANGUAGE = {"zh": "zh-Hans", "en": "en"}
 ELLIPSIS = "…"
-
-# Pango's font maps and WeasyPrint's font configuration are shared by every document of the process.
-PRESS = threading.Lock()
-
-
-class NothingFetched(URLFetcher):  # type: ignore[misc]
-    """The fetcher of every printed document: pictures inside the page (``data:``), nothing from net or disk."""
-
-    def __init__(self) -> None:
-        super().__init__(allowed_protocols=["data"], allow_redirects=False)
 
 
 def clip(text: str, most: int) -> str:
@@ -158,24 +145,19 @@ def render_pdf(
 
     ``zone`` is the branch's IANA zone, in which instants are shown; ``title`` and the language go into the
     PDF's metadata. ``locale`` is the language of the labels, by default the one in force; facts come ready to
-    read. Nothing is fetched from net or disk, whatever stands in the facts.
+    read. Nothing is fetched from net or disk, whatever stands in the facts. Refuses (``TooLarge``) what takes too long.
     """
     spoken = locale or words.locale_in_force()
     page = render_html(template, facts, locale=spoken, zone=zone, title=title, **more)
-    with PRESS:
-        document = HTML(string=page, base_url=None, url_fetcher=NothingFetched())
-        sheets = [style_sheet(name, (TEMPLATES / name).stat().st_mtime_ns) for name in css]
-        pdf: bytes = document.write_pdf(stylesheets=sheets, font_config=fonts())
-    return pdf
+    return bind_pages([page], styles(*css)).pdf
 
 
-@lru_cache(maxsize=1)
-def fonts() -> FontConfiguration:
-    """Return the process's one font configuration."""
-    return FontConfiguration()
+def styles(*names: str) -> list[str]:
+    """Return style sheets of ``templates/print``, each as it stands in its file now."""
+    return [_style_sheet(name, (TEMPLATES / name).stat().st_mtime_ns) for name in names]
 
 
 @lru_cache(maxsize=64)
-def style_sheet(name: str, _changed_at: int) -> CSS:
-    """Parse a style sheet once per process and again when its file has changed."""
-    return CSS(string=(TEMPLATES / name).read_text("utf-8"), font_config=fonts(), url_fetcher=NothingFetched())
+def _style_sheet(name: str, _changed_at: int) -> str:
+    """Read a style sheet once per process and again when its file has changed."""
+    return (TEMPLATES / name).read_text("utf-8")

@@ -1,28 +1,29 @@
 """The press: sheets of any declared form laid out one by one and bound into one PDF.
 
 Each sheet is laid out by itself, so that its page numbers are its own and a long batch tells how far it is. What is the
-same on every sheet of a form (the names of its copies) is laid out once per process and printed over the sheets. One
+same on every sheet of a form (the names of its copies) is laid out once per child and printed over the sheets. One
 that is laid out weighs two megabytes until it is written, so many are written in pieces, each with its fonts once,
-and the pieces are joined into one file.
+and the pieces are joined into one file. The child process of ``rendering`` sets the type.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any
 
-import pydyf
 import pypdfium2
-from weasyprint import HTML, Document
 
 from app.reports.base import Paper
-from app.reports.paper import PRESS, TEMPLATES, NothingFetched, fonts, render_html, style_sheet
+from app.reports.paper import render_html, styles
+from app.reports.rendering import Bound, RanOver, bind_pages
 from app.words import _, force_locale
 
+#: pdfium knows no threads.
+JOINING = threading.Lock()
 #: How many sheets are laid out before they are written.
 PIECE = 40
 
@@ -41,12 +42,11 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class LaidSheet:
-    """A sheet set in type. ``pages`` is how many pages come out of the printer, all copies of the form together."""
+class FilledSheet:
+    """A sheet as HTML, ready to be set in type."""
 
     sheet: Sheet
-    document: Document
-    pages: int
+    page: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ def copy_words(copy_no: int | None) -> str:
     return _("Original") if copy_no == 1 else _("Copy %(number)s", number=copy_no - 1)
 
 
-def lay_out(form: Paper, sheet: Sheet, locale: str) -> LaidSheet:
-    """Set one sheet in type; refuses (ValueError) a form in copies that runs over its one page."""
+def fill_in(form: Paper, sheet: Sheet, locale: str) -> FilledSheet:
+    """Write one sheet's facts into its form's template."""
     with force_locale(locale):
         said = copy_words(sheet.copy_no)
         copy = "" if sheet.copy_no in (None, 1) else said
@@ -81,52 +81,68 @@ def lay_out(form: Paper, sheet: Sheet, locale: str) -> LaidSheet:
         preview=said if sheet.copy_no is None else "",
         **form.constants,
     )
-    document = _laid(page, _styles(form))
-    if form.copies and len(document.pages) != 1:
-        raise ValueError(
-            f"{form.name} {sheet.name}: {len(document.pages)} pages for a form of one; it ran over its page"
-        )
-    return LaidSheet(sheet, document, len(document.pages) * max(1, len(form.copies)))
+    return FilledSheet(sheet, page)
 
 
 def printed(form: Paper, sheets: Sequence[Sheet], locale: str) -> bytes:
     """Print sheets of a form into one PDF, which one alone gives its name; refuses (ValueError) to print none."""
     if len(sheets) == 1:
-        return bind(form, [lay_out(form, sheets[0], locale)], locale)
+        return bind(form, [fill_in(form, sheets[0], locale)], locale).pdf
     return join(list(set_sheets(form, sheets, locale)))
 
 
-def bind(form: Paper, laid: Sequence[LaidSheet], locale: str, *, title: str = "") -> bytes:
-    """Write laid sheets as one PDF, in their order, each font in it once."""
-    overlays = _overlays(form.folder, form.copies_in(locale), locale, _styles(form)) if form.copies else ()
-    bound = laid[0].document.copy([*overlays, *(page for each in laid for page in each.document.pages)])
-    bound.metadata.title = title or bound.metadata.title
-    with PRESS:
-        finisher = partial(_lay_over, len(overlays)) if overlays else None
-        pdf: bytes = bound.write_pdf(finisher=finisher)
-    return pdf
+def bind(
+    form: Paper,
+    filled: Sequence[FilledSheet],
+    locale: str,
+    *,
+    title: str = "",
+    laid: Callable[[], None] | None = None,
+) -> Bound:
+    """Set sheets in type as one PDF, in their order, each font in it once; tells each one's pages, copies counted.
 
-
-def set_sheets(form: Paper, sheets: Iterable[Sheet], locale: str) -> Iterator[SetSheet]:
-    """Lay sheets out and write them, ``PIECE`` at a time; yields each once its piece is written.
-
-    ``sheets`` is asked for the next sheet only when the one before is laid out.
+    ``laid`` is called after each sheet. Refuses (ValueError) a form in copies that runs over its one page, and
+    (``TooLarge``) what takes too long.
     """
-    laid: list[LaidSheet] = []
+    names = form.copies_in(locale)
+    copies = ""
+    if form.copies:
+        copies = render_html("copies.html", None, locale=locale, zone="UTC", title="", copies=names)
+    try:
+        bound = bind_pages(
+            [each.page for each in filled],
+            styles("base.css", f"{form.folder}/style.css"),
+            title=title,
+            copies=copies,
+            laid=laid,
+        )
+    except RanOver as over:
+        name = filled[over.position].sheet.name
+        raise ValueError(f"{form.name} {name}: {over.pages} pages for a form of one; it ran over its page") from over
+    return Bound(bound.pdf, tuple(pages * max(1, len(form.copies)) for pages in bound.pages))
+
+
+def set_sheets(
+    form: Paper, sheets: Iterable[Sheet], locale: str, *, laid: Callable[[], None] | None = None
+) -> Iterator[SetSheet]:
+    """Set sheets in type, ``PIECE`` at a time; yields each once its piece is written. ``laid`` is called after each."""
+    filled: list[FilledSheet] = []
     for sheet in sheets:
-        laid.append(lay_out(form, sheet, locale))
-        if len(laid) == PIECE:
-            yield from _written(form, laid, locale)
-            laid = []
-    if laid:
-        yield from _written(form, laid, locale)
+        filled.append(fill_in(form, sheet, locale))
+        if len(filled) == PIECE:
+            yield from _written(form, filled, locale, laid)
+            filled = []
+    if filled:
+        yield from _written(form, filled, locale, laid)
 
 
-def _written(form: Paper, laid: Sequence[LaidSheet], locale: str) -> list[SetSheet]:
-    piece, first, written = bind(form, laid, locale, title=form.title_in(locale)), 0, []
-    for each in laid:
-        written.append(SetSheet(each.sheet, piece, first, each.pages))
-        first += each.pages
+def _written(
+    form: Paper, filled: Sequence[FilledSheet], locale: str, laid: Callable[[], None] | None
+) -> list[SetSheet]:
+    bound, first, written = bind(form, filled, locale, title=form.title_in(locale), laid=laid), 0, []
+    for each, pages in zip(filled, bound.pages, strict=True):
+        written.append(SetSheet(each.sheet, bound.pdf, first, pages))
+        first += pages
     return written
 
 
@@ -138,7 +154,7 @@ def join(written: Sequence[SetSheet]) -> bytes:
     if not written:
         raise ValueError("no sheet to print")
     runs = [(piece, _pages_of(each)) for piece, each in groupby(written, key=lambda sheet: sheet.piece)]
-    with PRESS:  # pdfium knows no threads
+    with JOINING:
         (first, kept), *others = runs
         with pypdfium2.PdfDocument(first) as whole:
             for page in sorted(set(range(len(whole))) - set(kept), reverse=True):
@@ -153,38 +169,3 @@ def join(written: Sequence[SetSheet]) -> bytes:
 
 def _pages_of(written: Iterable[SetSheet]) -> list[int]:
     return [page for each in written for page in range(each.first, each.first + each.pages)]
-
-
-def _styles(form: Paper) -> tuple[tuple[str, int], ...]:
-    """Return the form's style sheets, each with the time of its last change."""
-    return tuple((name, (TEMPLATES / name).stat().st_mtime_ns) for name in ("base.css", f"{form.folder}/style.css"))
-
-
-def _laid(page: str, styles: tuple[tuple[str, int], ...]) -> Document:
-    with PRESS:
-        html = HTML(string=page, base_url=None, url_fetcher=NothingFetched())
-        return html.render(stylesheets=[style_sheet(*style) for style in styles], font_config=fonts())
-
-
-@lru_cache(maxsize=64)
-def _overlays(_folder: str, copies: tuple[str, ...], locale: str, styles: tuple[tuple[str, int], ...]) -> list[Any]:
-    """Return one laid page for each copy of a form: its name and its number, and nothing of any record."""
-    page = render_html("copies.html", None, locale=locale, zone="UTC", title="", copies=copies)
-    return list(_laid(page, styles).pages)
-
-
-def _lay_over(copies: int, _document: Any, pdf: pydyf.PDF) -> None:
-    """Make of the first pages, the overlays, and of each sheet after them one page for each copy.
-
-    All pages of a WeasyPrint document share their resources, so a content stream may stand on any of them.
-    """
-    pages = [pdf.objects[number] for number in pdf.pages["Kids"][::3]]
-    overlays, grounds = pages[:copies], pages[copies:]
-    keep, turn, back = (pydyf.Stream([operators]) for operators in (b"q", b"Q q", b"Q"))
-    for stream in (keep, turn, back):
-        pdf.add_object(stream)
-    pdf.pages["Kids"], pdf.pages["Count"] = pydyf.Array(), 0
-    for ground in grounds:
-        for overlay in overlays:
-            layers = (keep.reference, ground["Contents"], turn.reference, overlay["Contents"], back.reference)
-            pdf.add_page(pydyf.Dictionary({**ground, "Contents": pydyf.Array(layers)}))

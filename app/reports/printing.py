@@ -6,6 +6,7 @@ that. What fails to print leaves no trace, and what is not in the log is not han
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +21,7 @@ from app.models.base import models
 from app.models.printing import PrintJob
 from app.models.tasks import BackgroundTask
 from app.reports.base import PAPERS, Paper
-from app.reports.press import SetSheet, Sheet, bind, join, lay_out, printed, set_sheets
+from app.reports.press import SetSheet, Sheet, bind, fill_in, join, printed, set_sheets
 from app.services import printing as log
 from app.services.scope import in_scope, loader
 from app.services.tasks import TaskRun, enqueue, task
@@ -58,13 +59,13 @@ def print_record(
             raise OutOfScope
         copy_no = job.copy_no if job else log.lock_logs(session, known, [record_id])[record_id]
         when, locale = (job.printed_at, job.locale) if job else (at, locale)
-        laid = lay_out(form, _sheet(session, form, record, copy_no, by, when), locale)
-        pdf = bind(form, [laid], locale)
+        filled = fill_in(form, _sheet(session, form, record, copy_no, by, when), locale)
+        bound = bind(form, [filled], locale)
         if job is None:
             job = log.enter(
-                session, known, record, copy_no=copy_no, pages=laid.pages, locale=locale, by=by, at=at, key=key
+                session, known, record, copy_no=copy_no, pages=bound.pages[0], locale=locale, by=by, at=at, key=key
             )
-        return Printing(pdf, job, str(record))
+        return Printing(bound.pdf, job, str(record))
 
 
 def preview(session: Session, form: Paper, record: Any, *, by: Actor, at: datetime, locale: str) -> bytes:
@@ -177,7 +178,7 @@ def _set_changed(
     changed: list[int] = []
 
     def sheets() -> Iterator[Sheet]:
-        for count, record_id in enumerate(ids):
+        for record_id in ids:
             record = records.get(record_id)
             why = _l("There is nothing here, or it is not for you to see.") if record is None else form.left_out(record)
             if why is not None:
@@ -189,10 +190,14 @@ def _set_changed(
                 batch.left.pop(record_id, None)
                 changed.append(record_id)
                 yield _sheet(run.session, form, record, copies[record_id], run.by, run.at)
-            if progress:
-                run.progress(count, len(ids), _l("Setting the pages"))
 
-    for number, written in enumerate(set_sheets(form, sheets(), locale)):
+    count = itertools.count(1)
+
+    def laid() -> None:
+        if progress:
+            run.progress(next(count), len(ids), _l("Setting the pages"))
+
+    for number, written in enumerate(set_sheets(form, sheets(), locale, laid=laid)):
         batch.written[changed[number]] = written
 
 

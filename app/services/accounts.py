@@ -131,6 +131,15 @@ def _refuse_approver(session: Session, user_id: int, by: Actor) -> None:
         raise Refusal(_("Only an administrator can change the login of one who approves."))
 
 
+def account_to_lend(session: Session, employee: Employee, by: Actor) -> int:
+    """Return the login of an employee in whose name a program may act; refuse who could not set its password."""
+    if employee.user_id is None:
+        raise Refusal(_("This employee has no login."))
+    user_id = _refuse_above(session, employee, by)
+    _refuse_approver(session, user_id, by)
+    return user_id
+
+
 def _is_administrator(by: Actor) -> bool:
     return by.is_house or ADMIN in by.roles
 

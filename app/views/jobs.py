@@ -10,7 +10,6 @@ from flask import Response, abort, flash, jsonify, redirect, render_template, re
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.api import BaseApi
 from flask_appbuilder.api import expose as expose_api
-from flask_jwt_extended import verify_jwt_in_request
 
 from app.actors import Actor
 from app.acts import REGISTRY
@@ -18,6 +17,7 @@ from app.errors import InvalidInput, Refusal
 from app.extensions import db
 from app.models.audit import JobRun
 from app.panel.acting import request_key_sent
+from app.panel.bearer import demand_token
 from app.panel.describe import NONE, json_value, local_time, record_url
 from app.panel.pages import Cell, ColumnHead, Fact, JobLine, JobsPage, Link, Row, TableView
 from app.panel.person import me, now
@@ -166,7 +166,7 @@ class JobApi(BaseApi):
 
     @expose_api("/", methods=["GET"])
     def get_list(self) -> Response:
-        verify_jwt_in_request()
+        demand_token()
         _reader()
         told = [_told(standing) for standing in _standings()]
         heard = [

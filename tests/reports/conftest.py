@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -120,3 +123,27 @@ def a_day_of_contacts(session, contacts, promise, do, make_customer, consultant,
     make_customer(consultant, when=on(0, days=1))
     call(person("b2_phone_consultant"), on(9))
     session.commit()
+
+
+@pytest.fixture
+def eavesdropper() -> Iterator[tuple[str, list[str]]]:
+    """Listen on a local port; yields its address and the paths that were asked for."""
+    asked: list[str] = []
+
+    class Listener(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"body { color: red }")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()

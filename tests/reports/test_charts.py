@@ -17,7 +17,7 @@ from weasyprint import HTML
 
 from app.reports.charts import PALETTE, alt_text, chart_svg, data_uri
 from app.reports.facts import ChartFacts, Label, Series
-from app.reports.paper import NothingFetched
+from app.reports.rendering.child import NothingFetched
 
 SVG = "{http://www.w3.org/2000/svg}"
 KINDS = ("grouped", "stacked", "line")

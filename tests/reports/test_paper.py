@@ -2,11 +2,9 @@
 
 import ctypes
 import dataclasses
-import http.server
 import io
 import random
 import re
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -23,12 +21,14 @@ from PIL import Image, ImageChops
 from weasyprint import HTML
 
 from app import words
-from app.reports import paper, press
+from app.reports import press
 from app.reports.appointment_slip import APPOINTMENT_SLIP, SlipFacts, Superseded
 from app.reports.barcodes import scannable
 from app.reports.facts import printable
-from app.reports.paper import NothingFetched, clip, masked, render_html, render_pdf, size_for
+from app.reports.paper import clip, masked, render_html, render_pdf, size_for
 from app.reports.press import Sheet
+from app.reports.rendering import child
+from app.reports.rendering.child import NothingFetched
 
 TEN = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai
 
@@ -239,9 +239,9 @@ def test_the_copies_share_one_drawing_of_the_form() -> None:
 
 
 def test_a_form_that_runs_over_its_page_is_not_printed_askew(monkeypatch: pytest.MonkeyPatch) -> None:
-    two_pages = HTML(string="<p>1<p style='break-before: page'>2").render()
-    monkeypatch.setattr(press, "_laid", lambda _page, _styles: two_pages)
-    with pytest.raises(ValueError, match="ran over"):
+    two_pages = "<p>1<p style='break-before: page'>2"
+    monkeypatch.setattr(press, "fill_in", lambda _form, sheet, _locale: press.FilledSheet(sheet, two_pages))
+    with pytest.raises(ValueError, match="18: 2 pages for a form of one; it ran over"):
         slip_pdf(make_facts())
 
 
@@ -374,30 +374,6 @@ def test_a_text_is_set_as_large_as_its_box_of_four_lines_of_five_ems_allows(text
 # --- nothing leaves, nothing comes in --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def eavesdropper() -> Iterator[tuple[str, list[str]]]:
-    """Listen on a local port; yields its address and the paths that were asked for."""
-    asked: list[str] = []
-
-    class Listener(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"body { color: red }")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def traps(address: str) -> str:
     return (
         f'<img src="{address}/img"><link rel="stylesheet" href="{address}/css"><style>@import "{address}/import";'
@@ -471,10 +447,8 @@ def test_threads_print_side_by_side_without_mixing_slips() -> None:
         assert name in squeezed(pages_of(pdf)[0])
 
 
-def test_style_sheets_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    slip_pdf(make_facts())
-    monkeypatch.setattr(paper, "CSS", None)
-    slip_pdf(make_facts())
+def test_style_sheets_are_parsed_once() -> None:
+    assert child.style_sheet("p { color: red }") is child.style_sheet("p { color: red }")
 
 
 def test_the_whole_slip_is_small_enough_to_archive() -> None:

@@ -255,14 +255,14 @@ def test_a_slip_that_is_void_while_the_batch_is_being_set_is_left_out(
     session, do, batch, supervisor, make_slip, monkeypatch
 ):
     slips = [make_slip() for _ in range(3)]
-    laid = press.lay_out
+    filled = press.fill_in
 
     def and_void(form, sheet, locale):
         if sheet.name == slips[2].slip_no and slips[0].state is SlipState.PENDING:
             do("appointment_slip.void", supervisor, slips[0], reason="客户取消")
-        return laid(form, sheet, locale)
+        return filled(form, sheet, locale)
 
-    monkeypatch.setattr(press, "lay_out", and_void)
+    monkeypatch.setattr(press, "fill_in", and_void)
     task = batch(supervisor, slips)
     assert copies(session, *slips) == [(slips[1].id, 1), (slips[2].id, 1)]
     assert slips[0].slip_no in task.said["zh"]
@@ -273,15 +273,15 @@ def test_a_copy_that_somebody_printed_meanwhile_is_not_given_twice(
     session, put, batch, supervisor, consultant, make_slip, monkeypatch
 ):
     slips = [make_slip() for _ in range(2)]
-    laid, meanwhile = press.lay_out, []
+    filled, meanwhile = press.fill_in, []
 
     def and_print(form, sheet, locale):
         if not meanwhile:
             meanwhile.append(None)
             put(consultant, slips[0])
-        return laid(form, sheet, locale)
+        return filled(form, sheet, locale)
 
-    monkeypatch.setattr(press, "lay_out", and_print)
+    monkeypatch.setattr(press, "fill_in", and_print)
     task = batch(supervisor, slips)
     assert copies(session, *slips) == [(slips[0].id, 1), (slips[0].id, 2), (slips[1].id, 1)]
     assert "副本1" in squeezed(pages_of(content_of(task.result_file))[0])
@@ -355,9 +355,9 @@ def test_pieces_are_joined_in_order_with_title_and_language(monkeypatch):
     monkeypatch.setattr(press, "PIECE", 3)
     waiting, real = [], press.bind
 
-    def counting(form, laid, *args, **told):
-        waiting.append(len(laid))
-        return real(form, laid, *args, **told)
+    def counting(form, filled, *args, **told):
+        waiting.append(len(filled))
+        return real(form, filled, *args, **told)
 
     monkeypatch.setattr(press, "bind", counting)
     written = list(press.set_sheets(APPOINTMENT_SLIP, numbered(8), "zh"))
