@@ -29,7 +29,7 @@ from app.demo.stage import Stage, Step, play, remember_reference_data
 from app.models.audit import DemoState
 from app.models.settings import Param
 from app.services.doors.rules import OPEN_HOUSE
-from app.services.reference import ensure_reference_data
+from app.services.reference import SINCE, ensure_reference_data
 from app.unit import acting_as, unit_of_work
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def open_doors(session: Session, anchor: date) -> None:
     """
     since = datetime.combine(anchor, time.min, ZoneInfo(ZONE)) - timedelta(days=200)
     with unit_of_work(session):
-        set_already = set(session.scalars(select(Param.key).where(Param.key.in_(OPEN_HOUSE))))
+        changed = select(Param.key).where(Param.key.in_(OPEN_HOUSE), Param.effective_at > SINCE)
+        set_already = set(session.scalars(changed))
         session.add_all(
             Param(key=key, value=value, effective_at=since, reason="Demo")
             for key, value in OPEN_HOUSE.items()

@@ -67,8 +67,10 @@ def _number_request() -> None:
 
 
 def _demand_login() -> Any:
-    if request.endpoint is None or request.endpoint in OPEN or is_api():
+    if request.endpoint in OPEN or is_api():
         return None
+    if request.endpoint is None:  # a page that is none: a stranger reads that, and a locked screen stays locked
+        return guard()
     if current_actor() is not None:
         return guard()
     if request.headers.get("X-Dialog") == "1":
