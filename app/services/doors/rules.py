@@ -53,7 +53,7 @@ SCREEN_LOCK = setting(
 )
 PUBLIC_SCREEN_LOCK = setting(
     "login.public_screen_lock_minutes",
-    _l("The same at public desks, minutes"),
+    _l("Idle time at public desks after which the screen is locked, minutes"),
     "3",
     "whole",
     least=1,
@@ -73,7 +73,7 @@ IDLE = setting(
 )
 PUBLIC_IDLE = setting(
     "login.public_idle_minutes",
-    _l("The same at public desks, minutes"),
+    _l("Idle time at public desks after which a session ends, minutes"),
     "60",
     "whole",
     least=2,
