@@ -24,14 +24,12 @@ def create_app(**settings: Any) -> Flask:
     from app.models.base import refuse_undeclared
     from app.panel import frame, web
     from app.panel.person import name_for_database
-    from app.panel.security import complexity
     from app.unit import provide_actor
     from app.views.home import HomeView
 
     app = Flask(__name__)
     app.config.from_mapping(config.from_environment())
     app.config.from_mapping(settings)
-    app.config.update(FAB_PASSWORD_COMPLEXITY_ENABLED=True, FAB_PASSWORD_COMPLEXITY_VALIDATOR=complexity)
     keyring.configure(app.config["ENCRYPTION_KEYS"], app.config["HASH_KEY"])
     filestore.configure(Path(app.config["FILES_FOLDER"]))
     db.init_app(app)

@@ -149,7 +149,11 @@ OWN_PEOPLE: Rights = {
     "employee": "show",
     "handover_batch": "list",
 }
-ACCOUNTS: Rights = {"employee": "list show open_login close_login reopen_login give_roles reset_password"}
+ACCOUNTS: Rights = {
+    "employee": "list show open_login close_login reopen_login give_roles reset_password unlock_login hand_out_code"
+    " reset_second_factor end_sessions",
+    "login_session": "list show",
+}
 SYSTEM: Rights = _together(
     DICTIONARIES,
     ACCOUNTS,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from werkzeug.datastructures import MultiDict
@@ -272,6 +273,13 @@ def work_off(session: Session, at: datetime) -> Callable[..., list[BackgroundTas
 # --- the web -----------------------------------------------------------------------------------------------------
 
 
+def token_of(app: Flask, client: FlaskClient) -> str:
+    """Return the CSRF token of a browser's forms, as its pages would have it; logging in makes a new one."""
+    with client.session_transaction() as cookie:
+        secret = cookie["csrf_token"]
+    return str(URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(secret))  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def login(app: Flask, session: Session) -> Callable[[str], FlaskClient]:
     """A browser-like client with a session cookie; ``client.token`` is its CSRF token."""
@@ -282,7 +290,7 @@ def login(app: Flask, session: Session) -> Callable[[str], FlaskClient]:
         assert token is not None
         answer = client.post("/login/", data={"username": username, "password": password, "csrf_token": token.group(1)})
         assert answer.status_code == 302, answer.text
-        client.token = token.group(1)  # type: ignore[attr-defined]
+        client.token = token_of(app, client)  # type: ignore[attr-defined]
         return client
 
     return enter

@@ -53,6 +53,7 @@ def entered(made: Flask) -> tuple[FlaskClient, Any]:
     client.token = token_in(client.get("/login/").text)  # type: ignore[attr-defined]
     said = {"username": "hr", "password": PASSWORD}
     assert client.post("/login/", data={**said, "csrf_token": client.token}).status_code == 302  # type: ignore[attr-defined]
+    client.token = token_in(client.get("/").text)  # type: ignore[attr-defined]
     bearer = made.test_client().post("/api/v1/security/login", json={**said, "provider": "db"}).json["access_token"]
     headers = {"Authorization": f"Bearer {bearer}"}
     return client, lambda method, path: made.test_client().open(f"/api/v1/{path}", method=method, headers=headers)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -27,7 +27,9 @@ from app.demo.organisation import BRANCHES, ZONE, found_house, hashed_password
 from app.demo.script import Amounts, Script
 from app.demo.stage import Stage, Step, play, remember_reference_data
 from app.models.audit import DemoState
-from app.services.reference import ensure_reference_data
+from app.models.settings import Param
+from app.services.doors.rules import OPEN_HOUSE
+from app.services.reference import SINCE, ensure_reference_data
 from app.unit import acting_as, unit_of_work
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def load(app: Flask, say: Say, share: float, now: datetime) -> None:
             if state is None:
                 state = DemoState(anchor_on=now.astimezone(ZoneInfo(ZONE)).date())
                 session.add(state)
+        open_doors(session, state.anchor_on)
         if state.finished_at is not None:
             return
         say("Loading the demo: two branches, their people, two months of appointments ...")
@@ -110,6 +113,22 @@ def _prepared(session: Session, app: Flask, share: float, now: datetime) -> list
         script = Script(houses[place], calendar, random, Casting(houses[place], random, fake, numbers))
         stories.append(script.write(amounts))
     return stories
+
+
+def open_doors(session: Session, anchor: date) -> None:
+    """Switch off what would stand before a published password: second factor, first change, age. White paper H.2.
+
+    Done at every load, so that a demo of an older version opens too; what somebody set since then stays.
+    """
+    since = datetime.combine(anchor, time.min, ZoneInfo(ZONE)) - timedelta(days=200)
+    with unit_of_work(session):
+        changed = select(Param.key).where(Param.key.in_(OPEN_HOUSE), Param.effective_at > SINCE)
+        set_already = set(session.scalars(changed))
+        session.add_all(
+            Param(key=key, value=value, effective_at=since, reason="Demo")
+            for key, value in OPEN_HOUSE.items()
+            if key not in set_already
+        )
 
 
 def _amounts(share: float) -> list[Amounts]:

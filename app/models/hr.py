@@ -116,6 +116,11 @@ class Department(Recorded, Branched, Retirable, Base):
         ForeignKey("employee.id", use_alter=True), info=col(_l("Head of department"))
     )
     settles: Mapped[bool] = mapped_column(default=False, server_default="false", info=col(_l("Settles revenue")))
+    public_desk: Mapped[bool] = mapped_column(
+        default=False,
+        server_default="false",
+        info=col(_l("Public desk"), _l("Strangers see its screens, so they are locked sooner.")),
+    )
     valid_from: Mapped[date | None] = mapped_column(info=col(_l("Valid from")))
     valid_to: Mapped[date | None] = mapped_column(info=col(_l("Valid to")))
 

@@ -12,7 +12,8 @@ from markupsafe import Markup, escape
 
 from app.actors import Actor
 from app.extensions import db
-from app.panel.pages import Frame, Link
+from app.panel.doors.visit import session_in_force
+from app.panel.pages import Frame, Link, Lock
 from app.panel.person import current_actor
 from app.roles import ROLES
 from app.services.notices import unread_count
@@ -47,8 +48,18 @@ def _frame(by: Actor) -> Frame:
         ],
         search_url=url_for("HomeView.search"),
         logout_url=url_for("HouseAuthView.logout"),
-        password_url=url_for("HouseResetMyPasswordView.this_form_get"),
+        password_url=url_for("DoorsView.password"),
+        login_url=url_for("DoorsView.mine"),
+        lock=lock_of_screen(),
     )
+
+
+def lock_of_screen() -> Lock | None:
+    """Return what locks this session's screen; None where there is no session to lock."""
+    found = session_in_force()
+    if found is None:
+        return None
+    return Lock(url_for("DoorsView.lock"), url_for("DoorsView.unlock"), url_for("DoorsView.here"), found.lock_after)
 
 
 def menu_of(by: Actor) -> list[tuple[str, list[Link]]]:

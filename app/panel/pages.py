@@ -380,6 +380,17 @@ class ErrorPage:
 
 
 @dataclass(frozen=True)
+class Lock:
+    """What locks a screen: where that is said, where the password unlocks it, where one says that somebody is there;
+    and the seconds without a touch after which it locks itself."""
+
+    lock_url: str
+    unlock_url: str
+    here_url: str
+    after: int
+
+
+@dataclass(frozen=True)
 class Frame:
     """What stands around every page: menu, person, branch, notices, languages."""
 
@@ -394,3 +405,5 @@ class Frame:
     search_url: str
     logout_url: str
     password_url: str
+    login_url: str = ""
+    lock: Lock | None = None

@@ -8,81 +8,52 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Flask, current_app, g, jsonify, redirect, request
-from flask_appbuilder.baseviews import expose
-from flask_appbuilder.exceptions import PasswordComplexityValidationError
+from flask import Flask, g, jsonify
 from flask_appbuilder.security.sqla.manager import SecurityManager
-from flask_appbuilder.security.views import AuthDBView, ResetMyPasswordView
-from flask_login import logout_user
+from flask_login import LoginManager
 from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
-from werkzeug.wrappers import Response
 
 from app.acts import REGISTRY
-from app.errors import InvalidInput
 from app.extensions import db
 from app.models.base import METADATA
+from app.models.doors import SessionKind
 from app.models.settings import Effect, RoleOverride
+from app.panel.doors.api import SecurityApi
+from app.panel.doors.pages import DoorsView, HouseAuthView
+from app.panel.doors.visit import KEY, limit_writes, load_cookie_user, mark_seen, session_in_force, user_behind
 from app.panel.person import act_as, current_actor
 from app.reports.base import PAPERS, REPORTS
 from app.roles import ROLES, rights_of
-from app.services.accounts import check_password
 from app.services.customers import fill_id_hashes
 from app.services.imports import KINDS
 from app.services.reference import ensure_reference_data
 from app.unit import acting_as
 from app.words import _
 
-#: Pages of the framework that everybody who is logged in may use.
-FOR_EVERYBODY = frozenset({"HouseResetMyPasswordView", "HomeView", "LocaleView", "HouseAuthView"})
+#: Pages that everybody who is logged in may use.
+FOR_EVERYBODY = frozenset({"HomeView", "LocaleView", "HouseAuthView", "DoorsView"})
 Pair = tuple[str, str]
-
-
-def complexity(password: str) -> None:
-    """Hold one's own new password to the same rule as one that is given out; the framework calls this."""
-    try:
-        check_password(password)
-    except InvalidInput as weak:
-        raise PasswordComplexityValidationError(weak.errors["password"][0]) from weak
-
-
-def _is_storable(text: str) -> bool:
-    """Say whether a text can reach the database at all: no NUL, no lone surrogate."""
-    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-class HouseAuthView(AuthDBView):
-    """Login as in the framework; logout by POST, so that no link or image can end a session."""
-
-    login_template = "appbuilder/general/security/login_db.html"
-
-    @expose("/logout/", methods=["POST"])
-    def logout(self) -> Response:
-        logout_user()
-        return redirect(self.appbuilder.get_url_for_index)
-
-
-class HouseResetMyPasswordView(ResetMyPasswordView):
-    """One's own password."""
 
 
 class HouseSecurityManager(SecurityManager):
     """Rights from one query per request; the database told who acts; no stock user or role views."""
 
     authdbview = HouseAuthView
+    security_api = SecurityApi
 
     def register_views(self) -> None:
-        """Register the token login, the login page and one's own password; accounts are acts on employees."""
+        """Register the token login and the pages of the doors; accounts are acts on employees."""
         self.appbuilder.add_api(self.security_api)
         self.auth_view = self.authdbview()
-        self.appbuilder.add_view_no_menu(HouseResetMyPasswordView())
         self.appbuilder.add_view_no_menu(self.auth_view)
-        if self.is_auth_limited:
-            limit = self.limiter.limit(self.auth_rate_limit, methods=["POST"])
-            limit(self.auth_view.blueprint)
-            # The framework limits the page alone; a guesser would use the token login beside it.
-            views = current_app.view_functions
-            views["SecurityApi.login"] = limit(views["SecurityApi.login"])
+        self.appbuilder.add_view_no_menu(DoorsView())
+
+    def create_login_manager(self, app: Flask) -> LoginManager:
+        """Let the cookie open what its session on the server allows, and nothing by itself."""
+        manager = super().create_login_manager(app)
+        manager.user_loader(load_cookie_user)
+        return manager
 
     def has_access(self, permission_name: str, view_name: str) -> bool:
         actor = current_actor()
@@ -114,20 +85,18 @@ class HouseSecurityManager(SecurityManager):
         return manager
 
     def load_user_jwt(self, _jwt_header: Any, jwt_data: Any) -> Any:
-        user = super().load_user_jwt(_jwt_header, jwt_data)
-        if user is None or not user.is_active:  # a login that was closed takes its tokens along
-            return None
-        g.token_user = user
-        g.pop("actor", None)
-        act_as(f"user:{user.id}")
+        """Return the login behind a token whose session is open; name it to the database, and hold its POSTs."""
+        user = user_behind(jwt_data["sub"], jwt_data.get(KEY), SessionKind.API)
+        if user is not None:
+            g.user = g.token_user = user
+            g.pop("actor", None)
+            act_as(f"user:{user.id}")
+            limit_writes(f"user:{user.id}")
+            mark_seen(session_in_force())
         return user
 
-    def auth_user_db(self, username: str, password: str) -> Any:
-        """Authenticate under a name of its own, so that the counters' writes are nobody's by accident."""
-        if not isinstance(username, str) or not isinstance(password, str) or not _is_storable(username + password):
-            return None
-        act_as(f"login:{username[:64]}@{request.remote_addr}")
-        return super().auth_user_db(username, password)
+    def auth_user_db(self, username: str, password: str) -> None:
+        """Let nobody in by the framework's own way, which counts nothing and locks nothing: ``services.doors`` does."""
 
     def create_db(self) -> None:
         """Leave the schema to migrations and the roles to ``sync_security``."""

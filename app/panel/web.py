@@ -7,7 +7,19 @@ import secrets
 import time
 from typing import Any
 
-from flask import Flask, Response, current_app, flash, g, jsonify, redirect, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    flash,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_jwt_extended.exceptions import JWTExtendedException
 from flask_wtf.csrf import CSRFError
 from jwt.exceptions import PyJWTError
@@ -16,6 +28,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal, Warned
 from app.extensions import db
+from app.panel.doors.visit import guard, over_sentence
 from app.panel.pages import ErrorPage, Link
 from app.panel.person import current_actor
 from app.words import _
@@ -23,7 +36,16 @@ from app.words import _
 log = logging.getLogger(__name__)
 
 #: Endpoints that strangers may reach; REST demands a token itself.
-OPEN = {"static", "appbuilder.static", "bootstrap.static", "HouseAuthView.login", "HomeView.language", "HomeView.alive"}
+OPEN = {
+    "static",
+    "appbuilder.static",
+    "bootstrap.static",
+    "HouseAuthView.login",
+    "HouseAuthView.second",
+    "DoorsView.forgotten",
+    "HomeView.language",
+    "HomeView.alive",
+}
 API = "/api/"
 #: What every answer tells the browser, beside the content policy with its nonce.
 ALWAYS = {
@@ -66,13 +88,15 @@ def _number_request() -> None:
 
 
 def _demand_login() -> Any:
-    if request.endpoint is None or request.endpoint in OPEN or is_api():
+    if request.endpoint in OPEN or is_api():
         return None
+    if request.endpoint is None:  # a page that is none: a stranger reads that, and a locked screen stays locked
+        return guard()
     if current_actor() is not None:
-        return None
+        return guard()
     if request.headers.get("X-Dialog") == "1":
         return _answer(401)
-    flash(_("Please log in."), "info")
+    flash(over_sentence(), "info")
     back = request.full_path if request.method == "GET" else None
     return redirect(url_for("HouseAuthView.login", next=back))
 
@@ -175,7 +199,10 @@ def _http_error(wrong: HTTPException) -> Any:
         return Response(_("This is not the address of this system."), 400, mimetype="text/plain")
     if wrong.code == 413:
         _read_to_the_end()
-    return _answer(wrong.code)
+    answer = make_response(_answer(wrong.code))
+    if wrong.code == 429:
+        answer.headers["Retry-After"] = str(getattr(wrong, "retry_after", None) or 60)
+    return answer
 
 
 MOST_DRAINED = 64 * 1024 * 1024

@@ -20,16 +20,23 @@ from app.acts import act
 from app.errors import InvalidInput, Refusal
 from app.fields import ChooseMany, HouseForm, Words
 from app.models.base import METADATA
+from app.models.doors import Ended
 from app.models.hr import Employee, EmployeeState
 from app.roles import ROLES, RoleName
+from app.services.doors import passwords, sessions
+from app.services.doors.entering import roles_of
 from app.services.notices import tell
 from app.words import _, _l
 
-SHORTEST_PASSWORD = 10
 ADMIN = "admin"
 #: The roles that decide for a branch, whatever rights a version gives them.
 HEADS = frozenset({"branch_head", "hospital_director"})
 USERNAME = re.compile(r"[a-z][a-z0-9_.]{2,63}")
+
+PASSWORD_HELP = _l(
+    "Ten characters or more, three kinds of capital letters, small letters, digits and signs, unless your hospital set"
+    " it otherwise; not the login name, nothing common, none of the last ones."
+)
 
 
 class Password(Words):
@@ -42,15 +49,8 @@ class Password(Words):
         self.data = valuelist[0] if valuelist and isinstance(valuelist[0], str) else None
 
     def __init__(self, label: Any = None, *, required: bool = True, **kwargs: Any) -> None:
-        super().__init__(
-            label,
-            required=required,
-            least=SHORTEST_PASSWORD,
-            most=128,
-            widget=PasswordInput(),
-            description=_l("At least ten characters, with letters and digits."),
-            **kwargs,
-        )
+        kwargs.setdefault("description", PASSWORD_HELP)
+        super().__init__(label, required=required, most=passwords.MOST_CHARACTERS, widget=PasswordInput(), **kwargs)
 
 
 class NewLogin(HouseForm):
@@ -77,25 +77,25 @@ def _table(name: str) -> Any:
     return METADATA.tables[name]
 
 
+def username_of(session: Session, user_id: int) -> str:
+    """Return the name with which one logs in."""
+    user = _table("ab_user")
+    return str(session.execute(select(user.c.username).where(user.c.id == user_id)).scalar_one())
+
+
 def _no_login(employee: Employee, by: Actor) -> object | None:
     return _("This employee has a login already.") if employee.user_id is not None else None
 
 
-def _has_login(employee: Employee, by: Actor) -> object | None:
+def has_login(employee: Employee, by: Actor) -> object | None:
     return _("This employee has no login.") if employee.user_id is None else None
 
 
-def check_password(password: str, field: str = "password") -> None:
-    """Refuse a password that is short or of one kind of character."""
-    if len(password) < SHORTEST_PASSWORD or not re.search(r"\d", password) or not re.search(r"[^\W\d]", password):
-        raise InvalidInput({field: [_("At least ten characters, with letters and digits.")]})
-
-
-def check_login(username: str, password: str) -> None:
-    """Refuse a login name of the wrong shape and a weak password."""
+def check_login(session: Session, username: str, password: str, *, branch_id: int | None, at: datetime) -> None:
+    """Refuse a login name of the wrong shape and a password that the settings do not allow."""
     if not USERNAME.fullmatch(username):
         raise InvalidInput({"username": [_("Small letters, digits, dots and underscores, three at least.")]})
-    check_password(password)
+    passwords.check_password(session, password, username=username, branch_id=branch_id, at=at)
 
 
 def check_roles(session: Session, roles: Sequence[str], by: Actor) -> None:
@@ -125,9 +125,9 @@ def _approving(session: Session, roles: Iterable[str]) -> set[str]:
     return {name for name in named if name in HEADS} | set(session.scalars(holding))
 
 
-def _refuse_approver(session: Session, user_id: int, by: Actor) -> None:
+def refuse_approver(session: Session, user_id: int, by: Actor) -> None:
     """Refuse who would take an approver's login or right without being an administrator. R-2.1.3-5."""
-    if not _is_administrator(by) and _approving(session, _roles_of(session, user_id)):
+    if not _is_administrator(by) and _approving(session, roles_of(session, user_id)):
         raise Refusal(_("Only an administrator can change the login of one who approves."))
 
 
@@ -135,8 +135,8 @@ def account_to_lend(session: Session, employee: Employee, by: Actor) -> int:
     """Return the login of an employee in whose name a program may act; refuse who could not set its password."""
     if employee.user_id is None:
         raise Refusal(_("This employee has no login."))
-    user_id = _refuse_above(session, employee, by)
-    _refuse_approver(session, user_id, by)
+    user_id = refuse_above(session, employee, by)
+    refuse_approver(session, user_id, by)
     return user_id
 
 
@@ -144,10 +144,10 @@ def _is_administrator(by: Actor) -> bool:
     return by.is_house or ADMIN in by.roles
 
 
-def _refuse_above(session: Session, employee: Employee, by: Actor) -> int:
+def refuse_above(session: Session, employee: Employee, by: Actor) -> int:
     """Return the login of an employee; refuse who changes one that reaches further than her own."""
     assert employee.user_id is not None
-    held = _roles_of(session, employee.user_id)
+    held = roles_of(session, employee.user_id)
     if not _is_administrator(by) and any(name in ROLES and ROLES[name].reach is Reach.GROUP for name in held):
         raise Refusal(_("Only an administrator can change an administrator."))
     return employee.user_id
@@ -173,17 +173,35 @@ def open_login(
     at: datetime,
 ) -> None:
     """Give an employee a login with roles; refuses a name that is taken and weak passwords."""
-    check_login(username, password)
+    check_login(session, username, password, branch_id=employee.branch_id, at=at)
     employee.user_id = add_account(
-        session, username, generate_password_hash(password), employee.name, roles, by=by, at=at
+        session,
+        username,
+        generate_password_hash(password),
+        employee.name,
+        roles,
+        by=by,
+        at=at,
+        branch_id=employee.branch_id,
     )
     tell(session, employee.id, "login_opened", employee, by=by.display_name or by.name)
 
 
 def add_account(
-    session: Session, username: str, password_hash: str, name: str, roles: Sequence[str], *, by: Actor, at: datetime
+    session: Session,
+    username: str,
+    password_hash: str,
+    name: str,
+    roles: Sequence[str],
+    *,
+    by: Actor,
+    at: datetime,
+    branch_id: int | None = None,
 ) -> int:
-    """Insert an account with its roles and return its id; refuses a login name that is taken."""
+    """Insert an account with its roles and return its id; refuses a login name that is taken.
+
+    Its first password comes from somebody else, so its owner replaces it, unless the settings say otherwise.
+    """
     check_roles(session, roles, by)
     user = _table("ab_user")
     if session.scalar(select(user.c.id).where(user.c.username == username)) is not None:
@@ -206,6 +224,7 @@ def add_account(
         .returning(user.c.id)
     ).scalar_one()
     _set_roles(session, user_id, roles)
+    passwords.remember(session, user_id, password_hash, at=at, by_others=True, branch_id=branch_id)
     return user_id
 
 
@@ -219,35 +238,37 @@ def _set_roles(session: Session, user_id: int, roles: Sequence[str]) -> None:
     session.execute(insert(link), [{"user_id": user_id, "role_id": ids[str(name)]} for name in roles])
 
 
-@act(Employee, "give_roles", _l("Change roles"), form=NewRoles, guard=_has_login, icon="person-gear")
+@act(Employee, "give_roles", _l("Change roles"), form=NewRoles, guard=has_login, icon="person-gear")
 def give_roles(session: Session, employee: Employee, *, roles: Sequence[str], by: Actor, at: datetime) -> None:
     """Replace the roles of an employee's login; refuses to take the administrator's from the last one."""
     check_roles(session, roles, by)
     if employee.user_id == by.user_id:
         raise Refusal(_("Nobody changes her own roles."))
-    user_id = _refuse_above(session, employee, by)
-    _refuse_approver(session, user_id, by)
-    if ADMIN not in map(str, roles) and ADMIN in _roles_of(session, user_id):
+    user_id = refuse_above(session, employee, by)
+    refuse_approver(session, user_id, by)
+    if ADMIN not in map(str, roles) and ADMIN in roles_of(session, user_id):
         _refuse_last_administrator(session, user_id)
     _set_roles(session, user_id, roles)
+    sessions.end_all(session, user_id, Ended.ROLES, at)
     tell(session, employee.id, "roles_changed", employee, by=by.display_name or by.name)
 
 
-def _roles_of(session: Session, user_id: int) -> set[str]:
-    link, role = _table("ab_user_role"), _table("ab_role")
-    return set(
-        session.scalars(select(role.c.name).join(link, link.c.role_id == role.c.id).where(link.c.user_id == user_id))
-    )
-
-
-@act(Employee, "reset_password", _l("Set a new password"), form=NewPassword, guard=_has_login, icon="key")
+@act(Employee, "reset_password", _l("Set a new password"), form=NewPassword, guard=has_login, icon="key")
 def reset_password(session: Session, employee: Employee, *, password: str, by: Actor, at: datetime) -> None:
-    """Give an employee's login a new password."""
-    check_password(password)
-    user_id = _refuse_above(session, employee, by)
-    _refuse_approver(session, user_id, by)
-    user = _table("ab_user")
-    session.execute(update(user).where(user.c.id == user_id).values(password=generate_password_hash(password)))
+    """Give an employee's login a new password; its sessions end at once, its owner replaces it at her next login."""
+    user_id = refuse_above(session, employee, by)
+    refuse_approver(session, user_id, by)
+    passwords.check_password(
+        session,
+        password,
+        username=username_of(session, user_id),
+        user_id=user_id,
+        branch_id=employee.branch_id,
+        at=at,
+    )
+    own = user_id == by.user_id
+    passwords.set_password(session, user_id, password, at=at, by_others=not own, branch_id=employee.branch_id)
+    sessions.end_all(session, user_id, Ended.PASSWORD, at)
     tell(session, employee.id, "password_reset", employee, by=by.display_name or by.name)
 
 
@@ -255,7 +276,7 @@ def reset_password(session: Session, employee: Employee, *, password: str, by: A
     Employee,
     "close_login",
     _l("Close the login"),
-    guard=_has_login,
+    guard=has_login,
     icon="person-x",
     tone="danger",
     many=True,
@@ -265,19 +286,20 @@ def close_login(session: Session, employee: Employee, *, by: Actor, at: datetime
     """Switch an employee's login off, at once."""
     if employee.user_id == by.user_id:
         raise Refusal(_("Nobody closes her own login."))
-    close_account(session, _refuse_above(session, employee, by), by=by)
+    close_account(session, refuse_above(session, employee, by), by=by, at=at)
 
 
-def close_account(session: Session, user_id: int, *, by: Actor) -> None:
+def close_account(session: Session, user_id: int, *, by: Actor, at: datetime) -> None:
     """Switch off the login of one who leaves; whoever may let her leave may do so. White paper 4.2.2.
 
     Refuses the last administrator, and an administrator unless one is one.
     """
-    if ADMIN in _roles_of(session, user_id):
+    if ADMIN in roles_of(session, user_id):
         if not _is_administrator(by):
             raise Refusal(_("Only an administrator can change an administrator."))
         _refuse_last_administrator(session, user_id)
     _switch(session, user_id, on=False)
+    sessions.end_all(session, user_id, Ended.CLOSED, at)
 
 
 def _refuse_last_administrator(session: Session, user_id: int) -> None:
@@ -310,9 +332,9 @@ def _switch(session: Session, user_id: int, *, on: bool) -> None:
     "reopen_login",
     _l("Reopen the login"),
     moves={EmployeeState.ACTIVE: None},
-    guard=_has_login,
+    guard=has_login,
     icon="person-check",
 )
 def reopen_login(session: Session, employee: Employee, *, by: Actor, at: datetime) -> None:
     """Let an employee whose login was closed come in again."""
-    _switch(session, _refuse_above(session, employee, by), on=True)
+    _switch(session, refuse_above(session, employee, by), on=True)

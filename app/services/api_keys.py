@@ -169,7 +169,7 @@ def actor_for_key(session: Session, token: str, *, at: datetime) -> tuple[Actor,
         return None
     user = METADATA.tables["ab_user"]
     found = session.execute(
-        select(ApiKey, Employee.user_id)
+        select(ApiKey, user.c.id)
         .join(Employee, Employee.id == ApiKey.employee_id)
         .join(user, user.c.id == Employee.user_id)
         .where(ApiKey.key_hash == _hash(token), Employee.state == EmployeeState.ACTIVE, user.c.active)

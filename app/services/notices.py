@@ -39,6 +39,13 @@ KINDS: dict[str, object] = {
     "login_opened": _l("%(by)s opened a login for you."),
     "roles_changed": _l("%(by)s changed the roles of your login."),
     "password_reset": _l("%(by)s set a new password for your login. If you did not ask for it, tell an administrator."),
+    "reset_code_handed_out": _l(
+        "%(by)s handed out a code for a new password of your login. If you did not ask for it, tell an administrator."
+    ),
+    "second_factor_reset": _l(
+        "%(by)s took the second factor of your login away. If you did not ask for it, tell an administrator."
+    ),
+    "sessions_ended": _l("%(by)s ended all sessions of your login."),
     "task_done": _l("Finished in the background: %(task_kind)s."),
     "backup_late": _l("No good backup since %(last)s. Please see under jobs why."),
     "changes_late": _l("Changes have not been copied into the backups since %(until)s. Please look after it."),

@@ -17,6 +17,7 @@ from app.views import (
     calendar,
     customer_life,
     customers,
+    doors,
     files,
     followup,
     hr,
@@ -53,5 +54,6 @@ def register(appbuilder: AppBuilder) -> None:
     jobs.register(menu)
     audit.register(menu)
     files.register(menu)
+    doors.register(menu)
     menu.placed()
     menu.finish()

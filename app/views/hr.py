@@ -65,10 +65,22 @@ class DepartmentView(HouseView):
     show_sections = (
         (
             _l("Department"),
-            ("code", "name", "kind", "branch", "parent", "head", "settles", "valid_from", "valid_to", "retired_at"),
+            (
+                "code",
+                "name",
+                "kind",
+                "branch",
+                "parent",
+                "head",
+                "settles",
+                "public_desk",
+                "valid_from",
+                "valid_to",
+                "retired_at",
+            ),
         ),
     )
-    form_columns = ("branch_id", "code", "name", "kind", "parent_id", "settles", "valid_from")
+    form_columns = ("branch_id", "code", "name", "kind", "parent_id", "settles", "public_desk", "valid_from")
     add_only = ("branch_id", "parent_id")
     order_columns = ("code", "name")
     default_order = "code"

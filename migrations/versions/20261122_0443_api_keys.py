@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "202611220443"
-down_revision = "202611220440"
+down_revision = "202611220442"
 branch_labels = None
 depends_on = None
 

@@ -112,6 +112,7 @@ def walk(made: object) -> None:
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/login/").text).group(1)  # type: ignore[union-attr]
     said = {"username": "phone_consultant", "password": "Yimei-demo-2026", "csrf_token": token}
     assert client.post("/login/", data=said).status_code == 302
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/").text).group(1)  # type: ignore[union-attr]
     assert "/ticket/act/write" in client.get("/ticket/list/").text, "the making act's button on the list"
     dialog = client.get("/ticket/act/write", headers={"X-Dialog": "1"}).text
     assert 'name="what"' in dialog, "the dialog asks the form's inputs"

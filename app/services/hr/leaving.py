@@ -76,7 +76,7 @@ def leave(
     held = held_by(session, employee)
     _refuse_unfit(session, held, successor)
     if employee.user_id is not None:
-        close_account(session, employee.user_id, by=by)
+        close_account(session, employee.user_id, by=by, at=at)
     employee.left_at = at if left_on == today_of(by, at) else datetime.combine(left_on, time(18), by.timezone)
     batch = _written(session, employee, successor, held, reason=reason, left_on=left_on, by=by, at=at)
     batch.counts = {name: len(ids) for name, ids in batch.items.items() if _goes_over(name, successor, successor_heads)}

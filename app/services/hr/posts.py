@@ -105,10 +105,12 @@ def hire(
     session.add(employee)
     session.flush()
     if username:
-        check_login(username, password or "")
+        check_login(session, username, password or "", branch_id=employee.branch_id, at=at)
         chosen = [str(role) for role in roles] or _role_of(position)
         hashed = generate_password_hash(password or "")
-        employee.user_id = add_account(session, username, hashed, name, chosen, by=by, at=at)
+        employee.user_id = add_account(
+            session, username, hashed, name, chosen, by=by, at=at, branch_id=employee.branch_id
+        )
     return Outcome(result=employee, notice=_about_post(session, employee))
 
 

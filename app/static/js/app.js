@@ -11,5 +11,6 @@ import "./guard.js";
 import "./tree.js";
 import "./print.js";
 import "./progress.js";
+import "./lock.js";
 
 enhance(document);
