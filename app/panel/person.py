@@ -11,6 +11,7 @@ from flask_login import current_user
 from app.actors import Actor
 from app.errors import NotPermitted
 from app.extensions import db
+from app.services.guard import crossing
 from app.services.hr import actor_for_user
 from app.unit import MAX_NAME, tell_actor
 
@@ -26,12 +27,13 @@ def user_of_request() -> Any | None:
 def current_actor() -> Actor | None:
     """Return the actor behind this request, or None for a stranger. Two statements, once per request."""
     if "actor" not in g:
-        user = user_of_request()
-        g.actor = (
-            None
-            if user is None
-            else actor_for_user(db.session(), user.id, f"{user.first_name} {user.last_name}".strip())
-        )
+        with crossing("actor"):
+            user = user_of_request()
+            g.actor = (
+                None
+                if user is None
+                else actor_for_user(db.session(), user.id, f"{user.first_name} {user.last_name}".strip())
+            )
     found: Actor | None = g.actor
     return found
 
@@ -44,6 +46,11 @@ def me() -> Actor:
 
 def _nobody() -> NoReturn:
     raise NotPermitted
+
+
+def reader_of_request() -> tuple[Actor | None] | None:
+    """Return whose scope holds for what is read now: this request's actor, or a stranger; None outside requests."""
+    return (current_actor(),) if has_request_context() else None
 
 
 def now() -> datetime:

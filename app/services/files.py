@@ -30,6 +30,7 @@ from app.services.filetypes import (
     refuse_broken_pdf,
     written_anew,
 )
+from app.services.guard import crossing
 from app.services.scope import find
 from app.services.settings import LARGEST_FILE_MB, UNUSED_FILE_HOURS, value_of
 from app.words import _
@@ -138,7 +139,8 @@ def attach(session: Session, file_id: int, table: str, record_id: int, *, field:
 
 def sent_file(session: Session, file_id: int, by: Actor) -> StoredFile | None:
     """Return a file that this person sent and that nothing uses yet, or None."""
-    file = session.get(StoredFile, file_id)
+    with crossing("file"):
+        file = session.get(StoredFile, file_id)
     return file if file is not None and _is_free(file, by) else None
 
 
@@ -165,7 +167,8 @@ def readable(session: Session, file_id: int, by: Actor) -> StoredFile | None:
 
     Results and imports hold records of their own: those need the right on what is inside, too.
     """
-    file = session.get(StoredFile, file_id)
+    with crossing("file"):
+        file = session.get(StoredFile, file_id)
     if file is None or file.dropped_at is not None:
         return None
     if is_own(file, by):
