@@ -162,7 +162,10 @@ OWN_PEOPLE: Rights = {
     "handover_batch": "list",
 }
 ACCOUNTS: Rights = {"employee": "list show open_login close_login reopen_login give_roles reset_password"}
+#: The screens of rights: who may do what, whose roles break a rule.
+ACCESS: Rights = {"role_matrix": "list export", "employee_rights": "list", "role_conflicts": "list export"}
 SYSTEM: Rights = _together(
+    ACCESS,
     DICTIONARIES,
     ACCOUNTS,
     {
@@ -377,7 +380,10 @@ ROLES: dict[str, Role] = {
             "job": "list",
             "job_run": "list show",
             **PRINT_LOG,
+            **ACCESS,
+            "employee": "see_as",
         },
+        employee=GROUP,
     ),
     "admin": _role(
         "—",

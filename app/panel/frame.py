@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from app.actors import Actor
 from app.extensions import db
 from app.panel.pages import Frame, Link
-from app.panel.person import current_actor
+from app.panel.person import current_actor, watcher
 from app.roles import ROLES
 from app.services.notices import unread_count
 from app.words import _, locale_in_force
@@ -48,6 +48,8 @@ def _frame(by: Actor) -> Frame:
         search_url=url_for("HomeView.search"),
         logout_url=url_for("HouseAuthView.logout"),
         password_url=url_for("HouseResetMyPasswordView.this_form_get"),
+        seeing="" if watcher() is None else by.display_name,
+        stop_url=url_for("see_as.stop"),
     )
 
 

@@ -394,3 +394,5 @@ class Frame:
     search_url: str
     logout_url: str
     password_url: str
+    seeing: str = ""
+    stop_url: str = ""

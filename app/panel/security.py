@@ -24,6 +24,7 @@ from app.extensions import db
 from app.models.base import METADATA
 from app.models.settings import Effect, RoleOverride
 from app.panel.person import act_as, current_actor
+from app.panel.seeing import end as end_seeing
 from app.reports.base import PAPERS, REPORTS
 from app.roles import ROLES, rights_of
 from app.services.accounts import check_password
@@ -59,6 +60,7 @@ class HouseAuthView(AuthDBView):
 
     @expose("/logout/", methods=["POST"])
     def logout(self) -> Response:
+        end_seeing(db.session())
         logout_user()
         return redirect(self.appbuilder.get_url_for_index)
 

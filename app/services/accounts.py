@@ -22,7 +22,9 @@ from app.fields import ChooseMany, HouseForm, Words
 from app.models.base import METADATA
 from app.models.hr import Employee, EmployeeState
 from app.roles import ROLES, RoleName
+from app.services.access import warnings_of
 from app.services.notices import tell
+from app.services.warning import is_heard, warn
 from app.words import _, _l
 
 SHORTEST_PASSWORD = 10
@@ -165,6 +167,8 @@ def open_login(
 ) -> None:
     """Give an employee a login with roles; refuses a name that is taken and weak passwords."""
     check_login(username, password)
+    if is_heard(session):
+        warn(session, *warnings_of(session, roles))
     employee.user_id = add_account(
         session, username, generate_password_hash(password), employee.name, roles, by=by, at=at
     )
@@ -220,6 +224,8 @@ def give_roles(session: Session, employee: Employee, *, roles: Sequence[str], by
     _refuse_approver(session, user_id, by)
     if ADMIN not in map(str, roles) and ADMIN in _roles_of(session, user_id):
         _refuse_last_administrator(session, user_id)
+    if is_heard(session):
+        warn(session, *warnings_of(session, roles))
     _set_roles(session, user_id, roles)
     tell(session, employee.id, "roles_changed", employee, by=by.display_name or by.name)
 

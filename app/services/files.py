@@ -203,7 +203,7 @@ def clean_name(name: str) -> str:
 
 def log_reading(session: Session, file: StoredFile, *, by: Actor, at: datetime) -> None:
     """Write down that somebody opened a file of another's: pictures of chats, sheets and slips hold personal data."""
-    if file.subject_table is None or file.subject_id is None or is_own(file, by):
+    if file.subject_table is None or file.subject_id is None or (by.watcher_id is None and is_own(file, by)):
         return
     log_opened(session, file.subject_table, file.subject_id, f"{file.purpose.value}_file", file.name, by=by, at=at)
 
@@ -214,7 +214,7 @@ def log_opened(session: Session, table: str, record_id: int, field: str, name: s
         SensitiveViewLog(
             at=at,
             actor=by.name,
-            employee_id=by.employee_id,
+            employee_id=by.looker_id,
             branch_id=by.branch_id,
             table_name=table,
             record_id=record_id,

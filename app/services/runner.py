@@ -32,6 +32,7 @@ from app.models.base import Base, models
 from app.models.customers import mask
 from app.models.hr import Employee, EmployeeState
 from app.services.constraints import sentence_for
+from app.services.duties import refuse_second_duty
 from app.services.files import digests_of, largest_file, sent_file
 from app.services.guard import crossing, not_crossing
 from app.services.scope import find, in_scope
@@ -274,6 +275,7 @@ def _checked(session: Session, call: _Call, record: Any) -> Form | None:
         said = call.act.guard(record, call.by) if call.act.guard is not None else None
         if said is not None:
             raise Refusal(said)
+        refuse_second_duty(session, call.act, record.id, call.by)
     if call.values is not None:
         return None
     context = form_context(session, call.by, now=call.at, is_json=call.is_json, record=record)

@@ -114,7 +114,7 @@ def _log_view(session: Session, table: str, record_id: int, field: str, reason: 
     session.add(
         SensitiveViewLog(
             actor=by.name,
-            employee_id=by.employee_id,
+            employee_id=by.looker_id,
             branch_id=by.branch_id,
             table_name=table,
             record_id=record_id,
