@@ -32,7 +32,9 @@ LEFT_OUT = {"customer.search_terms", "customer.merged_into_id", "customer.referr
 GIVEN: dict[str, Any] = {
     "appointment_supplement_request.evidence_kinds": ["other"],
     "appointment_supplement_request.contact_record_id": "contact_record",
+    "followup_plan.customer_id": "customer",
 }
+NOW = datetime.now(UTC)
 PLAIN: dict[type[Any], Any] = {Boolean: False, Date: date(2026, 11, 1), Time: time(9), Integer: 1, Numeric: Decimal(1)}
 
 
@@ -123,7 +125,7 @@ def _value(session: Session, named: str, column: Any, made: Canaries, hers: dict
     if isinstance(kind, Choice):
         return next(iter(kind.options))
     if isinstance(kind, Instant):
-        return datetime.now(UTC)
+        return NOW
     if isinstance(kind, JSONB | ARRAY):
         return {} if isinstance(kind, JSONB) else []
     for sort, value in PLAIN.items():
