@@ -23,7 +23,8 @@ def create_app(**settings: Any) -> Flask:
     from app.extensions import bootstrap, csrf, db, migrate
     from app.models.base import refuse_undeclared
     from app.panel import frame, web
-    from app.panel.person import name_for_database
+    from app.panel.person import name_for_database, reader_of_request
+    from app.services.guard import provide_reader
     from app.unit import provide_actor
     from app.views.home import HomeView
 
@@ -39,6 +40,7 @@ def create_app(**settings: Any) -> Flask:
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     provide_actor(name_for_database)
+    provide_reader(reader_of_request)
     web.install(app)
     frame.install(app)
     with app.app_context():

@@ -25,7 +25,8 @@ class Actor:
     """Told to every act and read. ``name`` is what the database's audit reads.
 
     ``rights`` holds (table, permission) pairs such as ``("appointment_slip", "can_void")``; ``reaches`` maps a
-    table to how far its rows are seen; of a table not named, none are.
+    table to how far its rows are seen; of a table not named, none are. ``watcher_id``: the employee who sees as this
+    one; ``name`` is hers then.
     """
 
     name: str
@@ -41,6 +42,12 @@ class Actor:
     display_name: str = ""
     branch_name: str = ""
     is_house: bool = False
+    watcher_id: int | None = None
+
+    @property
+    def looker_id(self) -> int | None:
+        """The employee who really looks: an auditor who sees as another, else oneself."""
+        return self.employee_id if self.watcher_id is None else self.watcher_id or None
 
     def may(self, table: str, permission: str) -> bool:
         """Say whether a right stands; the house may everything."""

@@ -63,10 +63,16 @@ TRAITS: Rights = {"customer": "add_trait", "customer_trait": "list show correct 
 WISHES: Rights = {"anniversaries": "list"}
 #: A supervisor hands customers over and proposes merges; SM-01, part D.
 OWNERS: Rights = {"customer": "transfer_owner propose_merge"}
+#: What customers write of themselves, illnesses among it, word for word; guides read the rest ("non-medical"). Part D.
+WORDS: Rights = {"contact_record": "see_medical"}
+#: Who takes an ID number in, compares two files or keeps the people's files.
+ID_NUMBERS: Rights = {"customer": "see_id_no"}
+PEOPLES_FILES: Rights = {"employee": "see_id_no see_phone"}
 READ_DESKS: Rights = {"phone_desk": "list", "web_desk": "list", "partner_desk": "list"}
 ASK_SUPPLEMENTS: Rights = {"appointment_supplement_request": "list show submit withdraw"}
 CONSULTANT: Rights = _together(
     READ_SLIPS,
+    WORDS,
     TRAITS,
     WISHES,
     ASK_SUPPLEMENTS,
@@ -89,6 +95,7 @@ PARTNER_DESK: Rights = {
 }
 SUPERVISOR: Rights = _together(
     CONSULTANT,
+    ID_NUMBERS,
     OWNERS,
     {
         "appointment_slip": "void dispatch",
@@ -104,12 +111,17 @@ SUPERVISOR: Rights = _together(
 BRANCH_BOOKS: Mapping[str, Reach] = {"report_run": BRANCH, "sensitive_view_log": BRANCH}
 GUIDE: Rights = _together(
     READ_SLIPS,
+    ID_NUMBERS,
     READ_DESKS,
     TRAITS,
     {"appointment_slip": "arrive", "my_slips": "list", "customer": "confirm_identity"},
 )
 ONSITE: Rights = _together(
-    READ_SLIPS, TRAITS, WISHES, {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"}
+    READ_SLIPS,
+    WORDS,
+    TRAITS,
+    WISHES,
+    {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"},
 )
 PRINT_LOG: Rights = {"print_job": "list show"}
 DAILY_REPORT: Rights = {
@@ -154,7 +166,10 @@ ACCOUNTS: Rights = {
     " reset_second_factor end_sessions",
     "login_session": "list show",
 }
+#: The screens of rights: who may do what, whose roles break a rule.
+ACCESS: Rights = {"role_matrix": "list export", "employee_rights": "list", "role_conflicts": "list export"}
 SYSTEM: Rights = _together(
+    ACCESS,
     DICTIONARIES,
     ACCOUNTS,
     {
@@ -278,7 +293,14 @@ ROLES: dict[str, Role] = {
     "finance": _role("R23", _l("Finance"), BRANCH, READ_ORGANISATION),
     "finance_manager": _role("R24", _l("Finance manager"), GROUP, READ_ORGANISATION),
     "hr": _role(
-        "R25", _l("Human resources"), BRANCH, ORGANISATION, IMPORT_STAFF, handover_batch=BRANCH, import_batch=OWN
+        "R25",
+        _l("Human resources"),
+        BRANCH,
+        ORGANISATION,
+        PEOPLES_FILES,
+        IMPORT_STAFF,
+        handover_batch=BRANCH,
+        import_batch=OWN,
     ),
     "operations": _role(
         "R26",
@@ -323,6 +345,7 @@ ROLES: dict[str, Role] = {
         SOURCES,
         REQUIREMENTS,
         MERGES,
+        ID_NUMBERS,
         IMPORT_CUSTOMERS,
         {"import_mapping": "list"},
         background_task=BRANCH,
@@ -362,7 +385,10 @@ ROLES: dict[str, Role] = {
             "job": "list",
             "job_run": "list show",
             **PRINT_LOG,
+            **ACCESS,
+            "employee": "see_as",
         },
+        employee=GROUP,
     ),
     "admin": _role(
         "—",
@@ -370,12 +396,14 @@ ROLES: dict[str, Role] = {
         GROUP,
         SYSTEM,
         ORGANISATION,
+        PEOPLES_FILES,
         SOURCES,
         REQUIREMENTS,
         IMPORT_STAFF,
         {
             "branch": "add edit",
             "role_override": "list show add edit",
+            "role_reach": "list show add edit",
             "act_run": "list show",
             "sensitive_view_log": "list",
         },

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask, g
+from flask import Flask, g, has_request_context
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import event, select, update
@@ -24,9 +24,11 @@ from app.models.customers import Customer
 from app.models.hr import Employee
 from app.models.settings import Dictionary, DictionaryItem, Param
 from app.models.tasks import BackgroundTask, TaskState
+from app.panel.person import name_for_database
 from app.services.hr import actor_for_employee
 from app.services.runner import Answer, run
 from app.services.tasks import perform
+from app.unit import provide_actor
 from tests.databases import worker_database
 
 PASSWORD = "Yimei-demo-2026"
@@ -52,6 +54,7 @@ def app(database: tuple[str, str]) -> Iterator[Flask]:
     from app.extensions import db
 
     made = create_app(SQLALCHEMY_DATABASE_URI=database[0], DATABASE_OWNER_URL=database[1])
+    provide_actor(lambda: name_for_database() if has_request_context() else ("house:test", "", ""))
     load(made, say=lambda _line: None, share=0)
     always_open(made)
     # The session fixture keeps an application context open, which requests of a test client then share: each begins

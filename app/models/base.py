@@ -50,7 +50,8 @@ METADATA.naming_convention = NAMING
 class Column:
     """What the panel must know of a column. ``sensitive`` values are masked wherever they are shown;
     ``search`` columns answer the list's search box; ``dictionary`` names the dictionary behind a foreign key;
-    ``options`` are what a text is chosen from, shown by their label (what else stands is shown as it is)."""
+    ``options`` are what a text is chosen from, shown by their label (what else stands is shown as it is); ``right``
+    names what seeing it needs: ``salary`` is ``can_see_salary`` on its table."""
 
     label: object
     hint: object = ""
@@ -60,6 +61,12 @@ class Column:
     multiline: bool = False
     only: str = ""
     options: type[StrEnum] | None = None
+    right: str = ""
+
+    @property
+    def permission(self) -> str:
+        """What seeing this column needs."""
+        return f"can_see_{self.right}"
 
 
 def col(label: object, hint: object = "", **role: Any) -> dict[str, Any]:

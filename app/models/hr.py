@@ -190,8 +190,8 @@ class Employee(Stateful, Recorded, Branched, Base):
 
     employee_no: Mapped[str] = mapped_column(String(20), unique=True, info=col(_l("Employee number"), search=True))
     name: Mapped[str] = mapped_column(String(60), info=col(_l("Full name"), search=True))
-    id_no: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("ID number"), sensitive=True))
-    phone: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Telephone"), sensitive=True))
+    id_no: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("ID number"), sensitive=True, right="id_no"))
+    phone: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Telephone"), sensitive=True, right="phone"))
     department_id: Mapped[int] = mapped_column(ForeignKey("department.id"), info=col(_l("Department")))
     position_id: Mapped[int | None] = mapped_column(ForeignKey("position.id"), info=col(_l("Position")))
     state: Mapped[EmployeeState] = mapped_column(

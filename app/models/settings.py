@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.actors import Reach
 from app.models.base import Base, Instant, Labelled, Recorded, Retirable, Scope, Stateful, col, one_of
 from app.models.base import Choice as ChoiceType
 from app.models.hr import Branch
@@ -172,3 +173,48 @@ class RoleOverride(Recorded, Retirable, Base):
 
     def __str__(self) -> str:
         return f"{self.role}: {self.table_name} {self.permission}"
+
+
+class ReachChoice(Labelled):
+    """How far a role reaches over the rows of a table, as an administrator chooses it."""
+
+    NONE = "none"
+    OWN = "own"
+    DEPARTMENT = "department"
+    BRANCH = "branch"
+    GROUP = "group"
+
+    @classmethod
+    def labels(cls) -> dict[Any, object]:
+        return {
+            cls.NONE: _l("No rows"),
+            cls.OWN: _l("Her own rows"),
+            cls.DEPARTMENT: _l("Her departments"),
+            cls.BRANCH: _l("Her branch"),
+            cls.GROUP: _l("The whole group"),
+        }
+
+    @property
+    def reach(self) -> Reach:
+        """The reach that this chooses."""
+        return Reach[self.name]
+
+
+class RoleReach(Recorded, Retirable, Base):
+    """How far a role reaches over a table, where an administrator wants it otherwise than declared. Part D, "Scope".
+
+    In force from the next request on; retired, what ``app/roles.py`` declares counts again.
+    """
+
+    __tablename__ = "role_reach"
+    TITLE, TITLES = _l("Reach of a role"), _l("Reaches of roles")
+    SCOPE = Scope(shared=True)
+    __table_args__ = (UniqueConstraint("role", "table_name"), one_of("reach", ReachChoice))
+
+    role: Mapped[str] = mapped_column(String(64), info=col(_l("Role"), search=True))
+    table_name: Mapped[str] = mapped_column(String(80), info=col(_l("Table"), search=True))
+    reach: Mapped[ReachChoice] = mapped_column(ChoiceType(ReachChoice), info=col(_l("Reaches")))
+    reason: Mapped[str | None] = mapped_column(String(500), info=col(_l("Reason")))
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.table_name} {self.reach.value}"

@@ -14,36 +14,25 @@ from app.actors import Actor
 from app.acts import REGISTRY, Act
 from app.fields import Upload
 from app.models.audit import ActRun
-from app.models.base import Base, Column, Labelled, column_names, described, models
+from app.models.base import Base, Labelled, column_names, described, models
 from app.models.customers import CustomerContact, mask
 from app.models.files import StoredFile
 from app.panel.files import content_url, is_picture, size_text
 from app.panel.pages import Cell
 from app.reports.base import PAPERS
 from app.reports.press import copy_words
+from app.services.fieldrights import declaration, seen, sees
 from app.services.runner import WARNED
 from app.words import _
 
 NONE = "—"
 
 
-def column_of(model: Any, name: str) -> Column | None:
-    """Return what a column says of itself; a relationship speaks through its foreign key."""
-    mapper = inspect(model)
-    if name in mapper.relationships:
-        for local in mapper.relationships[name].local_columns:
-            if local.foreign_keys:
-                return described(mapper.get_property_by_column(local).class_attribute)
-        return None
-    attribute = mapper.all_orm_descriptors.get(name)
-    return None if attribute is None or name not in mapper.columns else described(getattr(model, name))
-
-
 def label_of(model: Any, name: str, labels: dict[str, object] | None = None) -> str:
     """Return a column's label in the reader's language; a name without one is a mistake of ours."""
     if labels and name in labels:
         return str(labels[name])
-    column = column_of(model, name)
+    column = declaration(model, name)
     if column is None:
         raise LookupError(f"{model.__tablename__}.{name} has no label")
     return str(column.label)
@@ -80,8 +69,10 @@ def opens(record: Any, by: Actor) -> bool:
 
 def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
     """Return one value of a record as people see it; sensitive columns masked, parents linked."""
+    if not sees(type(record), name, by):
+        return Cell(NONE)
     value = getattr(record, name)
-    column = column_of(type(record), name)
+    column = declaration(type(record), name)
     if column is not None and column.sensitive and isinstance(value, str):
         return Cell(_masked(record, value), number=True)
     if isinstance(value, Labelled):
@@ -142,15 +133,15 @@ def json_of(record: Any, by: Actor, *, alone: bool = False) -> dict[str, Any]:
     told: dict[str, Any] = {"id": record.id}
     if hasattr(record, "row_version"):
         told["row_version"] = record.row_version
-    for name in column_names(model):
+    for name in seen(model, column_names(model), by):
         column = described(getattr(model, name))
         if column is None:
             continue
         value = getattr(record, name)
         told[name] = _masked(record, value) if column.sensitive and isinstance(value, str) else json_value(value)
-    told.update({name: json_value(getattr(record, name)) for name in model.ALSO_TOLD})
+    told.update({name: json_value(getattr(record, name)) for name in seen(model, model.ALSO_TOLD, by)})
     if alone:
-        told.update({name: json_value(getattr(record, name)) for name in model.TOLD_ALONE})
+        told.update({name: json_value(getattr(record, name)) for name in seen(model, model.TOLD_ALONE, by)})
     told["text"] = str(record)
     told["acts"] = [act.name for act in acts_now(record, by)]
     return told
@@ -198,12 +189,14 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
         if name == WARNED:
             told.append((_("Done although"), " ".join(value)))
             continue
+        if model is not None and not sees(model, name, by):
+            continue
         field = getattr(act.form, name, None) if act is not None else None
         if field is not None and "lines" in field.kwargs:
             continue  # what each column of a file is stands on the record's page
         if field is not None:
             told.append((str(field.args[0] if field.args else name), _input_text(field, value, by, names)))
-        elif model is not None and (column := column_of(model, name)) is not None:
+        elif model is not None and (column := declaration(model, name)) is not None:
             told.append((str(column.label), _stored_text(model, name, value, by)))
     return told
 
@@ -218,7 +211,7 @@ def _print_texts(entry: ActRun) -> list[tuple[str, str]]:
 def _stored_text(model: Any, name: str, value: Any, by: Actor) -> str:
     """Return what a plain row's history stored of a column; a choice by its label."""
     options = getattr(inspect(model).columns[name].type, "options", None) or getattr(
-        column_of(model, name), "options", None
+        declaration(model, name), "options", None
     )
     return _chosen(options, value) if options is not None and value else text_of(_instant(value), by)
 

@@ -14,7 +14,7 @@ from app.actors import Actor
 from app.extensions import db
 from app.panel.doors.visit import session_in_force
 from app.panel.pages import Frame, Link, Lock
-from app.panel.person import current_actor
+from app.panel.person import current_actor, watcher
 from app.roles import ROLES
 from app.services.notices import unread_count
 from app.words import _, locale_in_force
@@ -51,6 +51,8 @@ def _frame(by: Actor) -> Frame:
         password_url=url_for("DoorsView.password"),
         login_url=url_for("DoorsView.mine"),
         lock=lock_of_screen(),
+        seeing="" if watcher() is None else by.display_name,
+        stop_url=url_for("see_as.stop"),
     )
 
 

@@ -41,6 +41,7 @@ from app.panel.listing import (
 )
 from app.panel.pages import Cell, ColumnHead, FormPage, Link, ListPage, Pager, Row, Selection, TableView
 from app.panel.person import me, now
+from app.services.fieldrights import seen
 from app.services.plain import save
 from app.services.runner import form_context
 from app.services.scope import loader
@@ -174,9 +175,10 @@ class HouseView(ModelView):
         return render_template("panel/list.html", page=page, appbuilder=self.appbuilder)
 
     def _asked(self) -> Asked:
+        by = me()
         return asked_of(
-            filter_names(self.model, [*self.filters]),
-            set(self.order_columns),
+            filter_names(self.model, [*seen(self.model, self.filters, by)]),
+            set(seen(self.model, self.order_columns, by)),
             [tab.name for tab in self.quick],
             default_order=self.default_order,
             descending=self.descending,
@@ -190,8 +192,8 @@ class HouseView(ModelView):
         """Return the scoped statement of what the query string asks for, unordered."""
         conditions = [
             *self.conditions(by),
-            *search_conditions(self.model, asked.words, self.search_through),
-            *filter_conditions(self.model, [*self.filters], asked.filters, by),
+            *search_conditions(self.model, asked.words, by, self.search_through),
+            *filter_conditions(self.model, [*seen(self.model, self.filters, by)], asked.filters, by),
         ]
         for tab in self.quick:
             if tab.name == asked.tab and tab.condition is not None:
@@ -211,7 +213,7 @@ class HouseView(ModelView):
             ],
             search=asked.words,
             search_hint=self._search_hint(),
-            filters=filter_controls(db.session(), self.model, [*self.filters], asked, by, self.labels, self.choices),
+            filters=self._filter_bar(asked, by),
             keep=[(name, request.args[name]) for name in ("tab", "o", "d", "size") if name in request.args],
             table=table,
             pager=pager,
@@ -222,6 +224,10 @@ class HouseView(ModelView):
             papers=printing.list_buttons(self, by) if table.rows else [],
             selection=selection,
         )
+
+    def _filter_bar(self, asked: Asked, by: Actor) -> Any:
+        shown = [*seen(self.model, self.filters, by)]
+        return filter_controls(db.session(), self.model, shown, asked, by, self.labels, self.choices)
 
     def downloads(self, by: Actor) -> Any:
         """Return links to files that belong to a list, such as templates; overridden."""
@@ -241,7 +247,7 @@ class HouseView(ModelView):
         records = self.datamodel.page(
             session, statement, order=self._order(asked), page=asked.page, size=asked.size, eager=self.eager
         )
-        heads = [self._head(name, asked) for name in self.list_columns]
+        heads = [self._head(name, asked) for name in seen(self.model, self.list_columns, by)]
         self.before_rows(records, by)
         rows = [_selectable(self.row_of(record, by), selection) for record in records]
         return TableView(heads, rows, empty=empty), self._pager(asked, total, len(records))
@@ -285,7 +291,7 @@ class HouseView(ModelView):
         table = self.datamodel.table
         url = record_url(table, record.id) if may_open_record(record, by) else ""
         cells = []
-        for index, name in enumerate(columns or self.list_columns):
+        for index, name in enumerate(seen(self.model, columns or self.list_columns, by)):
             cell = self.cell(record, name, by, plain=index == 0)
             if index == 0:
                 cell = replace(cell, url=url)
@@ -351,14 +357,15 @@ class HouseView(ModelView):
             abort(404)
         return self._require(permission)
 
-    def form_class(self, *, adding: bool) -> type[HouseForm]:
-        """Return the form of a plain row."""
+    def form_class(self, *, adding: bool, by: Actor | None = None) -> type[HouseForm]:
+        """Return the form of a plain row, as far as ``by`` may know of its columns."""
         columns = [name for name in self.form_columns if adding or name not in self.add_only]
+        columns = columns if by is None else [*seen(self.model, columns, by)]
         return form_for(self.model, columns)
 
     def _form(self, by: Actor, record: Any) -> Any:
         session = db.session()
-        form_class = self.form_class(adding=record is None)
+        form_class = self.form_class(adding=record is None, by=by)
         context = form_context(session, by, now=now(), record=record)
         sent = request.form if request.method == "POST" else None
         form = form_class(sent, data=self._standing(record, form_class), meta={"context": context})
@@ -494,7 +501,7 @@ class HouseView(ModelView):
         words = request.args.get("q", "")
         if len(words) > MAX_QUERY or "\x00" in words:
             abort(400)
-        conditions = search_conditions(self.model, words.strip())
+        conditions = search_conditions(self.model, words.strip(), by)
         offered = self.model.offered()
         if offered is not None:
             conditions.append(offered)

@@ -19,6 +19,7 @@ from app.models.hr import Employee
 from app.panel.describe import label_of
 from app.panel.pages import FilterControl
 from app.services.customers import search_clause
+from app.services.fieldrights import seen
 from app.services.scope import in_scope
 from app.services.settings import items_in_use
 from app.words import _
@@ -93,7 +94,7 @@ def _words(text: str) -> str:
 # --- search words ------------------------------------------------------------------------------------------------
 
 
-def search_conditions(model: type[Base], words: str, through: str = "") -> list[Any]:
+def search_conditions(model: type[Base], words: str, by: Actor, through: str = "") -> list[Any]:
     """Return conditions for what was typed in the search box.
 
     Customers are found by their terms; other tables by their columns with a search role, or, with ``through``,
@@ -103,7 +104,7 @@ def search_conditions(model: type[Base], words: str, through: str = "") -> list[
         return []
     if model is Customer:
         return search_clause(words)
-    ways = [getattr(model, name).icontains(words, autoescape=True) for name in searched_columns(model)]
+    ways = [getattr(model, name).icontains(words, autoescape=True) for name in seen(model, searched_columns(model), by)]
     if through:
         ways.append(getattr(model, through).has(and_(*search_clause(words))))
     return [or_(*ways)] if ways else []

@@ -407,3 +407,5 @@ class Frame:
     password_url: str
     login_url: str = ""
     lock: Lock | None = None
+    seeing: str = ""
+    stop_url: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -11,8 +12,13 @@ from flask_login import current_user
 from app.actors import Actor
 from app.errors import NotPermitted
 from app.extensions import db
+from app.services.guard import crossing
 from app.services.hr import actor_for_user
 from app.unit import MAX_NAME, tell_actor
+
+#: In the session of who sees as another: {her own user id: that login's}.
+SEEN = "see_as"
+SEE_AS = ("employee", "can_see_as")
 
 
 def user_of_request() -> Any | None:
@@ -26,12 +32,15 @@ def user_of_request() -> Any | None:
 def current_actor() -> Actor | None:
     """Return the actor behind this request, or None for a stranger. Two statements, once per request."""
     if "actor" not in g:
-        user = user_of_request()
-        g.actor = (
-            None
-            if user is None
-            else actor_for_user(db.session(), user.id, f"{user.first_name} {user.last_name}".strip())
-        )
+        with crossing("actor"):
+            user = user_of_request()
+            g.actor = (
+                None
+                if user is None
+                else actor_for_user(db.session(), user.id, f"{user.first_name} {user.last_name}".strip())
+            )
+            if g.actor is not None and SEEN in session and g.get("token_user") is None:
+                g.actor = _seen_by(g.actor)
     found: Actor | None = g.actor
     return found
 
@@ -44,6 +53,30 @@ def me() -> Actor:
 
 def _nobody() -> NoReturn:
     raise NotPermitted
+
+
+def _seen_by(own: Actor) -> Actor:
+    """Return as whom this person looks, if she began to and still may; what is noted is noted under her own name."""
+    user_id = session[SEEN].get(str(own.user_id)) if isinstance(session[SEEN], dict) else None
+    if user_id is None or request.path.startswith("/api/") or not own.may(*SEE_AS):
+        return own
+    seen = actor_for_user(db.session(), user_id)
+    if seen.employee_id is None:
+        return own
+    g.watcher = own
+    return replace(seen, name=own.name, user_id=own.user_id, watcher_id=own.employee_id or 0)
+
+
+def watcher() -> Actor | None:
+    """Return who sees as another in this request; None if nobody does."""
+    current_actor()
+    found: Actor | None = g.get("watcher")
+    return found
+
+
+def reader_of_request() -> tuple[Actor | None] | None:
+    """Return whose scope holds for what is read now: this request's actor, or a stranger; None outside requests."""
+    return (current_actor(),) if has_request_context() else None
 
 
 def now() -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
@@ -28,6 +29,8 @@ from app.panel.pages import (
     Section,
     TableView,
 )
+from app.services.fieldrights import seen
+from app.services.guard import crossing
 from app.services.scope import in_scope
 from app.words import _
 
@@ -63,7 +66,11 @@ def _sections(view: HouseView, record: Any, by: Actor) -> list[Section]:
     """Return the sections that have something to say; the first one always stands."""
     sections = [
         Section(
-            str(title), [Fact(label_of(view.model, name, view.labels), view.cell(record, name, by)) for name in names]
+            str(title),
+            [
+                Fact(label_of(view.model, name, view.labels), view.cell(record, name, by))
+                for name in seen(view.model, names, by)
+            ],
         )
         for title, names in view.show_sections
     ]
@@ -111,7 +118,7 @@ def related_tab(tab: Related, record: Any, by: Actor) -> RelatedTab:
 
 def table_of(view: HouseView, records: list[Any], by: Actor, columns: tuple[str, ...]) -> TableView:
     """Return records as a bare table."""
-    heads = [ColumnHead(name, label_of(view.model, name, view.labels)) for name in columns]
+    heads = [ColumnHead(name, label_of(view.model, name, view.labels)) for name in seen(view.model, columns, by)]
     view.before_rows(records, by)
     return TableView(heads, [view.row_of(record, by, columns) for record in records], empty=_("Nothing here yet."))
 
@@ -122,7 +129,7 @@ def table_of(view: HouseView, records: list[Any], by: Actor, columns: tuple[str,
 def history_of(session: Session, record: Any, by: Actor) -> list[HistoryLine]:
     """Return what was done to a record, newest first: the act, who, when, with which inputs."""
     table = record.__tablename__
-    entries = session.scalars(
+    about = (
         select(ActRun)
         .options(joinedload(ActRun.employee))
         .where(
@@ -137,7 +144,9 @@ def history_of(session: Session, record: Any, by: Actor) -> list[HistoryLine]:
         )
         .order_by(ActRun.id.desc())
         .limit(HISTORY_LINES)
-    ).all()
+    )
+    with crossing("history"):
+        entries = session.scalars(about).all()
     names = _names_of(session, record, entries, by)
     return [_line(entry, record, by, names) for entry in entries]
 
@@ -186,8 +195,9 @@ def _names_of(session: Session, record: Any, entries: Any, by: Actor) -> dict[tu
     found: dict[tuple[str, int], str] = {}
     for table, keys in wanted.items():
         model = models()[table]
-        for row in session.scalars(_nameable(model, record, by).where(model.id.in_(sorted(keys)))):
-            found[table, row.id] = str(row)
+        with crossing("file") if model is StoredFile else nullcontext():
+            rows = session.scalars(_nameable(model, record, by).where(model.id.in_(sorted(keys)))).all()
+        found |= {(table, row.id): str(row) for row in rows}
     return found
 
 

@@ -12,6 +12,7 @@ from flask import Response, abort, jsonify, request
 from flask_appbuilder.api import BaseApi, expose
 from sqlalchemy import inspect
 
+from app.actors import Actor
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput
 from app.extensions import db
@@ -25,6 +26,7 @@ from app.panel.forms import inputs_from_json
 from app.panel.house_view import HouseView, views
 from app.panel.listing import MOST_ROWS, search_conditions
 from app.panel.person import me, now
+from app.services.fieldrights import seen
 from app.services.plain import save
 from app.services.runner import MAX_KEY, form_context, run
 from app.services.settings import items_in_use
@@ -60,12 +62,12 @@ class HouseApi(BaseApi):
         by = self._require("can_list")
         asked = _rison(request.args.get("q", ""))
         session = db.session()
-        statement = self.view.datamodel.statement(by, _conditions(self.view.model, asked))
+        statement = self.view.datamodel.statement(by, _conditions(self.view.model, asked, by))
         size = max(1, min(_whole(asked.get("page_size", DEFAULT_ROWS)), MOST_ROWS))
         records = self.view.datamodel.page(
             session,
             statement,
-            order=_order(self.view.model, asked),
+            order=_order(self.view.model, asked, by),
             page=_whole(asked.get("page", 0)),
             size=size,
             eager=self.view.eager,
@@ -177,11 +179,12 @@ class HouseApi(BaseApi):
         if not self.view.form_columns:
             abort(404)
         record = None if pk is None else self.view.record_in_scope(by, pk)
-        form_class = self.view.form_class(adding=pk is None)
+        form_class = self.view.form_class(adding=pk is None, by=by)
         body = json_body()
         version = body.pop("row_version", None) if isinstance(body, dict) else None
         context = form_context(db.session(), by, now=now(), is_json=True, record=record)
-        standing = {name: getattr(record, name) for name in self.view.form_columns} if record is not None else {}
+        shown = seen(self.view.model, self.view.form_columns, by)
+        standing = {name: getattr(record, name) for name in shown} if record is not None else {}
         form = form_class(inputs_from_json(body, form_class), data=standing, meta={"context": context})
         if not form.validate():
             raise InvalidInput(form.errors)
@@ -259,20 +262,20 @@ def _whole(value: Any) -> int:
     return value
 
 
-def _columns(model: type[Base]) -> set[str]:
+def _columns(model: type[Base], by: Actor) -> set[str]:
     """Return the columns that may be filtered and ordered by: declared, not sensitive."""
     found = {"id"}
-    for name in column_names(model):
+    for name in seen(model, column_names(model), by):
         column = described(getattr(model, name))
         if column is not None and not column.sensitive:
             found.add(name)
     return found
 
 
-def _conditions(model: type[Base], asked: dict[str, Any]) -> list[Any]:
+def _conditions(model: type[Base], asked: dict[str, Any], by: Actor) -> list[Any]:
     conditions = []
     if "search" in asked:
-        conditions += search_conditions(model, _text(asked["search"]))
+        conditions += search_conditions(model, _text(asked["search"]), by)
     filters = asked.get("filters", [])
     if not isinstance(filters, list):
         abort(400)
@@ -283,7 +286,7 @@ def _conditions(model: type[Base], asked: dict[str, Any]) -> list[Any]:
         if (
             not isinstance(name, str)
             or not isinstance(operator, str)
-            or name not in _columns(model)
+            or name not in _columns(model, by)
             or operator not in OPERATORS
         ):
             abort(400)
@@ -330,9 +333,9 @@ def _operand(model: type[Base], name: str, operator: str, value: Any) -> Any:
         abort(400)
 
 
-def _order(model: type[Base], asked: dict[str, Any]) -> list[Any]:
+def _order(model: type[Base], asked: dict[str, Any], by: Actor) -> list[Any]:
     name, direction = asked.get("order_column", "id"), asked.get("order_direction", "desc")
-    if not isinstance(name, str) or name not in _columns(model) or direction not in ("asc", "desc"):
+    if not isinstance(name, str) or name not in _columns(model, by) or direction not in ("asc", "desc"):
         abort(400)
     column = getattr(model, name)
     return [column.desc() if direction == "desc" else column.asc(), model.id.desc()]

@@ -26,6 +26,7 @@ from app.panel.person import act_as, current_actor
 from app.reports.base import PAPERS, REPORTS
 from app.roles import ROLES, rights_of
 from app.services.customers import fill_id_hashes
+from app.services.fieldrights import field_rights
 from app.services.imports import KINDS
 from app.services.reference import ensure_reference_data
 from app.unit import acting_as
@@ -111,6 +112,7 @@ def known_rights(app: Flask) -> set[Pair]:
     pairs |= {(paper.table, paper.permission) for paper in PAPERS.values()}
     pairs |= {(report.right, f"can_{name}") for report in REPORTS.values() for name in ("list", "run", "export")}
     pairs |= {kind.right for kind in KINDS.values()}
+    pairs |= field_rights()
     pairs |= {(name, "menu_access") for name in app.appbuilder.menu.get_flat_name_list()}  # type: ignore[attr-defined]
     return {(view, name) for view, name in pairs if view not in FOR_EVERYBODY}
 

@@ -31,6 +31,7 @@ from app.extensions import db
 from app.panel.doors.visit import guard, over_sentence
 from app.panel.pages import ErrorPage, Link
 from app.panel.person import current_actor
+from app.panel.seeing import refused
 from app.words import _
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ def install(app: Flask) -> None:
     """Bind the manners to an application."""
     app.before_request(_number_request)
     app.before_request(_demand_login)
+    app.before_request(_only_look)
     app.after_request(_headers)
     app.teardown_request(_forget_session)
     app.register_error_handler(HTTPException, _http_error)
@@ -99,6 +101,12 @@ def _demand_login() -> Any:
     flash(over_sentence(), "info")
     back = request.full_path if request.method == "GET" else None
     return redirect(url_for("HouseAuthView.login", next=back))
+
+
+def _only_look() -> Any:
+    """Refuse every change while somebody sees as another."""
+    said = refused()
+    return _answer(403, said) if said else None
 
 
 def _forget_session(_wrong: BaseException | None) -> None:

@@ -15,7 +15,7 @@ from app.actors import Actor
 from app.models.base import Base
 from app.reports.facts import ChartFacts, Column, Figure, Label, Number, ReportFacts, Series, Table
 from app.reports.measures import Breakdown, Drawn, Group, Measure, Rate, Window, of_branch, written
-from app.services.scope import scope_clause
+from app.services.scope import narrowed
 from app.words import _, _l
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ def _rows(report: Report, measures: list[Measure], groups: list[str], window: Wi
         *(report.group(name).key(model, window).label(f"by_{name}") for name in groups),
         *(condition.label(f"is_{name}") for name, condition in conditions.items()),
     ).where(of_branch(model, window), or_(*conditions.values()))
-    clause = scope_clause(model, by)
-    return statement if clause is None else statement.where(clause)
+    return narrowed(statement, model, by)
 
 
 def _mask(groups: list[str], names: Names) -> int:

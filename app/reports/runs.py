@@ -13,6 +13,7 @@ from app.errors import KeyReused
 from app.models.audit import ReportRun
 from app.reports.base import Asked, Report
 from app.reports.facts import ReportFacts, from_json, to_json
+from app.services.guard import crossing
 from app.words import _
 
 __all__ = ["facts_of", "make", "make_scheduled", "newest_runs"]
@@ -43,7 +44,8 @@ def _made_with(session: Session, by: Actor, key: str | None) -> ReportRun | None
     if key is None:
         return None
     same = (ReportRun.made_by == by.name, ReportRun.request_key == key)
-    return session.scalars(select(ReportRun).where(*same)).one_or_none()
+    with crossing("own_request"):
+        return session.scalars(select(ReportRun).where(*same)).one_or_none()
 
 
 def make_scheduled(session: Session, report: Report, asked: Asked, *, job: str, by: Actor, at: datetime) -> int | None:

@@ -23,9 +23,11 @@ from app.models.base import METADATA
 from app.models.doors import Ended
 from app.models.hr import Employee, EmployeeState
 from app.roles import ROLES, RoleName
+from app.services.access import warnings_of
 from app.services.doors import passwords, sessions
 from app.services.doors.entering import roles_of
 from app.services.notices import tell
+from app.services.warning import is_heard, warn
 from app.words import _, _l
 
 ADMIN = "admin"
@@ -174,6 +176,8 @@ def open_login(
 ) -> None:
     """Give an employee a login with roles; refuses a name that is taken and weak passwords."""
     check_login(session, username, password, branch_id=employee.branch_id, at=at)
+    if is_heard(session):
+        warn(session, *warnings_of(session, roles))
     employee.user_id = add_account(
         session,
         username,
@@ -248,6 +252,8 @@ def give_roles(session: Session, employee: Employee, *, roles: Sequence[str], by
     refuse_approver(session, user_id, by)
     if ADMIN not in map(str, roles) and ADMIN in roles_of(session, user_id):
         _refuse_last_administrator(session, user_id)
+    if is_heard(session):
+        warn(session, *warnings_of(session, roles))
     _set_roles(session, user_id, roles)
     sessions.end_all(session, user_id, Ended.ROLES, at)
     tell(session, employee.id, "roles_changed", employee, by=by.display_name or by.name)

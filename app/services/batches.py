@@ -24,6 +24,7 @@ from app.fields import MAX_ID, has_secrets
 from app.models.audit import ActRun
 from app.models.base import models
 from app.models.tasks import BackgroundTask
+from app.services.guard import crossing
 from app.services.many import MOST_AT_ONCE, RowResult, checked, key_of_row, sentence_of_input
 from app.services.runner import RETRIES
 from app.services.runner import run as run_act
@@ -220,7 +221,10 @@ def _names(session: Session, table: str, ids: Sequence[int], by: Actor) -> dict[
 def _runs(session: Session, asked: BackgroundTask, ids: Sequence[int]) -> dict[int, ActRun]:
     """Return the history entries of rows that were done."""
     keys = {key_of_row(asked.request_key, row_id): row_id for row_id in ids}
-    found = session.scalars(select(ActRun).where(ActRun.actor == asked.actor, ActRun.request_key.in_(list(keys))))
+    with crossing("own_request"):
+        found = session.scalars(
+            select(ActRun).where(ActRun.actor == asked.actor, ActRun.request_key.in_(list(keys)))
+        ).all()
     return {keys[entry.request_key]: entry for entry in found}
 
 

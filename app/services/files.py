@@ -30,6 +30,7 @@ from app.services.filetypes import (
     refuse_broken_pdf,
     written_anew,
 )
+from app.services.guard import crossing
 from app.services.scope import find
 from app.services.settings import LARGEST_FILE_MB, UNUSED_FILE_HOURS, value_of
 from app.words import _
@@ -138,7 +139,8 @@ def attach(session: Session, file_id: int, table: str, record_id: int, *, field:
 
 def sent_file(session: Session, file_id: int, by: Actor) -> StoredFile | None:
     """Return a file that this person sent and that nothing uses yet, or None."""
-    file = session.get(StoredFile, file_id)
+    with crossing("file"):
+        file = session.get(StoredFile, file_id)
     return file if file is not None and _is_free(file, by) else None
 
 
@@ -165,7 +167,8 @@ def readable(session: Session, file_id: int, by: Actor) -> StoredFile | None:
 
     Results and imports hold records of their own: those need the right on what is inside, too.
     """
-    file = session.get(StoredFile, file_id)
+    with crossing("file"):
+        file = session.get(StoredFile, file_id)
     if file is None or file.dropped_at is not None:
         return None
     if is_own(file, by):
@@ -200,7 +203,7 @@ def clean_name(name: str) -> str:
 
 def log_reading(session: Session, file: StoredFile, *, by: Actor, at: datetime) -> None:
     """Write down that somebody opened a file of another's: pictures of chats, sheets and slips hold personal data."""
-    if file.subject_table is None or file.subject_id is None or is_own(file, by):
+    if file.subject_table is None or file.subject_id is None or (by.watcher_id is None and is_own(file, by)):
         return
     log_opened(session, file.subject_table, file.subject_id, f"{file.purpose.value}_file", file.name, by=by, at=at)
 
@@ -211,7 +214,7 @@ def log_opened(session: Session, table: str, record_id: int, field: str, name: s
         SensitiveViewLog(
             at=at,
             actor=by.name,
-            employee_id=by.employee_id,
+            employee_id=by.looker_id,
             branch_id=by.branch_id,
             table_name=table,
             record_id=record_id,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import get_history
@@ -18,15 +18,17 @@ from app.actors import DEFAULT_ZONE, Actor, Reach
 from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
 from app.keyring import ring
 from app.models.audit import ActRun
-from app.models.base import Base, Branched, described
+from app.models.base import Base, Branched, described, models
 from app.models.customers import Customer, FieldRequirement
 from app.models.hr import Branch, Department, Employee
-from app.models.settings import RoleOverride
+from app.models.settings import ReachChoice, RoleOverride, RoleReach
 from app.roles import ROLES
 from app.services.constraints import sentence_for
 from app.services.customers import closed_file, refuse_referrer_of_partner, take_from_id_number
+from app.services.fieldrights import sees
+from app.services.guard import crossing
 from app.services.runner import stored
-from app.services.scope import in_scope
+from app.services.scope import expressible, in_scope
 from app.unit import unit_of_work
 from app.words import _
 
@@ -62,11 +64,14 @@ def save(
     """
     if not by.may(model.__tablename__, "can_add" if record_id is None else "can_edit"):
         raise NotPermitted
+    unknown = [name for name in values if not sees(model, name, by)]
+    if unknown:
+        raise InvalidInput({name: [_("There is no such input.")] for name in unknown})
     session.info["user_id"] = by.user_id
     key = key or uuid.uuid4().hex
     told = _hash(model, record_id, values)
     try:
-        with unit_of_work(session):
+        with unit_of_work(session), crossing("act"):
             # A second click on Save waits here for the first, then finds its answer.
             session.execute(
                 text("select pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": f"{by.name} {key}"}
@@ -227,6 +232,33 @@ def _override(session: Session, override: RoleOverride, by: Actor) -> None:
         raise InvalidInput({"role": [_("There is no role of this name.")]})
     if not override.permission.startswith("can_"):
         raise InvalidInput({"permission": [_("A permission begins with can_, such as can_void.")]})
+
+
+@checks(RoleReach)
+def _reach(session: Session, changed: RoleReach, by: Actor) -> None:
+    """A changed reach names a role and a table that exist, and a reach by which the table's rows can be told apart."""
+    if changed.role not in ROLES:
+        raise InvalidInput({"role": [_("There is no role of this name.")]})
+    model = models().get(changed.table_name)
+    if model is None:
+        raise InvalidInput({"table_name": [_("There is no table of this name.")]})
+    possible = expressible(model)
+    if not possible:
+        said = _("The reach over “%(table)s” cannot be set: %(why)s", table=model.TITLES, why=_why(model))
+        raise InvalidInput({"table_name": [said]})
+    if changed.reach.reach not in possible:
+        labels = ", ".join(str(choice.label) for choice in ReachChoice if choice.reach in possible)
+        raise InvalidInput(
+            {"reach": [_("The rows of “%(table)s” know these only: %(labels)s.", table=model.TITLES, labels=labels)]}
+        )
+
+
+def _why(model: type[Base]) -> str:
+    scope = model.SCOPE
+    if scope is None or scope.via is None:
+        return _("whoever has the right sees all rows.")
+    parent = inspect(model).relationships[scope.via].mapper.class_
+    return _("it follows “%(table)s”.", table=parent.TITLES)
 
 
 @checks(Department)

@@ -19,6 +19,7 @@ from app.errors import KeyReused
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.printing import PrintJob
+from app.services.guard import crossing
 from app.words import _
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:key, 2))")
@@ -35,11 +36,13 @@ class Form:
 def next_copies(session: Session, form: Form, record_ids: Iterable[int]) -> dict[int, int]:
     """Return the copy number that each record's next printing would have, without giving it."""
     wanted = list(record_ids)
-    printed = session.execute(
+    newest = (
         select(PrintJob.record_id, func.max(PrintJob.copy_no).label("last"))
         .where(PrintJob.table_name == form.table, PrintJob.paper == form.paper, PrintJob.record_id.in_(wanted))
         .group_by(PrintJob.record_id)
     )
+    with crossing("printings"):
+        printed = session.execute(newest).all()
     last = {row.record_id: row.last for row in printed}
     return {record_id: last.get(record_id, 0) + 1 for record_id in wanted}
 
@@ -58,19 +61,21 @@ def printed_before(session: Session, form: Form, record_id: int, *, by: Actor, k
     The key stands for one printing: for anything else it raises KeyReused.
     """
     session.execute(_LOCK, {"key": f"key {by.name} {key}"})
-    earlier = session.scalars(select(ActRun).where(ActRun.actor == by.name, ActRun.request_key == key)).one_or_none()
-    if earlier is None:
-        return None
-    if earlier.inputs_hash != _told(form, record_id):
-        raise KeyReused(_("This request key was used before for something else. Please start again."))
-    return session.scalars(
-        select(PrintJob).where(
-            PrintJob.table_name == form.table,
-            PrintJob.record_id == record_id,
-            PrintJob.paper == form.paper,
-            PrintJob.copy_no == earlier.inputs["copy_no"],
-        )
-    ).one()
+    with crossing("own_request"):
+        same = (ActRun.actor == by.name, ActRun.request_key == key)
+        earlier = session.scalars(select(ActRun).where(*same)).one_or_none()
+        if earlier is None:
+            return None
+        if earlier.inputs_hash != _told(form, record_id):
+            raise KeyReused(_("This request key was used before for something else. Please start again."))
+        return session.scalars(
+            select(PrintJob).where(
+                PrintJob.table_name == form.table,
+                PrintJob.record_id == record_id,
+                PrintJob.paper == form.paper,
+                PrintJob.copy_no == earlier.inputs["copy_no"],
+            )
+        ).one()
 
 
 def enter(
@@ -121,14 +126,9 @@ def enter(
 
 def jobs_of(session: Session, table: str, record_id: int, *, most: int = 20) -> list[PrintJob]:
     """Return a record's newest printings."""
-    return list(
-        session.scalars(
-            select(PrintJob)
-            .where(PrintJob.table_name == table, PrintJob.record_id == record_id)
-            .order_by(PrintJob.id.desc())
-            .limit(most)
-        )
-    )
+    of_record = select(PrintJob).where(PrintJob.table_name == table, PrintJob.record_id == record_id)
+    with crossing("printings"):
+        return list(session.scalars(of_record.order_by(PrintJob.id.desc()).limit(most)))
 
 
 def _told(form: Form, record_id: int) -> str:

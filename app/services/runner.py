@@ -32,7 +32,9 @@ from app.models.base import Base, models
 from app.models.customers import mask
 from app.models.hr import Employee, EmployeeState
 from app.services.constraints import sentence_for
+from app.services.duties import refuse_second_duty
 from app.services.files import digests_of, largest_file, sent_file
+from app.services.guard import crossing, not_crossing
 from app.services.scope import find, in_scope
 from app.services.settings import items_in_use
 from app.services.warning import hearing, token_of
@@ -113,7 +115,7 @@ def run(
             return _run_once(session, call)
         except (Refusal, InvalidInput) as said:
             if said.aftermath is not None and not nested:
-                with unit_of_work(session):
+                with unit_of_work(session), crossing("act"):
                     said.aftermath(session)
             raise
         except OperationalError as wrong:
@@ -144,7 +146,7 @@ class _Call:
 
 def _run_once(session: Session, call: _Call) -> Answer:
     session.info["user_id"] = call.by.user_id
-    with unit_of_work(session):
+    with unit_of_work(session), crossing("act"):
         hold_actor(session, call.by)
         told = _inputs_hash(session, call)
         run_id = _claim_key(session, call, told)
@@ -273,11 +275,12 @@ def _checked(session: Session, call: _Call, record: Any) -> Form | None:
         said = call.act.guard(record, call.by) if call.act.guard is not None else None
         if said is not None:
             raise Refusal(said)
+        refuse_second_duty(session, call.act, record.id, call.by)
     if call.values is not None:
         return None
     context = form_context(session, call.by, now=call.at, is_json=call.is_json, record=record)
     form = call.act.form(call.inputs, data=prefilled(call.act, record), meta={"context": context})
-    with session.no_autoflush:
+    with session.no_autoflush, not_crossing():
         if not form.validate():
             raise InvalidInput(form.errors)
     return form

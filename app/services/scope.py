@@ -11,6 +11,9 @@ from app.actors import Actor, Reach
 from app.models.base import ALSO_OWN, Base, models
 from app.models.hr import Employee
 
+#: The execution option by which a statement says of which tables it selects rows in scope only.
+IN_SCOPE = "in_scope"
+
 
 def scope_clause(model: type[Base], by: Actor) -> ColumnElement[bool] | None:
     """Return the condition under which this actor sees rows of a table; None means all of them.
@@ -57,11 +60,33 @@ def _of_departments(model: type[Base], by: Actor) -> list[ColumnElement[bool]]:
     return [getattr(model, name).in_(colleagues) for name in scope.own]
 
 
+def expressible(model: type[Base]) -> frozenset[Reach]:
+    """Return the reaches that a table's rows can be told apart by; none if they are shared or follow another table."""
+    scope = model.SCOPE
+    if scope is None or scope.shared or scope.via is not None:
+        return frozenset()
+    own = bool(scope.own or ALSO_OWN.get(model.__tablename__))
+    has = {
+        Reach.NONE: True,
+        Reach.OWN: own,
+        Reach.DEPARTMENT: bool(scope.department or scope.own),
+        Reach.BRANCH: bool(scope.branch),
+        Reach.GROUP: bool(scope.branch or scope.department),
+    }
+    return frozenset(reach for reach, possible in has.items() if possible)
+
+
 def in_scope(model: type[Base], by: Actor) -> Select[Any]:
     """Return ``select(model)`` restricted to what this actor sees."""
+    return narrowed(select(model), model, by)
+
+
+def narrowed(statement: Select[Any], model: type[Base], by: Actor) -> Select[Any]:
+    """Return a statement over a table restricted to what this actor sees; it says so, and the guard believes it."""
     clause = scope_clause(model, by)
-    statement = select(model)
-    return statement if clause is None else statement.where(clause)
+    covered = statement.get_execution_options().get(IN_SCOPE, frozenset()) | {model.__tablename__}
+    marked = statement.execution_options(**{IN_SCOPE: covered})
+    return marked if clause is None else marked.where(clause)
 
 
 def find(session: Session, table: str, record_id: int, by: Actor, *, offered: bool = False) -> Any | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -305,14 +305,19 @@ MOST_IMPORT_ROWS = setting(
 
 def value_of(session: Session, declared: Setting, *, branch_id: int | None, at: datetime) -> Any:
     """Return a setting's typed value in force at a moment: the branch's, else the group's, else the default."""
-    rows = session.execute(
-        select(Param.branch_id, Param.value)
+    stands = session.scalar(value_statement(declared, branch_id=branch_id, at=at))
+    return declared.read(stands if stands is not None else declared.default)
+
+
+def value_statement(declared: Setting, *, branch_id: Any, at: Any) -> Select[Any]:
+    """Return the statement of a setting's text in force, for other statements too: branch and moment may be columns."""
+    return (
+        select(Param.value)
         .where(Param.key == declared.key, Param.effective_at <= at)
         .where(or_(Param.branch_id.is_(None), Param.branch_id == branch_id))
         .order_by(Param.branch_id.is_(None), Param.effective_at.desc(), Param.id.desc())
         .limit(1)
-    ).first()
-    return declared.read(rows.value if rows is not None else declared.default)
+    )
 
 
 class NewValue(HouseForm):

@@ -12,6 +12,7 @@ from flask_appbuilder import AppBuilder
 
 from app.panel.registry import Registrar
 from app.views import (
+    access,
     appointments,
     audit,
     calendar,
@@ -49,6 +50,7 @@ def register(appbuilder: AppBuilder) -> None:
     hr.register(menu)
     menu.group("system", _l("System"))
     settings.register(menu)
+    access.register(menu)
     imports.register(menu)
     calendar.register(menu)
     jobs.register(menu)

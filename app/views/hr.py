@@ -25,6 +25,7 @@ from app.panel.recording import table_of
 from app.panel.registry import Registrar
 from app.services.hr import HOLDINGS
 from app.services.hr.leaving import left_open
+from app.views.access import rights_tab
 from app.views.hr_tree import DepartmentTreeView
 from app.words import _, _l
 
@@ -246,6 +247,10 @@ class EmployeeView(_EmployeeList):
             ("from_employee", "to_employee"),
         ),
     )
+
+    def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
+        """Say what she may do, to who may know."""
+        return rights_tab(record, by)
 
 
 class DepartmentPeopleView(_EmployeeList):

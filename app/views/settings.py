@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from app.actors import Actor
-from app.models.settings import Dictionary, DictionaryItem, NumberCounter, NumberRule, Param, RoleOverride
+from app.models.settings import Dictionary, DictionaryItem, NumberCounter, NumberRule, Param, RoleOverride, RoleReach
 from app.panel.house_view import HouseView, Related, Tab
 from app.panel.interface import HouseInterface
 from app.panel.registry import Registrar
@@ -124,6 +124,18 @@ class RoleOverrideView(HouseView):
     intro = _l("Changes take effect with the next synchronisation (run.py sync-security).")
 
 
+class RoleReachView(HouseView):
+    """How far roles reach, where an administrator changed it."""
+
+    datamodel = HouseInterface(RoleReach)
+    list_columns = ("role", "table_name", "reach", "reason", "retired_at")
+    form_columns = ("role", "table_name", "reach", "reason", "retired_at")
+    add_only = ("role", "table_name")
+    order_columns = ("role", "table_name")
+    filters = ("reach",)
+    intro = _l("In force from the next request on. Retired, what the table of roles declares counts again.")
+
+
 def register(menu: Registrar) -> None:
     """Register this area's views."""
     menu.page(ParamView, group="system", label=_l("Settings"), icon="sliders")
@@ -131,4 +143,5 @@ def register(menu: Registrar) -> None:
     menu.page(DictionaryItemView, group="system", label=_l("Dictionary items"), icon="list-ul")
     menu.page(NumberRuleView, group="system", label=_l("Number rules"), icon="123")
     menu.page(RoleOverrideView, group="system", label=_l("Changes to roles"), icon="shield-check")
+    menu.page(RoleReachView, group="system", label=_l("Reaches of roles"), icon="bullseye")
     menu.page(NumberCounterView)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "202611220442"
-down_revision = "202611220440"
+down_revision = "202611220441"
 branch_labels = None
 depends_on = None
 

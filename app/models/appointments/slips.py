@@ -96,7 +96,7 @@ class ContactRecord(Recorded, Branched, Base):
     chat_id: Mapped[str | None] = mapped_column(String(80), info=col(_l("Chat identifier")))
     landing_page: Mapped[str | None] = mapped_column(String(400), info=col(_l("Landing page")))
     keyword: Mapped[str | None] = mapped_column(String(120), info=col(_l("Keyword")))
-    chat_text: Mapped[str | None] = mapped_column(info=col(_l("Chat"), multiline=True))
+    chat_text: Mapped[str | None] = mapped_column(info=col(_l("Chat"), multiline=True, right="medical"))
     lead_quality_id: Mapped[int | None] = mapped_column(
         ForeignKey("dictionary_item.id"), info=col(_l("Quality of the lead"), dictionary="lead_quality")
     )

@@ -204,7 +204,7 @@ class Customer(Stateful, Recorded, Branched, Base):
     sex: Mapped[Sex | None] = mapped_column(Choice(Sex), info=col(_l("Sex")))
     birth_on: Mapped[date | None] = mapped_column(info=col(_l("Date of birth")))
     birth_year: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Year of birth")))
-    id_no: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("ID number"), sensitive=True))
+    id_no: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("ID number"), sensitive=True, right="id_no"))
     id_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     occupation: Mapped[str | None] = mapped_column(String(60), info=col(_l("Occupation")))
     area_id: Mapped[int | None] = mapped_column(

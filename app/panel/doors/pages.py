@@ -25,6 +25,7 @@ from app.panel.doors.forms import Code, Forgotten, Only, OwnPassword, PasswordAn
 from app.panel.doors.rates import hold
 from app.panel.pages import Cell, ColumnHead, FormPage, Link, Row, TableView
 from app.panel.person import act_as, me, now
+from app.panel.seeing import end as end_seeing
 from app.services.doors import enter, factor, passwords, recovery, sessions
 from app.services.doors.entering import branch_of, enter_with_code, owes_now, roles_of, try_password
 from app.services.trail import note
@@ -113,6 +114,7 @@ class HouseAuthView(AuthDBView):
 
     @expose("/logout/", methods=["POST"])
     def logout(self) -> Response:
+        end_seeing(db.session())
         found = visit.session_in_force()
         if found is not None:
             with unit_of_work(db.session()) as opened:

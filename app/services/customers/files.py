@@ -35,9 +35,11 @@ from app.models.findable import query_terms
 from app.models.hr import Branch, Department, Employee
 from app.services.customers.ownership import give_customer
 from app.services.customers.states import OPEN_FILES, closed_file
+from app.services.guard import crossing
 from app.services.hr import own_branch
 from app.services.scope import find, in_scope
 from app.services.settings import NUMBER_UNIQUE, next_number, value_of
+from app.services.trail import note
 from app.words import _, _l
 
 MOST_WORDS = 5
@@ -75,7 +77,7 @@ def whose_number(session: Session, kind: ContactKind, value: str) -> Ownership |
     The one look-up that crosses scopes: it gives owner, since when and by what rule, never the customer's name;
     who was answered is kept by ``log_look_up``.
     """
-    row = session.execute(
+    belonging = (
         select(Customer, Employee.name, Department.name, Branch.name)
         .join(CustomerContact, CustomerContact.customer_id == Customer.id)
         .join(Branch, Branch.id == Customer.branch_id)
@@ -85,7 +87,9 @@ def whose_number(session: Session, kind: ContactKind, value: str) -> Ownership |
         .where(Customer.state != FileState.MERGED)  # a doubled contact stays behind; the kept file has it too
         .order_by(Customer.id)
         .limit(1)
-    ).first()
+    )
+    with crossing("whose_number"):
+        row = session.execute(belonging).first()
     if row is None:
         return None
     customer = row[0]
@@ -97,19 +101,20 @@ def whose_number(session: Session, kind: ContactKind, value: str) -> Ownership |
 
 def log_look_up(session: Session, known: Ownership, by: Actor) -> None:
     """Keep that somebody learned whose customer a number is."""
-    log_look_up_of(session, known.customer_id, by)
+    log_look_up_of(session, known.customer_id, by, purpose="whose_number")
 
 
-def log_look_up_of(session: Session, customer_id: int, by: Actor) -> None:
-    """Keep that somebody learned whose customer an ID number is."""
+def log_look_up_of(session: Session, customer_id: int, by: Actor, *, purpose: str = "duplicate") -> None:
+    """Keep that somebody learned whose customer an ID number is, in the log of looks and in the trail."""
     _log_view(session, "customer", customer_id, "developer", LOOK_UP, by)
+    note(session, "look_up", table="customer", record_id=customer_id, purpose=purpose)
 
 
 def _log_view(session: Session, table: str, record_id: int, field: str, reason: str, by: Actor) -> None:
     session.add(
         SensitiveViewLog(
             actor=by.name,
-            employee_id=by.employee_id,
+            employee_id=by.looker_id,
             branch_id=by.branch_id,
             table_name=table,
             record_id=record_id,

@@ -16,6 +16,7 @@ from app.models.hr import Employee
 from app.services.customers.files import log_look_up_of, new_contact, refuse_known_number
 from app.services.customers.idcard import read_id_number
 from app.services.customers.requirements import missing_by_stage
+from app.services.guard import crossing
 from app.unit import unit_of_work
 from app.words import _, _l
 
@@ -142,13 +143,15 @@ def probable_twin(session: Session, customer: Customer) -> Customer | None:
     """Return another file with the same ID number, in whatever branch, unless it was merged already."""
     if not customer.id_no:
         return None
-    return session.scalars(
+    same = (
         select(Customer)
         .where(Customer.id_hash == id_hash(customer.id_no), Customer.id != customer.id)
         .where(Customer.state != FileState.MERGED)
         .order_by(Customer.id)
         .limit(1)
-    ).first()
+    )
+    with crossing("duplicate"):
+        return session.scalars(same).first()
 
 
 def _twin_sentence(session: Session, twin: Customer) -> str:

@@ -3,30 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import String, Table, func, literal_column, null, select
 from sqlalchemy.orm import Session, aliased
 
 from app.actors import Actor, Reach
 from app.errors import Refusal
 from app.models.base import METADATA
 from app.models.hr import Branch, Department, Employee, EmployeeState
+from app.models.settings import ReachChoice, RoleReach
 from app.roles import ROLES
-from app.words import _
+from app.services.settings import setting, value_statement
+from app.words import _, _l
+
+CUSTOMERS = "customer"
+SHARED_BY_GROUP = "group"
+SHARED_BY = setting(
+    "customers.shared_by",
+    _l("Customers are shared by"),
+    "branch",
+    "option",
+    options=("branch", SHARED_BY_GROUP),
+    help=_l(
+        "group: who sees all customers of her branch sees those of all branches, with what belongs to their files;"
+        " slips, contacts and follow-ups of other branches stay theirs."
+    ),
+    source="1.2, part D",
+)
+_reaches = RoleReach.__table__
+_NO_REACH = literal_column("null", String).label("reach")
 
 
 def _ab(name: str) -> Table:
     return METADATA.tables[name]
 
 
-def rights_of_user(session: Session, user_id: int) -> tuple[Mapping[str, set[str]], frozenset[tuple[str, str]]]:
-    """Return each role of a login with the views it has rights on, and all (view, permission) pairs; one statement."""
+@dataclass(frozen=True)
+class Held:
+    """What a login's roles give it: each role with the views it has rights on, all (view, permission) pairs, and the
+    reaches that an administrator changed, as (role, table) -> reach."""
+
+    roles: Mapping[str, set[str]]
+    rights: frozenset[tuple[str, str]]
+    changed: Mapping[tuple[str, str], Reach]
+
+
+def rights_of_user(session: Session, user_id: int) -> Held:
+    """Return what a login's roles give it; one statement."""
     user_role, role = _ab("ab_user_role"), _ab("ab_role")
     granted, pair = _ab("ab_permission_view_role"), _ab("ab_permission_view")
     permission, view = _ab("ab_permission"), _ab("ab_view_menu")
-    rows = session.execute(
-        select(role.c.name, view.c.name, permission.c.name)
+    granting = (
+        select(role.c.name.label("role"), view.c.name.label("view"), permission.c.name.label("permission"), _NO_REACH)
         .select_from(user_role)
         .join(role, role.c.id == user_role.c.role_id)
         .outerjoin(granted, granted.c.role_id == role.c.id)
@@ -34,27 +64,53 @@ def rights_of_user(session: Session, user_id: int) -> tuple[Mapping[str, set[str
         .outerjoin(permission, permission.c.id == pair.c.permission_id)
         .outerjoin(view, view.c.id == pair.c.view_menu_id)
         .where(user_role.c.user_id == user_id)
-    ).all()
+    )
+    changing = (
+        select(_reaches.c.role, _reaches.c.table_name, null(), _reaches.c.reach)
+        .join(role, role.c.name == _reaches.c.role)
+        .join(user_role, user_role.c.role_id == role.c.id)
+        .where(user_role.c.user_id == user_id, _reaches.c.retired_at.is_(None))
+    )
     held: dict[str, set[str]] = {}
-    for role_name, view_name, _permission in rows:
+    changed: dict[tuple[str, str], Reach] = {}
+    rights = set()
+    for role_name, view_name, right, reach in session.execute(granting.union_all(changing)):
+        if reach is not None:
+            changed[role_name, view_name] = ReachChoice(reach).reach
+            continue
         held.setdefault(role_name, set()).update({view_name} - {None})
-    return held, frozenset((row[1], row[2]) for row in rows if row[1] is not None)
+        if view_name is not None:
+            rights.add((view_name, right))
+    return Held(held, frozenset(rights), changed)
 
 
-def reaches_of(held: Mapping[str, set[str]]) -> Mapping[str, Reach]:
+def reaches_of(
+    held: Mapping[str, set[str]], changed: Mapping[tuple[str, str], Reach] | None = None
+) -> Mapping[str, Reach]:
     """Return how far several roles together see each table: the widest counts.
 
     A role counts only for tables on which it holds a right, or for which it names its reach: a cashier's view of the
-    whole branch does not widen what she sees of customers as a consultant.
+    whole branch does not widen what she sees of customers as a consultant. What an administrator ``changed`` for a
+    role and a table counts instead of what the role declares.
     """
+    changed = changed or {}
     reaches: dict[str, Reach] = {}
     for name, tables in held.items():
         role = ROLES.get(name)
         if role is None:
             continue
-        for table in tables | set(role.reaches):
-            reaches[table] = max(reaches.get(table, Reach.NONE), role.reaches.get(table, role.reach))
+        for table in tables | set(role.reaches) | {of for by, of in changed if by == name}:
+            reach = changed.get((name, table), role.reaches.get(table, role.reach))
+            reaches[table] = max(reaches.get(table, Reach.NONE), reach)
     return reaches
+
+
+def shared(reaches: Mapping[str, Reach], shared_by: str | None) -> Mapping[str, Reach]:
+    """Return the reaches where customers are the group's: who reaches a branch's reaches all. Setting
+    ``customers.shared_by``; one's own and one's departments' stay what they are."""
+    if shared_by != SHARED_BY_GROUP or reaches.get(CUSTOMERS, Reach.NONE) is not Reach.BRANCH:
+        return reaches
+    return {**reaches, CUSTOMERS: Reach.GROUP}
 
 
 def departments_below(session: Session, department_id: int | None) -> frozenset[int]:
@@ -100,7 +156,7 @@ def may_take(session: Session, employee: Employee, table: str) -> bool:
     user = _ab("ab_user")
     if employee.user_id is None or not session.scalar(select(user.c.active).where(user.c.id == employee.user_id)):
         return False
-    _held, rights = rights_of_user(session, employee.user_id)
+    rights = rights_of_user(session, employee.user_id).rights
     return bool(rights & {(table, "can_list"), (table, "can_show")})
 
 
@@ -113,7 +169,7 @@ def own_branch(session: Session, by: Actor) -> Branch:
 
 def actor_for_user(session: Session, user_id: int, display_name: str = "") -> Actor:
     """Return the actor behind a login: employee file, departments, roles, rights, reaches."""
-    held, rights = rights_of_user(session, user_id)
+    held = rights_of_user(session, user_id)
     row = session.execute(
         select(
             Employee.id,
@@ -122,11 +178,14 @@ def actor_for_user(session: Session, user_id: int, display_name: str = "") -> Ac
             Employee.department_id,
             Branch.zone,
             Branch.name.label("branch_name"),
+            value_statement(SHARED_BY, branch_id=Branch.id, at=func.now()).correlate(Branch).scalar_subquery(),
         )
         .join(Branch, Branch.id == Employee.branch_id)
         .where(Employee.user_id == user_id, Employee.state == EmployeeState.ACTIVE)
     ).one_or_none()
-    reaches = reaches_of(held)
+    reaches = reaches_of(held.roles, held.changed)
+    if row is not None:
+        reaches = shared(reaches, row[-1] or SHARED_BY.default)
     by_department = row is not None and Reach.DEPARTMENT in reaches.values()
     given: dict[str, Any] = {}
     if row is not None:
@@ -141,8 +200,8 @@ def actor_for_user(session: Session, user_id: int, display_name: str = "") -> Ac
         name=f"user:{user_id}",
         user_id=user_id,
         department_ids=departments_below(session, row.department_id) if by_department and row else frozenset(),
-        roles=frozenset(held),
-        rights=rights,
+        roles=frozenset(held.roles),
+        rights=held.rights,
         reaches=reaches,
         display_name=row.name if row is not None else display_name,
         **given,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.models.imports import ImportBatch, ImportFinding, ImportState, Weight
+from app.services.guard import crossing
 from app.services.imports.batches import CARRY, CHECK, fingerprint_of
 from app.services.imports.carrying import carry_links, carry_rows
 from app.services.imports.checking import Examination, check_file, examine
@@ -40,6 +41,7 @@ def _most_rows(run: TaskRun, by: Actor) -> int:
 
 
 @task(CHECK, _l("Check of an import"))
+@crossing("import")
 def check_in_background(run: TaskRun) -> object | None:
     """Check a batch; a file that cannot be read leaves one finding that says why."""
     batch = run.session.get_one(ImportBatch, run.parameters["batch_id"], populate_existing=True)
@@ -110,6 +112,7 @@ def left_alone() -> Iterator[None]:
 
 
 @task(CARRY, _l("Import of a file"), steps=True)
+@crossing("import")
 def carry_out_in_background(run: TaskRun) -> object | None:
     """Carry a batch out from where it stands; each step is one transaction, each row is written once."""
     session, batch_id = run.session, run.parameters["batch_id"]

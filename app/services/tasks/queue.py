@@ -16,6 +16,7 @@ from app.actors import Actor
 from app.acts import act
 from app.errors import KeyReused
 from app.models.tasks import BackgroundTask, TaskState
+from app.services.guard import crossing
 from app.services.tasks.declared import TASKS
 from app.words import _, _l, locale_in_force
 
@@ -72,16 +73,18 @@ def enqueue(
     ).scalar_one_or_none()
     if made is None:
         return _asked_before(session, by, request_key, kind, told)
-    task = session.get_one(BackgroundTask, made)
+    with crossing("own_request"):
+        task = session.get_one(BackgroundTask, made)
     task.job_id = defer(session, made)
     session.flush()
     return task
 
 
 def _asked_before(session: Session, by: Actor, key: str, kind: str, told: Mapping[str, Any]) -> BackgroundTask:
-    task = session.scalars(
-        select(BackgroundTask).where(BackgroundTask.actor == by.name, BackgroundTask.request_key == key)
-    ).one()
+    with crossing("own_request"):
+        task = session.scalars(
+            select(BackgroundTask).where(BackgroundTask.actor == by.name, BackgroundTask.request_key == key)
+        ).one()
     if task.kind != kind or task.parameters != told:
         raise KeyReused(_("This request key was used before for something else. Please start again."))
     return task

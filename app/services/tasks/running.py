@@ -21,6 +21,7 @@ from app.models.base import METADATA
 from app.models.hr import Branch
 from app.models.tasks import BackgroundTask, TaskState
 from app.services.constraints import sentence_for
+from app.services.guard import reading_as
 from app.services.hr import actor_for_user, holders_of
 from app.services.notices import tell
 from app.services.tasks.attempt import Attempt, take_up
@@ -96,7 +97,7 @@ def _do(
     by = who_asked(session, session.get_one(BackgroundTask, attempt.task_id, populate_existing=True))
     session.info["user_id"] = by.user_id
     session.rollback()
-    with acting_as(by.name):
+    with acting_as(by.name), reading_as(by):
         run = TaskRun(session, attempt, declared, by=by, clock=clock, shutting_down=shutting_down)
         if declared.steps:
             said = declared.work(run)
