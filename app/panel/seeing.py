@@ -16,8 +16,8 @@ from app.services.trail import note
 from app.unit import unit_of_work
 from app.words import _
 
-#: What may be sent while one sees as another: to stop, and to log out, which stops too.
-ENDING = frozenset({"see_as.stop", "HouseAuthView.logout"})
+#: What may be sent while one sees as another: to stop, to log out, which stops too, and to lock and unlock the screen.
+ENDING = frozenset({"see_as.stop", "HouseAuthView.logout", "DoorsView.lock", "DoorsView.unlock", "DoorsView.here"})
 
 
 def begin(database: Session, employee: Employee, by: Actor) -> None:

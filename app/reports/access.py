@@ -34,7 +34,7 @@ def cell_words(now: Standing, role: str, pair: Pair) -> str:
 def matrix_facts(now: Standing, area: Area | None, roles: Sequence[str], by: Actor, at: datetime) -> ReportFacts:
     """Return the matrix: a row for each function, a column for each role."""
     heads = [
-        Column("area", Label.of(_l("Area"))),
+        Column("area", Label.of(_l("Part of the system"))),
         Column("table", Label.of(_l("Of what"))),
         Column("function", Label.of(_l("Function"))),
         *(Column(role, Label.of(ROLES[role].label)) for role in roles),

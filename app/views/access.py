@@ -40,7 +40,7 @@ CRUMBS = (_l("System"),)
 class MatrixFilter(HouseForm):
     """Which part of the matrix."""
 
-    area = Choose(_l("Area"), options=Area)
+    area = Choose(_l("Part of the system"), options=Area)
     role = Choose(_l("Role"), options=RoleName)
 
 
@@ -227,7 +227,7 @@ def rights_table(person: Employee) -> TableView:
     heads = [
         ColumnHead(name, label)
         for name, label in (
-            ("area", _("Area")),
+            ("area", _("Part of the system")),
             ("table", _("Of what")),
             ("function", _("Function")),
             ("reach", _("Reaches")),

@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["created_by_id"], ["ab_user.id"], name=op.f("fk_role_reach_created_by_id_ab_user")),
         sa.ForeignKeyConstraint(["updated_by_id"], ["ab_user.id"], name=op.f("fk_role_reach_updated_by_id_ab_user")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role_reach")),
-        sa.UniqueConstraint("role", "table_name", name=op.f("uq_role_reach_role")),
+        sa.UniqueConstraint("role", "table_name", name=op.f("uq_role_reach_role_table_name")),
     )
 
 

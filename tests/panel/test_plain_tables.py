@@ -143,12 +143,12 @@ def test_a_stale_edit_is_refused(rest, make_customer):
 def test_a_sensitive_value_is_written_encrypted_shown_masked_and_kept_when_left_empty(
     session, rest, login, make_customer
 ):
-    customer, call = make_customer(), rest("phone_consultant")
+    customer, call = make_customer(), rest("phone_supervisor")
     answer = call("PUT", f"customer/{customer.id}", {"id_no": "310101199001011234"})
     assert answer.json["result"]["id_no"] == "310****1234"
     raw = session.connection().exec_driver_sql("select id_no from customer where id = %s", (customer.id,)).scalar()
     assert "310101199001011234" not in raw
-    client = login("phone_consultant")
+    client = login("phone_supervisor")
     page = client.get(f"/customer/edit/{customer.id}").text
     assert "310101199001011234" not in page
     version = re.search(r'name="row_version" value="(\d+)"', page).group(1)

@@ -378,10 +378,11 @@ def test_a_consultant_does_not_confirm_an_identity(do, consultant, make_customer
         do("customer.confirm_identity", consultant, make_customer(), inputs=identity)
 
 
-def test_a_wrong_id_number_is_refused_on_the_edit_form_too(session, at, consultant, make_customer):
+def test_a_wrong_id_number_is_refused_on_the_edit_form_too(session, at, supervisor, make_customer):
     customer = make_customer()
-    with pytest.raises(InvalidInput):
-        save(session, Customer, {"id_no": "110105194912310021"}, by=consultant, at=at, record_id=customer.id)
+    with pytest.raises(InvalidInput) as said:
+        save(session, Customer, {"id_no": "110105194912310021"}, by=supervisor, at=at, record_id=customer.id)
+    assert "18" in said.value.errors["id_no"][0]
 
 
 # --- SM-01: frozen and restricted ---------------------------------------------------------------------------------
