@@ -56,6 +56,8 @@ FIXED: dict[str, Any] = {
         "unlock": "20 per 1 minute",
         "reveal": "30 per 1 minute",
         "post": "300 per 1 minute",
+        "api_key": "600 per 1 minute",
+        "api_key_refused": "30 per 1 minute",
     },
     "BABEL_DEFAULT_LOCALE": "zh",
     "BABEL_DEFAULT_TIMEZONE": "Asia/Shanghai",

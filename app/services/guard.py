@@ -27,6 +27,7 @@ from app.services.scope import IN_SCOPE, scope_clause
 #: Why a read may cross scopes: name -> what it is for. A purpose answers no more than it says.
 PURPOSES: Mapping[str, str] = {
     "actor": "who asks: her file, departments and branch, before anything is known of her",
+    "doors": "one's own login: the account behind a name, its sessions, factors and codes, before anybody is known",
     "act": "inside an act or a checked save, whose record and choices were found in scope: locks, uniqueness, counters",
     "history": "what was done to a record that the reader has open",
     "printings": "how often a record that the reader has open was printed",

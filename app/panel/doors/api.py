@@ -16,6 +16,7 @@ from app.panel.doors.visit import KEY, visitor
 from app.panel.person import act_as, now
 from app.panel.rest import json_body
 from app.services.doors import enter, sessions
+from app.services.guard import crossing
 from app.unit import unit_of_work
 from app.words import _
 
@@ -26,6 +27,7 @@ class SecurityApi(FrameworkSecurityApi):
     """The framework's addresses with our doors behind them; a token carries the key of its session."""
 
     @expose("/login", methods=["POST"])
+    @crossing("doors")
     def login(self) -> Any:
         """Answer a token for a name, a password and, where there is a second factor, its code as ``totp``."""
         here = visitor(SessionKind.API)
@@ -53,6 +55,7 @@ class SecurityApi(FrameworkSecurityApi):
 
     @expose("/refresh", methods=["POST"])
     @jwt_required(refresh=True)
+    @crossing("doors")
     def refresh(self) -> Response:
         """Answer another token of the same session."""
         claims = {KEY: get_jwt().get(KEY)}

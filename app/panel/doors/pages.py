@@ -28,6 +28,7 @@ from app.panel.person import act_as, me, now
 from app.panel.seeing import end as end_seeing
 from app.services.doors import enter, factor, passwords, recovery, sessions
 from app.services.doors.entering import branch_of, enter_with_code, owes_now, roles_of, try_password
+from app.services.guard import crossing
 from app.services.trail import note
 from app.unit import unit_of_work
 from app.words import _, _n
@@ -68,6 +69,7 @@ class HouseAuthView(AuthDBView):
     login_template = "appbuilder/general/security/login_db.html"
 
     @expose("/login/", methods=["GET", "POST"])
+    @crossing("doors")
     def login(self) -> Any:
         if current_user.is_authenticated:
             return redirect(self._get_safe_next_url())
@@ -92,6 +94,7 @@ class HouseAuthView(AuthDBView):
         return self._in(entry.begun, after)
 
     @expose("/login/second", methods=["GET", "POST"])
+    @crossing("doors")
     def second(self) -> Any:
         """Ask for the code of the second factor, after the password was right."""
         half = session.get(HALF)
@@ -113,6 +116,7 @@ class HouseAuthView(AuthDBView):
         return _shown(page, refused=bool(form.errors))
 
     @expose("/logout/", methods=["POST"])
+    @crossing("doors")
     def logout(self) -> Response:
         end_seeing(db.session())
         found = visit.session_in_force()
@@ -145,6 +149,7 @@ class DoorsView(BaseView):
     default_view = "mine"
 
     @expose("/forgotten", methods=["GET", "POST"])
+    @crossing("doors")
     def forgotten(self) -> Any:
         """Set a new password with a code of the information centre. L14."""
         form = Forgotten(request.form if request.method == "POST" else None)
@@ -177,11 +182,13 @@ class DoorsView(BaseView):
     # --- one's own login -----------------------------------------------------------------------------------------
 
     @expose("/my-login/")
+    @crossing("doors")
     def mine(self) -> str:
         """Show one's password's age, second factor and sessions."""
         return _mine(_session())
 
     @expose("/my-login/password", methods=["GET", "POST"])
+    @crossing("doors")
     def password(self) -> Any:
         """Change one's own password; every other session ends. H.2."""
         found = _session()
@@ -211,6 +218,7 @@ class DoorsView(BaseView):
         return redirect(url_for("HomeView.index"))
 
     @expose("/my-login/end-others", methods=["POST"])
+    @crossing("doors")
     def end_others(self) -> Response:
         """End all sessions of one's login but this one."""
         found = _session()
@@ -222,6 +230,7 @@ class DoorsView(BaseView):
     # --- the second factor ---------------------------------------------------------------------------------------
 
     @expose("/my-login/second-factor", methods=["GET", "POST"])
+    @crossing("doors")
     def second_factor(self) -> Any:
         """Show the picture for the authenticator and take its first code; then the recovery codes, once."""
         found = _session()
@@ -246,6 +255,7 @@ class DoorsView(BaseView):
         return _setup_page(form, account.totp_pending, found)
 
     @expose("/my-login/second-factor/begin", methods=["POST"])
+    @crossing("doors")
     def begin_second_factor(self) -> Response:
         """Make a seed that waits to be confirmed."""
         found = _session()
@@ -254,6 +264,7 @@ class DoorsView(BaseView):
         return redirect(url_for("DoorsView.second_factor"))
 
     @expose("/my-login/second-factor/off", methods=["POST"])
+    @crossing("doors")
     def second_factor_off(self) -> Any:
         """Take one's own second factor away, with password and code; refused to those who must have one."""
         found = _session()
@@ -271,6 +282,7 @@ class DoorsView(BaseView):
         return redirect(url_for("DoorsView.mine"))
 
     @expose("/my-login/second-factor/codes", methods=["POST"])
+    @crossing("doors")
     def recovery_codes(self) -> Any:
         """Make ten new recovery codes in place of the old ones, with password and code; shown once."""
         found = _session()
@@ -284,6 +296,7 @@ class DoorsView(BaseView):
     # --- the lock ------------------------------------------------------------------------------------------------
 
     @expose("/lock", methods=["POST"])
+    @crossing("doors")
     def lock(self) -> Any:
         """Lock this session's screen at once."""
         found = _session()
@@ -292,6 +305,7 @@ class DoorsView(BaseView):
         return jsonify(locked=True) if visit.is_fetched() else redirect(back_sent(url_for("HomeView.index")))
 
     @expose("/unlock", methods=["POST"])
+    @crossing("doors")
     def unlock(self) -> Any:
         """Unlock it with the password; a wrong one counts as a failed login. H.2."""
         found = _session()
@@ -308,6 +322,7 @@ class DoorsView(BaseView):
         return jsonify(locked=False) if visit.is_fetched() else redirect(back)
 
     @expose("/here", methods=["POST"])
+    @crossing("doors")
     def here(self) -> Any:
         """Say that somebody is typing; what is done stands in ``visit.guard``."""
         return "", 204

@@ -19,6 +19,7 @@ from app.panel.doors.rates import hold
 from app.panel.person import current_actor, now
 from app.services.doors import sessions
 from app.services.doors.entering import Visitor
+from app.services.guard import crossing
 from app.unit import unit_of_work
 from app.words import _
 
@@ -40,6 +41,7 @@ def visitor(kind: SessionKind = SessionKind.WEB) -> Visitor:
     return Visitor(request.remote_addr or "", request.headers.get("User-Agent", ""), kind)
 
 
+@crossing("doors")
 def user_behind(user_id: Any, key: Any, kind: SessionKind) -> Any | None:
     """Return the login of an open session, and keep that session for the request; None if it is over. One statement."""
     if not isinstance(key, str) or not str(user_id).isdigit():
