@@ -38,6 +38,7 @@ def test_every_answer_carries_its_headers(login):
             assert all(f'nonce="{nonce.group(1)}"' in tag or "src=" in tag for tag in tags), path
             assert not re.search(r"<[^>]+\s(on[a-z]+|style)\s*=", answer.text), path
             assert "<style" not in answer.text, path
+        answer.close()
 
 
 def test_a_nonce_is_used_once(login):
