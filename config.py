@@ -118,7 +118,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         AUTH_RATE_LIMITED=mode != "test",
         RATELIMIT_ENABLED=mode != "test",
         TRUSTED_PROXIES=_trusted_proxies(environ),
-        TRUSTED_HOSTS=_trusted_hosts(environ),
+        KNOWN_HOSTS=_known_hosts(environ),
         JWT_ACCESS_TOKEN_EXPIRES=_token_life(environ),
         WORKER_CONCURRENCY=_worker_concurrency(environ),
         **_public_address(environ),
@@ -331,14 +331,14 @@ def _worker_concurrency(environ: Mapping[str, str]) -> int:
     return int(given)
 
 
-def _trusted_hosts(environ: Mapping[str, str]) -> list[str]:
+def _known_hosts(environ: Mapping[str, str]) -> list[str]:
     """Return the names under which we answer: loopback, YIMEI_PUBLIC_URL, those of YIMEI_ALLOWED_HOSTS. Any port.
 
     A request for another name is answered 400: no link, redirect or cached page can be made to name a foreign host.
     """
     given = [name.strip().lower() for name in environ.get("YIMEI_ALLOWED_HOSTS", "").split(",") if name.strip()]
     for name in given:
-        if not re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\]", name):
+        if not re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]", name):
             raise SettingsRefused(
                 f"YIMEI_ALLOWED_HOSTS has {name!r}; it needs names without scheme and port, such as panel.example.com."
             )

@@ -156,7 +156,11 @@ def _web(home: Path, arguments: argparse.Namespace) -> Child:
     ]  # fmt: skip
     if Path("/dev/shm").is_dir():
         command += ["--worker-tmp-dir", "/dev/shm"]  # its heartbeat file is not to wait for a busy disk
-    return Child("web server", command, _childs_environment(), _log(home, "web"))
+    environment = _childs_environment()
+    if arguments.host not in ("0.0.0.0", "::"):  # the address that was asked for is known; all of them are not
+        hosts = (environment.get("YIMEI_ALLOWED_HOSTS", ""), _for_url(arguments.host))
+        environment["YIMEI_ALLOWED_HOSTS"] = ",".join(filter(None, hosts))
+    return Child("web server", command, environment, _log(home, "web"))
 
 
 def _children(home: Path, arguments: argparse.Namespace, *, with_scheduler: bool, with_worker: bool) -> list[Child]:

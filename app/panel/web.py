@@ -66,6 +66,7 @@ def is_api() -> bool:
 def install(app: Flask) -> None:
     """Bind the manners to an application."""
     app.before_request(_number_request)
+    app.before_request(_demand_known_host)
     app.before_request(_demand_login)
     app.before_request(_only_look)
     app.after_request(_headers)
@@ -87,6 +88,15 @@ def install(app: Flask) -> None:
 def _number_request() -> None:
     g.request_id = secrets.token_hex(6)
     g.csp_nonce = secrets.token_urlsafe(16)
+
+
+def _demand_known_host() -> None:
+    """Refuse a request for a name that is not ours, whatever its port. Werkzeug's own check knows no IPv6."""
+    host = request.host.lower()
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    known = current_app.config["KNOWN_HOSTS"]
+    if name not in known and not any(each.startswith(".") and name.endswith(each) for each in known):
+        raise SecurityError
 
 
 def _demand_login() -> Any:

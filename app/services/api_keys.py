@@ -174,9 +174,11 @@ def actor_for_key(session: Session, token: str, *, at: datetime) -> tuple[Actor,
         .join(user, user.c.id == Employee.user_id)
         .where(ApiKey.key_hash == _hash(token), Employee.state == EmployeeState.ACTIVE, user.c.active)
     ).one_or_none()
-    if found is None or not found[0].is_open(at):
+    if found is None:
         return None
     key, user_id = found
+    if user_id is None or not key.is_open(at):
+        return None
     return narrowed(actor_for_user(session, user_id), key), key
 
 

@@ -9,7 +9,6 @@ from sqlalchemy import select, text
 
 from app.errors import InvalidInput, Refusal
 from app.models.api_keys import ApiKey
-from app.panel import bearer
 from app.services.api_keys import narrowed
 
 
@@ -35,7 +34,6 @@ def issue(do, person, employee, at):
 @pytest.fixture
 def call(app, session):
     """Call REST with a key."""
-    bearer.limiter_at(app.config["RATELIMIT_STORAGE_URI"]).storage.reset()
     client = app.test_client()
 
     def go(key, method, path, body=None):
@@ -143,7 +141,10 @@ def test_a_key_without_bounds_is_not_issued(values, field, issue):
     assert set(wrong.value.errors) == {field}
 
 
-def test_guessing_is_limited(call):
+def test_guessing_is_limited(app, call, monkeypatch):
+    limiter = app.appbuilder.sm.limiter
+    monkeypatch.setattr(limiter, "enabled", True)
+    limiter.limiter.storage.reset()
     codes = [call("yk_abcdefgh_" + f"{number:043}", "GET", "customer/").status_code for number in range(32)]
     assert codes[:30] == [401] * 30
     assert codes[30:] == [429] * 2
