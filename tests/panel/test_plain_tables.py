@@ -53,6 +53,10 @@ def test_an_administrator_without_an_employee_file_founds_the_organisation(app, 
         "reopen_login",
         "leave",
         "change_post",
+        "unlock_login",
+        "hand_out_code",
+        "reset_second_factor",
+        "end_sessions",
     ]
     told = session.scalars(select(Notice).where(Notice.employee_id == employee.json["id"])).all()
     assert [notice.kind for notice in told] == ["login_opened"]

@@ -311,6 +311,7 @@ def app() -> Flask:
     CSRFProtect(bare)
     bare.add_url_rule("/", "HomeView.index", lambda: "")
     bare.add_url_rule("/language/<locale>", "HomeView.language", lambda locale: locale)
+    bare.add_url_rule("/forgotten", "DoorsView.forgotten", lambda: "")
 
     def said(sentence: str, **values: Any) -> str:
         return sentence % values if values else sentence

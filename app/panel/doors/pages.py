@@ -316,7 +316,9 @@ class DoorsView(BaseView):
             _("Please fill this in.") if not form.validate() else _password_wrong(found, form.password.data, "unlock")
         )
         if wrong is not None:
-            return visit.locked_answer(wrong, back)
+            # A browser may have covered its page before the server heard of it: the password is asked all the same.
+            code = visit.LOCKED if sessions.is_locked(found, now()) else 422
+            return visit.locked_answer(wrong, back, code)
         with unit_of_work(db.session()) as opened:
             sessions.unlock(opened, found, now())
         return jsonify(locked=False) if visit.is_fetched() else redirect(back)

@@ -142,14 +142,14 @@ def is_fetched() -> bool:
     return request.headers.get("X-Dialog") == "1" or "text/html" not in request.headers.get("Accept", "text/html")
 
 
-def locked_answer(wrong: str = "", back: str = "") -> Any:
+def locked_answer(wrong: str = "", back: str = "", code: int = LOCKED) -> Any:
     """Answer in place of whatever was asked while the screen is locked: nothing of a customer, only the way back."""
     if is_fetched():
-        return jsonify(message=wrong or _("The screen is locked."), locked=True), LOCKED
+        return jsonify(message=wrong or _("The screen is locked."), locked=True), code
     by = current_actor()
     back = back or (request.full_path.rstrip("?") if request.method == "GET" else "/")
     page = {"person": by.display_name if by is not None else "", "back": back, "wrong": wrong}
-    return render_template("pages/doors/lock.html", page=page), LOCKED
+    return render_template("pages/doors/lock.html", page=page), code
 
 
 def _owing_answer(owes: Owes) -> Any:
