@@ -173,6 +173,11 @@ class Base(Model):
     ALSO_TOLD: ClassVar[tuple[str, ...]] = ()
     #: Columns and properties that REST tells of one record, but not in lists: too long there.
     TOLD_ALONE: ClassVar[tuple[str, ...]] = ()
+    #: Columns that the trail never holds: secrets, signs of life, progress, what is derived from other columns.
+    UNTRAILED: ClassVar[tuple[str, ...]] = ()
+    #: Rows are never changed nor deleted; ``UNTIL_COMMIT``: the transaction that made one may still complete it.
+    APPEND_ONLY: ClassVar[bool] = False
+    UNTIL_COMMIT: ClassVar[bool] = False
     #: The name of the table for people, singular and plural.
     TITLE: ClassVar[object] = ""
     TITLES: ClassVar[object] = ""
