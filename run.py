@@ -42,6 +42,8 @@ COMMANDS = {
     "docs": "write the documents that are made from the declarations",
     "sync-security": "write the roles and permissions into the database",
     "create-admin": "make an administrator's account",
+    "verify": "recompute the seals of the trail and name what was touched",
+    "prune-trail": "move what of the trail is past its retention into archive files",
     "doctor": "look whether all is well and say what to do",
     "test": "run the tests; further arguments go to pytest",
     "check": "run the whole gate: linters, types, layers, migrations, tests",

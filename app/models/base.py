@@ -178,6 +178,8 @@ class Base(Model):
     #: Rows are never changed nor deleted; ``UNTIL_COMMIT``: the transaction that made one may still complete it.
     APPEND_ONLY: ClassVar[bool] = False
     UNTIL_COMMIT: ClassVar[bool] = False
+    #: The trail of it is kept as long as the record: it is, or belongs to, a medical record. White paper H.2.
+    TRAIL_WITH_RECORD: ClassVar[bool] = False
     #: The name of the table for people, singular and plural.
     TITLE: ClassVar[object] = ""
     TITLES: ClassVar[object] = ""

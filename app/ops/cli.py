@@ -216,6 +216,22 @@ def prepare(arguments: argparse.Namespace, _rest: list[str]) -> int:
     return 0
 
 
+def verify(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Recompute the seals of the trail; 1 if anything was touched."""
+    from app.ops import trail
+
+    with database():
+        return trail.verify(application(), say)
+
+
+def prune_trail(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Move what of the trail is past its retention into archive files."""
+    from app.ops import trail
+
+    with database(), refusing_plainly():
+        return trail.prune(application(), say)
+
+
 def doctor(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Look at everything and say what to do; 1 if anything is bad."""
     from app.ops import doctor as examination
@@ -262,6 +278,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "docs": docs,
     "sync-security": sync_security,
     "create-admin": create_admin,
+    "verify": verify,
+    "prune-trail": prune_trail,
     "doctor": doctor,
     "test": test,
     "check": check,

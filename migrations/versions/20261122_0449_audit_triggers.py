@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 from migrations.trail import append_only, audited
 
@@ -35,7 +36,6 @@ APPEND_ONLY = ("print_job", "sensitive_view_log", "report_run", "audit_seal", "a
 # A row that an act or a form of ours changed, written in the same transaction. An insert keeps the row as it became,
 # a delete as it was; an update keeps the changed columns alone, before and after: with them every state of a row can
 # be told, and wide rows cost little. A table without a numeric id keeps whole rows, so that its key is always there.
-# The transaction's number is taken first, so that whoever holds a number of the sequence is seen to be running.
 ROW = """
 CREATE FUNCTION audit_row() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -78,7 +78,6 @@ BEGIN
   IF happened IN ('insert', 'update', 'delete', 'truncate') THEN
     RAISE EXCEPTION 'changes of rows are written by their triggers' USING ERRCODE = 'insufficient_privilege';
   END IF;
-  PERFORM pg_current_xact_id();
   INSERT INTO audit_log (actor, request, address, table_name, record_id, operation, after{column})
   VALUES (current_setting('app.actor', true), coalesce(current_setting('app.request', true), ''),
           coalesce(current_setting('app.address', true), ''), about, about_id, happened, told{value})
@@ -96,7 +95,7 @@ BEGIN
   IF TG_OP = 'UPDATE' AND coalesce(TG_ARGV[0], '') = 'until commit' THEN
     PERFORM 1 FROM audit_log
       WHERE table_name = TG_TABLE_NAME AND record_id = OLD.id AND operation = 'insert'
-        AND transaction_id = pg_current_xact_id()::text::bigint;
+        AND transaction_id = pg_current_xact_id()::text::bigint AND at >= transaction_timestamp();
     IF FOUND THEN RETURN NEW; END IF;
   END IF;
   RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, lower(TG_OP) USING ERRCODE = 'insufficient_privilege';
@@ -123,29 +122,29 @@ jsonb_build_array(id, (extract(epoch from at) * 1000000)::bigint, actor, request
 """
 
 # Seals what is settled. A number of the sequence may be held by a transaction that commits later, so a mark is set
-# first: the last number given out, then the first transaction that had not begun. Once every earlier transaction is
-# over, no number up to the mark can appear any more. A mark from another cluster (a restored dump) is set anew.
+# first: the last number given out, then who was writing the trail at that moment. Whoever holds a number holds the
+# table's lock since before he took it. Once none of them is writing any more, no number up to the mark can appear.
 SEAL = """
 CREATE FUNCTION audit_seal_rows() RETURNS SETOF audit_seal
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-  mark audit_mark; chain audit_seal; made audit_seal; settled bigint; horizon bigint; digest_ text; found_ int; upto bigint;
+  mark audit_mark; chain audit_seal; made audit_seal; horizon bigint; digest_ text; found_ int; upto bigint;
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'the trail is sealed under read committed';
   END IF;
   PERFORM pg_advisory_xact_lock(hashtextextended('audit_seal', 7));
   SELECT * INTO mark FROM audit_mark;
-  settled := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
-  IF mark.before_transaction > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN
-    mark.upto_id := 0;
-  ELSIF mark.before_transaction > settled THEN
-    RETURN;
-  END IF;
+  PERFORM 1 FROM pg_locks WHERE relation = 'audit_log'::regclass AND mode = 'RowExclusiveLock'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (virtualtransaction = ANY(mark.writing) OR virtualtransaction LIKE '-1/%');
+  IF FOUND THEN RETURN; END IF;
   horizon := mark.upto_id;
   SELECT last_value INTO mark.upto_id FROM audit_log_id_seq;
-  mark.before_transaction := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
-  UPDATE audit_mark SET upto_id = mark.upto_id, before_transaction = mark.before_transaction;
+  SELECT coalesce(array_agg(virtualtransaction), '{}') INTO mark.writing FROM pg_locks
+    WHERE relation = 'audit_log'::regclass AND mode = 'RowExclusiveLock'
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+  UPDATE audit_mark SET upto_id = mark.upto_id, writing = mark.writing;
   SELECT * INTO chain FROM audit_seal ORDER BY id DESC LIMIT 1;
   IF NOT EXISTS (SELECT FROM audit_log WHERE id > chain.to_id AND id <= horizon
                  AND (actor <> 'house:job:trail.seal' OR at < clock_timestamp() - interval '1 hour')) THEN
@@ -252,9 +251,9 @@ def _make_chain() -> None:
     op.create_table(
         "audit_mark",
         sa.Column("upto_id", sa.BigInteger(), nullable=False),
-        sa.Column("before_transaction", sa.BigInteger(), nullable=False),
+        sa.Column("writing", postgresql.ARRAY(sa.Text()), nullable=False),
     )
-    op.execute("INSERT INTO audit_mark VALUES (0, 0)")
+    op.execute("INSERT INTO audit_mark VALUES (0, '{}')")
     op.execute(
         "INSERT INTO audit_seal SELECT 0, 0, 0, 0, '', '', encode(sha256(convert_to(gen_random_uuid()::text, 'UTF8')), 'hex'),"
         " clock_timestamp()"
