@@ -71,7 +71,9 @@ class AuditLog(Base):
     transaction_id: Mapped[int] = mapped_column(BigInteger)
 
     def __str__(self) -> str:
-        return f"{self.operation} {self.table_name or ''} {self.record_id or ''}".strip()
+        model = models().get(self.table_name or "")
+        about = str(model.TITLE) if model is not None else self.table_name or str(self.TITLE)
+        return f"{about} {self.record_id or self.id}"
 
 
 class AuditSeal(Base):

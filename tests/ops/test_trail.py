@@ -247,7 +247,8 @@ def kept_rows(world: World) -> None:
             "select 'r', id, '2026-11-22', '{}', '{}', now(), 'a' from branch where code = '98'"
         )
         connection.execute(
-            "insert into print_job (table_name, record_id, record_name, paper, copy_no, pages, actor, printed_at, locale) "
+            "insert into print_job (table_name, record_id, record_name, paper, copy_no, pages, actor, printed_at, "
+            "locale) "
             "values ('branch', 1, 'n', 'p', 1, 1, 'a', now(), 'zh')"
         )
     world.seal()
@@ -433,8 +434,10 @@ def test_two_hundred_edits_of_a_superuser_are_found(copy: World, tmp_path: Path)
 
 SPOILT = (
     (
-        "insert into audit_log (id, actor, request, address, operation, transaction_id) "
-        "values (-5, 'x', '', '', 'login', 1)",
+        (
+            "insert into audit_log (id, actor, request, address, operation, transaction_id) "
+            "values (-5, 'x', '', '', 'login', 1)"
+        ),
         "before the first segment",
     ),
     ("delete from audit_seal where id = (select max(id) from audit_seal)", "gone from the chain"),
@@ -444,8 +447,10 @@ SPOILT = (
     ("update audit_seal set hash = repeat('0', 64) where id = 0", "not bound to the link before it"),
     ("delete from audit_seal where id = 0", "the links before it are missing"),
     (
-        "insert into audit_prune select id, entries, 0, digest, 'a', 'd', sealed_at + interval '7 months' "
-        "from audit_seal where id = 2",
+        (
+            "insert into audit_prune select id, entries, 0, digest, 'a', 'd', sealed_at + interval '7 months' "
+            "from audit_seal where id = 2"
+        ),
         "no entry of the trail tells of that",
     ),
 )
@@ -500,7 +505,8 @@ def aged(world: World, months: int) -> None:
                 (number, previous),
             )
             connection.execute(
-                "update audit_seal set hash = encode(sha256(convert_to(concat_ws('|', previous_hash, id, from_id, to_id, entries, "
+                "update audit_seal set hash = encode(sha256(convert_to(concat_ws('|', previous_hash, id, "
+                "from_id, to_id, entries, "
                 "digest, (extract(epoch from sealed_at) * 1000000)::bigint), 'UTF8')), 'hex') where id = %s",
                 (number,),
             )
