@@ -33,7 +33,7 @@ def newest(session, **told):
 
 def test_what_a_page_writes_bears_its_person_request_and_address(session, login, employee, make_slip):
     slip = make_slip()
-    client = login("phone_consultant")
+    client = login("phone_supervisor")
     answer = client.post(
         f"/appointment_slip/{slip.id}/act/void",
         data={"csrf_token": client.token, "reason": "她改主意了"},
@@ -41,14 +41,14 @@ def test_what_a_page_writes_bears_its_person_request_and_address(session, login,
     )
     assert answer.status_code == 302
     entry = newest(session, table_name="appointment_slip", record_id=slip.id, operation="update")
-    assert entry.actor == f"user:{employee('phone_consultant').user_id}"
+    assert entry.actor == f"user:{employee('phone_supervisor').user_id}"
     assert (entry.address, entry.request) == ("10.1.2.3", answer.headers["X-Request-Id"])
     assert (entry.before["state"], entry.after["state"]) == ("pending", "voided")
 
 
 def test_what_rest_writes_bears_the_tokens_person(session, rest, employee, make_slip):
     slip = make_slip()
-    assert rest("phone_supervisor")("POST", f"appointment_slip/{slip.id}/void", {"reason": "x"}).status_code == 200
+    assert rest("phone_supervisor")("POST", f"appointment_slip/{slip.id}/void", {"reason": "写错了"}).status_code == 200
     entry = newest(session, table_name="appointment_slip", record_id=slip.id, operation="update")
     assert entry.actor == f"user:{employee('phone_supervisor').user_id}"
     assert entry.request
@@ -72,7 +72,7 @@ def test_what_jobs_and_schedulers_write_bears_their_names(app, session):
 def test_what_a_worker_writes_bears_the_name_of_who_asked(session, rest, employee, work_off, make_slip):
     slips = [make_slip() for _ in range(2)]
     call = rest("phone_supervisor")
-    told = call("POST", "appointment_slip/many/void", {"ids": [slip.id for slip in slips], "reason": "x"})
+    told = call("POST", "appointment_slip/many/void", {"ids": [slip.id for slip in slips], "reason": "写错了"})
     work_off()
     if told.status_code in (200, 202):
         for slip in slips:
@@ -184,7 +184,7 @@ def test_a_page_that_cannot_be_read_is_the_first(login, make_slip):
 
 def test_the_auditor_filters_the_trail_and_reads_an_entry_in_words(session, rest, login, make_slip, employee):
     slip = make_slip()
-    assert rest("phone_supervisor")("POST", f"appointment_slip/{slip.id}/void", {"reason": "x"}).status_code == 200
+    assert rest("phone_supervisor")("POST", f"appointment_slip/{slip.id}/void", {"reason": "写错了"}).status_code == 200
     entry = newest(session, table_name="appointment_slip", record_id=slip.id, operation="update")
     client, who = login("auditor"), f"user:{employee('phone_supervisor').user_id}"
     asked = {"table_name": "appointment_slip", "record_id": slip.id, "operation": "update", "actor": who}
