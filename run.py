@@ -48,6 +48,8 @@ COMMANDS = {
     "archiver": "copy finished changes and new files into the backups, all the time",
     "verify-backup": "see that backups can be read; with --deep restore the newest aside",
     "restore": "restore a backup, to a second, into a new home",
+    "verify": "recompute the seals of the trail and name what was touched",
+    "prune-trail": "move what of the trail is past its retention into archive files",
     "doctor": "look whether all is well and say what to do",
     "lock": "write the locks with hashes anew from the pinned requirements; asks an index",
     "licences": "show every package's licence; fails if one is unknown or not allowed",

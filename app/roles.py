@@ -380,6 +380,8 @@ ROLES: dict[str, Role] = {
         GROUP,
         {
             "audit_log": "list show",
+            "audit_seal": "list show",
+            "audit_prune": "list show",
             "act_run": "list show",
             "sensitive_view_log": "list",
             "job": "list",

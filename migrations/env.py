@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from alembic import context
+from alembic.autogenerate import renderers
+from alembic.operations.ops import CreateTableOp, MigrateOperation
 from flask import current_app
 from sqlalchemy import Connection, create_engine, pool, text
 from sqlalchemy.types import TypeDecorator
 
 from app.extensions import db
+from app.models.trail import trailed
 
 # Tables that stand in the database and not among our models, made by plain SQL in a migration.
 # A name belongs here only with the migration that makes it.
 # The queue of background work is procrastinate's own: 20261122_0431.
+# The mark up to which the trail may be sealed: 20261122_0449.
 UNMODELLED_TABLES: tuple[str, ...] = (
+    "audit_mark",
     "procrastinate_events",
     "procrastinate_jobs",
     "procrastinate_periodic_defers",
@@ -38,8 +43,27 @@ def render_item(type_: str, item: Any, autogen_context: Any) -> str | bool:
     return False
 
 
-def leave_out_empty(_context: Any, _revision: Any, directives: list[Any]) -> None:
-    """Write no file where autogenerate found nothing to do."""
+class AuditedOp(MigrateOperation):
+    """``audited(table, …)``: the trail of a new table."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        self.excluded = trailed().get(table, ())
+
+
+@renderers.dispatch_for(AuditedOp)
+def render_audited(autogen_context: Any, item: AuditedOp) -> str:
+    """Render the call, and its import."""
+    autogen_context.imports.add("from migrations.trail import audited")
+    return f"audited({', '.join(repr(name) for name in (item.table, *item.excluded))})"
+
+
+def complete(_context: Any, _revision: Any, directives: list[Any]) -> None:
+    """Give each new table its trail; write no file where autogenerate found nothing to do."""
+    for directive in directives:
+        operations = directive.upgrade_ops.ops
+        made = [item.table_name for item in operations if isinstance(item, CreateTableOp)]
+        operations.extend(AuditedOp(name) for name in made if name in trailed())
     if directives and getattr(context.config.cmd_opts, "autogenerate", False) and directives[0].upgrade_ops.is_empty():
         directives[:] = []
         print("The models and the migrations agree; nothing was written.")
@@ -54,7 +78,7 @@ def migrate(connection: Connection) -> None:
         compare_server_default=True,
         include_object=include_object,
         render_item=render_item,
-        process_revision_directives=leave_out_empty,
+        process_revision_directives=complete,
         transaction_per_migration=True,
     )
     with context.begin_transaction():

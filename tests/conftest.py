@@ -24,14 +24,25 @@ from app.models.customers import Customer
 from app.models.hr import Employee
 from app.models.settings import Dictionary, DictionaryItem, Param
 from app.models.tasks import BackgroundTask, TaskState
-from app.panel.person import name_for_database
 from app.services.hr import actor_for_employee
 from app.services.runner import Answer, run
 from app.services.tasks import perform
-from app.unit import provide_actor
 from tests.databases import worker_database
 
 PASSWORD = "Yimei-demo-2026"
+#: Who writes what a test writes by itself, outside any request, job or command.
+TEST_ACTOR = "house:test"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def test_actor() -> Iterator[None]:
+    """Name an actor for what tests write by themselves; what the application writes is told by the application."""
+    from app.panel import person
+
+    told = person.name_for_database
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(person, "name_for_database", lambda: told() if has_request_context() else (TEST_ACTOR, "", ""))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +65,6 @@ def app(database: tuple[str, str]) -> Iterator[Flask]:
     from app.extensions import db
 
     made = create_app(SQLALCHEMY_DATABASE_URI=database[0], DATABASE_OWNER_URL=database[1])
-    provide_actor(lambda: name_for_database() if has_request_context() else ("house:test", "", ""))
     load(made, say=lambda _line: None, share=0)
     always_open(made)
     # The session fixture keeps an application context open, which requests of a test client then share: each begins

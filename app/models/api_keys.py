@@ -22,7 +22,7 @@ class ApiKey(Base):
     __tablename__ = "api_key"
     TITLE, TITLES = _l("API key"), _l("API keys")
     SCOPE = Scope(via="employee")
-    UNTRAILED = ("last_used_at",)
+    UNTRAILED = ("key_hash", "last_used_at")
     __table_args__ = (
         CheckConstraint("expires_at > issued_at", name="expires_after_issue"),
         CheckConstraint("cardinality(roles) + cardinality(rights) > 0", name="narrowed"),

@@ -24,6 +24,7 @@ class ActRun(Base):
     __tablename__ = "act_run"
     TITLE, TITLES = _l("History entry"), _l("History")
     SCOPE = Scope(branch="branch_id")
+    APPEND_ONLY = UNTIL_COMMIT = True
     __table_args__ = (
         UniqueConstraint("actor", "request_key"),
         Index("ix_act_run_record", "table_name", "record_id", "id"),
@@ -58,6 +59,7 @@ class SensitiveViewLog(Base):
     __tablename__ = "sensitive_view_log"
     TITLE, TITLES = _l("Look at a masked value"), _l("Looks at masked values")
     SCOPE = Scope(branch="branch_id")
+    APPEND_ONLY = True
 
     at: Mapped[datetime] = mapped_column(Instant, server_default=func.clock_timestamp(), info=col(_l("When")))
     actor: Mapped[str] = mapped_column(String(200), info=col(_l("By")))
@@ -138,6 +140,7 @@ class JobHeartbeat(Base):
     __tablename__ = "job_heartbeat"
     TITLE, TITLES = _l("Scheduler"), _l("Schedulers")
     SCOPE = Scope(shared=True)
+    UNTRAILED = ("beat_at",)
     __table_args__ = (UniqueConstraint("host", "pid"),)
 
     host: Mapped[str] = mapped_column(String(120), info=col(_l("Machine")))
@@ -152,6 +155,7 @@ class ReportRun(Base):
     __tablename__ = "report_run"
     TITLE, TITLES = _l("Stored report"), _l("Stored reports")
     SCOPE = Scope(branch="branch_id")
+    APPEND_ONLY = True
     TOLD_ALONE = ("parameters", "facts")
     __table_args__ = (
         UniqueConstraint("made_by", "request_key"),

@@ -180,8 +180,13 @@ class Base(Model):
     ALSO_TOLD: ClassVar[tuple[str, ...]] = ()
     #: Columns and properties that REST tells of one record, but not in lists: too long there.
     TOLD_ALONE: ClassVar[tuple[str, ...]] = ()
-    #: Columns whose changes the trail leaves out: what a machine writes all the time.
+    #: Columns that the trail never holds: secrets, signs of life, progress, what is derived from other columns.
     UNTRAILED: ClassVar[tuple[str, ...]] = ()
+    #: Rows are never changed nor deleted; ``UNTIL_COMMIT``: the transaction that made one may still complete it.
+    APPEND_ONLY: ClassVar[bool] = False
+    UNTIL_COMMIT: ClassVar[bool] = False
+    #: The trail of it is kept as long as the record: it is, or belongs to, a medical record. White paper H.2.
+    TRAIL_WITH_RECORD: ClassVar[bool] = False
     #: The name of the table for people, singular and plural.
     TITLE: ClassVar[object] = ""
     TITLES: ClassVar[object] = ""

@@ -129,6 +129,7 @@ class ImportBatch(Stateful, Recorded, Branched, Base):
     __tablename__ = "import_batch"
     TITLE, TITLES = _l("Import"), _l("Imports")
     SCOPE = Scope(branch="branch_id", own=("employee_id",))
+    UNTRAILED = ("rows_done", "links_done")
     ALSO_TOLD = ("columns", "sheets", "progress_text")
     STATES = ImportState
     MOVES = {
@@ -214,6 +215,7 @@ class ImportFinding(Base):
     __tablename__ = "import_finding"
     TITLE, TITLES = _l("Finding"), _l("Findings")
     SCOPE = Scope(via="batch")
+    UNTRAILED = ("value", "facts")
     ALSO_TOLD = ("sentence",)
     __table_args__ = (
         one_of("weight", Weight),

@@ -23,6 +23,7 @@ class PrintJob(Base):
     __tablename__ = "print_job"
     TITLE, TITLES = _l("Printing"), _l("Print log")
     SCOPE = Scope(branch="branch_id", department="department_id", own=("employee_id",))
+    APPEND_ONLY = True
     __table_args__ = (
         UniqueConstraint("table_name", "record_id", "paper", "copy_no"),
         CheckConstraint("copy_no >= 1", name="copy_counts_from_one"),

@@ -136,6 +136,7 @@ class NumberCounter(Base):
     __tablename__ = "number_counter"
     TITLE, TITLES = _l("Number counter"), _l("Number counters")
     SCOPE = Scope(shared=True)
+    UNTRAILED = ("last",)
     __table_args__ = (UniqueConstraint("rule_id", "branch_code", "period"),)
 
     rule_id: Mapped[int] = mapped_column(ForeignKey("number_rule.id"), info=col(_l("Number rule")))

@@ -55,6 +55,7 @@ class BackgroundTask(Stateful, Recorded, Base):
     __tablename__ = "background_task"
     TITLE, TITLES = _l("Background task"), _l("Background tasks")
     SCOPE = Scope(branch="branch_id", own=("employee_id",))
+    UNTRAILED = ("done_count", "said", "checkpoint")
     STATES = TaskState
     MOVES = {
         TaskState.QUEUED: {TaskState.RUNNING, TaskState.CANCELLED, TaskState.FAILED},

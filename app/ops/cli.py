@@ -251,6 +251,22 @@ def restore(arguments: argparse.Namespace, _rest: list[str]) -> int:
     return commands.restore_command(arguments, say)
 
 
+def verify(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Recompute the seals of the trail; 1 if anything was touched."""
+    from app.ops import trail
+
+    with database():
+        return trail.verify(application(), say)
+
+
+def prune_trail(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Move what of the trail is past its retention into archive files."""
+    from app.ops import trail
+
+    with database(), refusing_plainly():
+        return trail.prune(application(), say)
+
+
 def doctor(_arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Look at everything and say what to do; 1 if anything is bad."""
     from app.ops import doctor as examination
@@ -326,6 +342,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "archiver": archiver,
     "verify-backup": verify_backup,
     "restore": restore,
+    "verify": verify,
+    "prune-trail": prune_trail,
     "doctor": doctor,
     "lock": lock,
     "licences": licences,

@@ -203,7 +203,8 @@ def filter_controls(
             ]
         else:
             options = choices[column]() if column in choices else options_of(session, model, column, by)
-            controls.append(_control(asked, column, label, "choice", options))
+            is_typed = not options and inspect(model).columns[column].type.python_type in (int, str)
+            controls.append(_control(asked, column, label, "text" if is_typed else "choice", options))
     return controls
 
 

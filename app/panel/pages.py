@@ -167,14 +167,24 @@ class RelatedTab:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A changed value in words."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class HistoryLine:
-    """One entry of the history: what, who, when, with which inputs."""
+    """One entry of the history: what, who, when, with which inputs, and what changed by it."""
 
     label: str
     who: str
     when: str
     details: list[tuple[str, str]] = field(default_factory=list)
     link: Link | None = None
+    changes: list[Change] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -204,6 +214,7 @@ class RecordPage:
     tabs: list[RelatedTab]
     history: list[HistoryLine]
     edit_url: str = ""
+    older_url: str = ""
     banners: list[tuple[str, str]] = field(default_factory=list)
     progress: Progress | None = None
 

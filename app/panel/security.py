@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask, g, jsonify
 from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_login import LoginManager
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Table, delete, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.acts import REGISTRY
@@ -169,15 +169,19 @@ def sync_security(app: Flask) -> None:
         pairs = _ensure_pairs(session, known_rights(app).union(*wanted.values()))
         roles = _ensure_names(session, METADATA.tables["ab_role"], {*wanted, "Public"})
         grants = METADATA.tables["ab_permission_view_role"]
-        session.execute(delete(grants).where(grants.c.role_id.in_([roles[name] for name in wanted])))
-        rows = [
-            {"permission_view_id": pairs[pair], "role_id": roles[name]}
-            for name, held in wanted.items()
-            for pair in sorted(held)
-        ]
-        if rows:
-            session.execute(insert(grants), rows)
+        asked = {(roles[name], pairs[pair]) for name, held in wanted.items() for pair in held}
+        _write_grants(session, grants, {roles[name] for name in wanted}, asked)
         session.commit()
+
+
+def _write_grants(session: Session, grants: Table, roles: set[int], asked: set[tuple[int, int]]) -> None:
+    """Write which role has which right: what differs alone, so that the trail tells of changes and of nothing else."""
+    columns = (grants.c.role_id, grants.c.permission_view_id)
+    standing = {(role, right) for role, right in session.execute(select(*columns).where(grants.c.role_id.in_(roles)))}
+    if gone := standing - asked:
+        session.execute(delete(grants).where(tuple_(*columns).in_(sorted(gone))))
+    if new := asked - standing:
+        session.execute(insert(grants), [{"role_id": role, "permission_view_id": right} for role, right in sorted(new)])
 
 
 def _ensure_names(session: Session, table: Table, names: Iterable[str]) -> dict[str, int]:

@@ -33,6 +33,7 @@ from app.services.filetypes import (
 from app.services.guard import crossing
 from app.services.scope import find
 from app.services.settings import LARGEST_FILE_MB, UNUSED_FILE_HOURS, value_of
+from app.services.trail import note
 from app.words import _
 
 MEGABYTE = 1024 * 1024
@@ -222,6 +223,7 @@ def log_opened(session: Session, table: str, record_id: int, field: str, name: s
             reason=_("File opened: %(name)s", name=name),
         )
     )
+    note(session, "file_opened", table=table, record_id=record_id, field=field)
 
 
 def sweep(session: Session, *, at: datetime) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.printing import PrintJob
 from app.services.guard import crossing
+from app.services.trail import note
 from app.words import _
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:key, 2))")
@@ -121,6 +122,7 @@ def enter(
     )
     session.add_all([job, entry])
     session.flush()
+    note(session, "print", record, paper=form.paper, copy_no=copy_no, pages=pages)
     return job
 
 

@@ -8,10 +8,10 @@ from app.actors import Actor
 from app.models.audit import ActRun, DemoState, JobHeartbeat, JobRun, Notice, SensitiveViewLog
 from app.models.base import models
 from app.panel.describe import NONE, label_of, may_open, record_url
+from app.panel.history import act_words
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import Cell
-from app.panel.recording import act_words
 from app.panel.registry import Registrar
 from app.services.jobs import JOBS, job_label
 from app.services.notices import sentence

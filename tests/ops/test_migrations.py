@@ -171,6 +171,7 @@ def test_a_downgrade_turns_the_newer_rules_of_ownership_into_the_nearest_older_o
         **dict.fromkeys(("dispatched", "transferred", "inherited", "merged", "supplement"), "dispatched"),
     }
     with psycopg.connect(owner_url.replace("+psycopg", "")) as connection:
+        connection.execute("select set_config('app.actor', 'house:test', false)")
         branch = connection.execute(
             "insert into branch (code, name, zone) values ('99', 'B', 'Asia/Shanghai') returning id"
         ).fetchone()

@@ -200,4 +200,4 @@ def test_an_imported_record_tells_it_in_its_history_with_a_link_to_the_import(
     batch = client.get(f"/import_batch/show/{key}").text
     told = batch[batch.index('id="story"') :]
     assert "<li>检查<" in told, "what was done to the import itself"
-    assert "已导入" not in told, "the rows would bury it"
+    assert "<li>已导入<" not in told, "the rows would bury it"

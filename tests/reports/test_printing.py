@@ -17,7 +17,7 @@ from app.models.appointments import AppointmentSlip, SlipState
 from app.models.audit import ActRun
 from app.models.printing import PrintJob
 from app.models.tasks import BackgroundTask, TaskState
-from app.panel.recording import history_of
+from app.panel.history import history_of
 from app.reports import press, printing
 from app.reports.appointment_slip import APPOINTMENT_SLIP
 from app.reports.printing import MOST_SHEETS, ask_batch, preview, print_record

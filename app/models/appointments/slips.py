@@ -60,6 +60,7 @@ class ContactRecord(Recorded, Branched, Base):
     __tablename__ = "contact_record"
     TITLE, TITLES = _l("Contact record"), _l("Contact records")
     SCOPE = Scope(branch="branch_id", department="department_id", own=("consultant_id",))
+    UNTRAILED = ("caller_hash",)
     __table_args__ = (
         one_of("channel", Channel),
         CheckConstraint("(channel = 'partner') = (channel_partner_id IS NOT NULL)", name="partner_named"),

@@ -171,6 +171,7 @@ class Customer(Stateful, Recorded, Branched, Base):
     __tablename__ = "customer"
     TITLE, TITLES = _l("Customer"), _l("Customers")
     SCOPE = Scope(branch="branch_id", own=("developer_id", "owner_consultant_id"))
+    UNTRAILED = ("id_hash", "search_terms")
     STATES = FileState
     MOVES = {
         FileState.TEMPORARY: {FileState.FORMAL, FileState.MERGED, FileState.RESTRICTED},
@@ -311,6 +312,7 @@ class CustomerContact(Recorded, Base):
     __tablename__ = "customer_contact"
     TITLE, TITLES = _l("Contact"), _l("Contacts")
     SCOPE = Scope(via="customer")
+    UNTRAILED = ("value_hash",)
     __table_args__ = (
         UniqueConstraint("customer_id", "kind", "value_hash"),
         Index("ix_customer_contact_kind_hash", "kind", "value_hash"),
