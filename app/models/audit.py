@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, U
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import Base, Instant, Scope, col
+from app.models.base import Base, Choice, Instant, Labelled, Scope, col, one_of
 from app.models.hr import Branch, Employee
 from app.words import _l
 
@@ -52,12 +52,35 @@ class ActRun(Base):
     employee: Mapped[Employee | None] = relationship(lazy="select")
 
 
+class Way(Labelled):
+    """How somebody came to see what is masked or kept apart."""
+
+    REVEAL = "reveal"
+    LOOK_UP = "look_up"
+    FILE = "file"
+    EXPORT = "export"
+
+    @classmethod
+    def labels(cls) -> dict[Any, object]:
+        return {
+            cls.REVEAL: _l("Shown in full"),
+            cls.LOOK_UP: _l("Look-up by number"),
+            cls.FILE: _l("File opened (look)"),
+            cls.EXPORT: _l("Export"),
+        }
+
+
 class SensitiveViewLog(Base):
-    """Somebody looked at a masked value, and why. R-2.1.1-4."""
+    """Somebody looked at a masked value or opened a file, and why; or was denied it: then ``denied`` says by what.
+    One row for each look. R-2.1.1-4, H.2."""
 
     __tablename__ = "sensitive_view_log"
     TITLE, TITLES = _l("Look at a masked value"), _l("Looks at masked values")
     SCOPE = Scope(branch="branch_id")
+    __table_args__ = (
+        one_of("way", Way),
+        Index("ix_sensitive_view_log_actor_at", "actor", "at"),
+    )
 
     at: Mapped[datetime] = mapped_column(Instant, server_default=func.clock_timestamp(), info=col(_l("When")))
     actor: Mapped[str] = mapped_column(String(200), info=col(_l("By")))
@@ -67,6 +90,8 @@ class SensitiveViewLog(Base):
     record_id: Mapped[int] = mapped_column(BigInteger, info=col(_l("Record")))
     field: Mapped[str] = mapped_column(String(80), info=col(_l("Field")))
     reason: Mapped[str] = mapped_column(info=col(_l("Reason")))
+    way: Mapped[Way | None] = mapped_column(Choice(Way), info=col(_l("Way")))
+    denied: Mapped[str | None] = mapped_column(String(200), info=col(_l("Denied because")))
 
     employee: Mapped[Employee | None] = relationship(lazy="select")
 

@@ -242,6 +242,7 @@ class Customer(Stateful, Recorded, Branched, Base):
         ForeignKey("employee.id"), info=col(_l("Restriction asked for by"))
     )
     restriction_reason: Mapped[str | None] = mapped_column(String(500), info=col(_l("Reason for the restriction")))
+    pseudonymised_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Pseudonymised at")))
     search_terms: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default="{}")
 
     branch: Mapped[Branch] = relationship(lazy="select")
