@@ -32,7 +32,7 @@ def create_app(**settings: Any) -> Flask:
     app.config.from_mapping(config.from_environment())
     app.config.from_mapping(settings)
     app.config.update(FAB_PASSWORD_COMPLEXITY_ENABLED=True, FAB_PASSWORD_COMPLEXITY_VALIDATOR=complexity)
-    keyring.configure(app.config["ENCRYPTION_KEYS"], app.config["HASH_KEY"])
+    keyring.configure(app.config["ENCRYPTION_KEYS"], app.config["HASH_KEY"], config.ring_source())
     filestore.configure(Path(app.config["FILES_FOLDER"]))
     db.init_app(app)
     migrate.init_app(app, db)

@@ -124,7 +124,7 @@ def _show(form: HouseForm, title: str, back: str, refusal: str) -> str:
 
 
 def reason_of_rest(body: Mapping[str, Any]) -> str:
-    """Return why rows are asked for over REST: ``reason``, or the header ``X-Reason`` (percent-encoded); 422 without."""
+    """Return why rows are asked for over REST: ``reason`` or the header ``X-Reason`` (percent-encoded), else 422."""
     said = body.get("reason") or unquote(request.headers.get("X-Reason", ""))
     if not isinstance(said, str) or not 2 <= len(said.strip()) <= 500 or "\x00" in said:
         raise InvalidInput({"reason": [_("Why is it exported? 2 to 500 characters, please.")]})

@@ -1,4 +1,4 @@
-"""Personal data: looks at what is masked, exports, consents, the persons' own requests, keys. White paper H, L13, H.2."""
+"""Personal data: looks at what is masked, exports, consents, the persons' own requests. H.2, L13."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,7 +1,7 @@
 """Where the data held on a person lies: every table that points to her, directly or by way of a parent. L13.
 
-Found from the metadata. What is not hers although it points to her stands in ``NOT_HERS``, with the reason; a table that
-is in neither fails a test.
+Found from the metadata. What is not hers although it points to her stands in ``NOT_HERS``, with the reason; a table
+that is in neither fails a test.
 """
 
 from __future__ import annotations

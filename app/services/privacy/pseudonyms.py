@@ -39,7 +39,7 @@ class Keep:
 
 
 def _records_end(customer: Customer) -> date:
-    """Return until when outpatient records are kept: 15 years from the last visit, or from the file's beginning. L06."""
+    """Return until when outpatient records are kept: 15 years from the last visit or the file's beginning. L06."""
     last = customer.last_visit_at or customer.first_visit_at or customer.created_at
     return last.date().replace(day=1, year=last.year + OUTPATIENT_YEARS)
 

@@ -1,7 +1,7 @@
 """What persons demand of the data held on them: taken down, due, approved by a second person, carried out. L13.
 
-Decision 0026: medical affairs and the service supervisors take requests down, medical affairs and the head of the branch
-approve, the information centre carries out.
+Decision 0026: medical affairs and the service supervisors take requests down, medical affairs and the head of the
+branch approve, the information centre carries out.
 """
 
 from __future__ import annotations
