@@ -42,6 +42,7 @@ COMMANDS = {
     "docs": "write the documents that are made from the declarations",
     "sync-security": "write the roles and permissions into the database",
     "create-admin": "make an administrator's account",
+    "rotate-keys": "encrypt everything anew under a new key, while the house runs",
     "doctor": "look whether all is well and say what to do",
     "test": "run the tests; further arguments go to pytest",
     "check": "run the whole gate: linters, types, layers, migrations, tests",
@@ -84,6 +85,8 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
             command.add_argument("--no-worker", action="store_true", help="do not run a worker here")
         if name == "make-migration":
             command.add_argument("message", help="what the migration does, in a few words")
+        if name == "rotate-keys":
+            command.add_argument("--drop-old", action="store_true", help="forget the keys that nothing needs any more")
         if name == "create-admin":
             command.add_argument("--username", help="login name; asked if absent")
             command.add_argument("--email", help="mail address; made up from the login name if absent")

@@ -43,7 +43,7 @@ class FileStore:
         aside.rename(path)
         return key
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         """Return the keys of all files, in order."""
         return sorted(path.name for path in self.root.glob("??/*") if KEY.fullmatch(path.name))
 

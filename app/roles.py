@@ -99,7 +99,11 @@ EXPORTS: Rights = {
 #: Who decides on an export beyond the limit, never on her own. H.2.
 DECIDE_EXPORTS: Rights = {"export_request": "approve refuse"}
 #: The file of a person: consents, and what she demands of the data held on her. Decision 0026.
-CONSENTS: Rights = {"customer_consent": "list show sign withdraw reveal", "consent_text": "list show"}
+CONSENTS: Rights = {
+    "customer_consent": "list show sign withdraw reveal",
+    "consent_text": "list show",
+    "customer": "print_consent_form",
+}
 CONSENT_TEXTS: Rights = {"consent_text": "list show add edit export"}
 TAKE_REQUESTS: Rights = {"subject_request": "list show open"}
 DECIDE_REQUESTS: Rights = {"subject_request": "list show approve refuse"}

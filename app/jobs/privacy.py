@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.jobs.declared import Slot, every
+from app.services.privacy.copies import drop_old_copies
 from app.services.privacy.exports import expire
 from app.words import _l
 
@@ -16,4 +17,4 @@ from app.words import _l
 )
 def expire_exports(session: Session, _slot: Slot, at: datetime) -> str:
     """Remove exported files whose hours are over."""
-    return str(expire(session, at=at))
+    return str(expire(session, at=at) + drop_old_copies(session, at=at))

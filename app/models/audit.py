@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, U
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import Base, Choice, Instant, Labelled, Scope, col, one_of
+from app.models.base import Base, Choice, Encrypted, EncryptedJson, Instant, Labelled, Scope, col, one_of
 from app.models.hr import Branch, Employee
 from app.words import _l
 
@@ -38,11 +38,11 @@ class ActRun(Base):
     act: Mapped[str] = mapped_column(String(80), info=col(_l("Act")))
     from_state: Mapped[str | None] = mapped_column(String(40))
     to_state: Mapped[str | None] = mapped_column(String(40))
-    inputs: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'::jsonb"))
+    inputs: Mapped[dict[str, Any]] = mapped_column(EncryptedJson, default=dict)
     inputs_hash: Mapped[str] = mapped_column(String(64))
     result_table: Mapped[str | None] = mapped_column(String(80))
     result_id: Mapped[int | None] = mapped_column(BigInteger)
-    notice: Mapped[str | None] = mapped_column()
+    notice: Mapped[str | None] = mapped_column(Encrypted)
     paper: Mapped[str | None] = mapped_column(String(80))
     employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Employee")))
     branch_id: Mapped[int | None] = mapped_column(ForeignKey("branch.id"))
@@ -109,7 +109,7 @@ class Notice(Base):
 
     employee_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), info=col(_l("Employee")))
     kind: Mapped[str] = mapped_column(String(40))
-    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'::jsonb"))
+    facts: Mapped[dict[str, Any]] = mapped_column(EncryptedJson, default=dict)
     table_name: Mapped[str | None] = mapped_column(String(80))
     record_id: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now(), info=col(_l("When")))

@@ -97,6 +97,13 @@ class Encrypted(TypeDecorator[str]):
     cache_ok = True
     python_type = str
 
+    def __init__(self, most: int | None = None) -> None:
+        super().__init__()
+        self.most = most  # characters that a form takes; the token is longer
+
+    def copy(self, **_kw: Any) -> Encrypted:
+        return Encrypted(self.most)
+
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
         return None if value is None else ring().encrypt(value)
 

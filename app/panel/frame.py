@@ -12,8 +12,9 @@ from markupsafe import Markup, escape
 
 from app.actors import Actor
 from app.extensions import db
+from app.panel.describe import local_time
 from app.panel.pages import Frame, Link
-from app.panel.person import current_actor
+from app.panel.person import current_actor, now
 from app.roles import ROLES
 from app.services.notices import unread_count
 from app.words import _, locale_in_force
@@ -48,6 +49,7 @@ def _frame(by: Actor) -> Frame:
         search_url=url_for("HomeView.search"),
         logout_url=url_for("HouseAuthView.logout"),
         password_url=url_for("HouseResetMyPasswordView.this_form_get"),
+        watermark=f"{by.display_name} {local_time(now(), by)}",
     )
 
 

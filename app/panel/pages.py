@@ -394,3 +394,4 @@ class Frame:
     search_url: str
     logout_url: str
     password_url: str
+    watermark: str = ""

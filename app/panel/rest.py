@@ -18,7 +18,7 @@ from app.acts import REGISTRY, Act
 from app.errors import InvalidInput
 from app.extensions import db
 from app.fields import clean_text
-from app.models.base import Base, column_names, described
+from app.models.base import SEALED_TYPES, Base, column_names, described
 from app.panel import exporting, many, printing
 from app.panel.catalogue import catalogue
 from app.panel.describe import json_of
@@ -282,11 +282,12 @@ def _whole(value: Any) -> int:
 
 
 def _columns(model: type[Base]) -> set[str]:
-    """Return the columns that may be filtered and ordered by: declared, not sensitive."""
+    """Return the columns that may be filtered and ordered by: declared, neither sensitive nor encrypted."""
     found = {"id"}
     for name in column_names(model):
         column = described(getattr(model, name))
-        if column is not None and not column.sensitive:
+        kind = inspect(model).columns[name].type
+        if column is not None and not column.sensitive and not isinstance(kind, SEALED_TYPES):
             found.add(name)
     return found
 

@@ -267,7 +267,7 @@ def ensure_reference_data(session: Session, at: datetime) -> dict[str, int]:
             "param": _settings(session),
             "position": _positions(session),
             "field_requirement": add_requirements(session),
-            "consent_text": add_first_texts(session, at.date()),
+            "consent_text": add_first_texts(session, SINCE.date()),
         }
 
 

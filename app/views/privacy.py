@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from app.actors import Actor
+from app.extensions import db
+from app.models.base import models
 from app.models.privacy import (
     ConsentState,
     ConsentText,
@@ -12,12 +15,16 @@ from app.models.privacy import (
     ExportRequest,
     ExportState,
     KeyRotation,
+    SubjectKind,
     SubjectRequest,
     SubjectState,
 )
+from app.panel.describe import column_of
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
-from app.panel.pages import Cell
+from app.panel.pages import Cell, ColumnHead, RelatedTab, Row, TableView
+from app.panel.person import now
+from app.services.privacy.pseudonyms import WHY, plan_of
 from app.words import _, _l
 
 
@@ -124,6 +131,45 @@ class SubjectRequestView(HouseView):
     order_columns = ("due_on", "opened_at")
     record_eager = ("file", "ended_by")
     search_through = "customer"
+
+    def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
+        """Say what is still to be done, and that it is late."""
+        told = []
+        if record.state in (SubjectState.OPEN, SubjectState.APPROVED):
+            today = now().astimezone(by.timezone).date()
+            if record.due_on < today:
+                told.append(("bad", _("This request was due on %(day)s.", day=record.due_on.isoformat())))
+        if record.kind is SubjectKind.CORRECTION and record.state is SubjectState.OPEN:
+            told.append(("info", _("Please correct the customer's file by its ordinary form; its history keeps both.")))
+        return told
+
+    def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
+        """Return what a pseudonymisation would change or has changed, and what the law keeps until when."""
+        if record.kind is not SubjectKind.PSEUDONYMISATION:
+            return []
+        is_over = record.state is SubjectState.DONE
+        entries = record.outcome if is_over else plan_of(db.session(), record.customer)
+        heads = [
+            ColumnHead("what", _("What")),
+            ColumnHead("rows", _("How many")),
+            ColumnHead("change", _("What happens to it")),
+            ColumnHead("why", _("Why it stays")),
+            ColumnHead("until", _("Kept until")),
+        ]
+        title = _("What was changed and kept") if is_over else _("Dry run: what would be changed and kept")
+        return [RelatedTab("plan", title, TableView(heads, [*_plan_rows(entries)]), len(entries))]
+
+
+def _plan_rows(entries: list[dict[str, Any]]) -> Iterator[Row]:
+    for number, entry in enumerate(entries):
+        model = models()[entry["table"]]
+        column = column_of(model, entry["column"]) if entry["column"] else None
+        what = f"{model.TITLES} · {column.label if column is not None else entry['column'] or _('Content')}"
+        is_kept = entry["change"] == "kept"
+        change = Cell(_("Kept"), tone="warn") if is_kept else Cell(_("Replaced"), tone="ok")
+        why = WHY[entry["why"]] if entry["why"] in WHY else entry["why"]
+        cells = [Cell(what), Cell(str(entry["rows"]), number=True), change, Cell(str(why)), Cell(entry["until"] or "—")]
+        yield Row(number, "", cells, [], what)
 
 
 class KeyRotationView(HouseView):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
@@ -215,7 +215,7 @@ def withdraw(session: Session, consent: CustomerConsent, *, reason: str, by: Act
 @checks(ConsentText)
 def _text(session: Session, said: ConsentText, by: Actor) -> None:
     """What somebody signed is not changed: a new wording is a new version. Versions follow each other."""
-    if said.id is not None:
+    if inspect(said).persistent:
         signed = session.scalar(select(CustomerConsent.id).where(CustomerConsent.text_id == said.id).limit(1))
         if signed is not None:
             raise Refusal(_("This version has been signed. Please add a new version instead."))
@@ -235,15 +235,15 @@ FIRST_TEXTS: dict[ConsentPurpose, tuple[str, str]] = {
     ConsentPurpose.CARE: (
         "本人同意医院为提供咨询、诊断、治疗和术后随访，收集和使用本人的个人信息和健康信息（属敏感个人信息）。不同意将无法提供诊疗服务。",
         (
-            "I agree that the hospital collects and uses my personal and health data (sensitive data) to advise, diagnose, "
-            "treat and follow up. Without this, care cannot be given."
+            "I agree that the hospital collects and uses my personal and health data (sensitive data) to advise, "
+            "diagnose, treat and follow up. Without this, care cannot be given."
         ),
     ),
     ConsentPurpose.MARKETING: (
         "本人同意医院通过电话、短信和微信向本人发送节日祝福、活动资讯和优惠信息。可随时撤回，不影响诊疗服务。",
         (
-            "I agree to receive wishes, news and offers by telephone, text message and WeChat. I may withdraw this at any "
-            "time; my care does not depend on it."
+            "I agree to receive wishes, news and offers by telephone, text message and WeChat. I may withdraw this "
+            "at any time; my care does not depend on it."
         ),
     ),
     ConsentPurpose.RECORD_PHOTOS: (
@@ -253,15 +253,15 @@ FIRST_TEXTS: dict[ConsentPurpose, tuple[str, str]] = {
     ConsentPurpose.TEACHING_PHOTOS: (
         "本人同意医院将本人的照片在去除身份信息后用于内部教学和学术交流。可随时撤回。",
         (
-            "I agree that my photographs, without what identifies me, are used for teaching inside the hospital and among "
-            "colleagues. I may withdraw this at any time."
+            "I agree that my photographs, without what identifies me, are used for teaching inside the hospital and "
+            "among colleagues. I may withdraw this at any time."
         ),
     ),
     ConsentPurpose.ADVERTISING_PHOTOS: (
         "本人单独同意医院在约定范围内公开使用本人的照片。可随时撤回；撤回前已发布的内容由医院及时下架。",
         (
-            "I agree, separately from all else, that my photographs are published within the limits stated. I may withdraw "
-            "this at any time; what was published is then taken down without delay."
+            "I agree, separately from all else, that my photographs are published within the limits stated. I may "
+            "withdraw this at any time; what was published is then taken down without delay."
         ),
     ),
     ConsentPurpose.SHARING: (

@@ -32,9 +32,9 @@ GONE = "—"
 
 @dataclass(frozen=True)
 class Keep:
-    """A column that stays. ``why`` is told; ``until`` says from the person's file how long, None: no fixed day."""
+    """A column that stays. ``why`` is a code of ``WHY``; ``until`` says how long, None: no fixed day."""
 
-    why: object
+    why: str
     until: Callable[[Customer], date | None] = lambda _customer: None
 
 
@@ -44,13 +44,21 @@ def _records_end(customer: Customer) -> date:
     return last.date().replace(day=1, year=last.year + OUTPATIENT_YEARS)
 
 
-NOTHING_OF_HER = Keep(_l("says nothing of her"))
-MEDICAL = Keep(_l("medical record and its proof (outpatient 15 years, inpatient 30)"), _records_end)
-TRAIL = Keep(_l("the trail of changes and looks; it cannot be altered and ends with its retention"))
-PROOF = Keep(_l("proof that her request was settled"))
-STAFF = Keep(_l("the house's own work, not about her"))
+#: Why something stays, by the code that a settled request keeps.
+WHY: dict[str, object] = {
+    "nothing": _l("says nothing of her"),
+    "medical": _l("medical record and its proof (outpatient 15 years, inpatient 30)"),
+    "trail": _l("the trail of changes and looks; it cannot be altered and ends with its retention"),
+    "proof": _l("proof that her request was settled"),
+    "staff": _l("the house's own work, not about her"),
+}
+NOTHING_OF_HER = Keep("nothing")
+MEDICAL = Keep("medical", _records_end)
+TRAIL = Keep("trail")
+PROOF = Keep("proof")
+STAFF = Keep("staff")
 
-#: A new value for all rows, or a function (row) to one.
+#: A new value for all rows, a function (row) to one, or that it stays.
 Rule = Keep | Callable[[Any], Any] | str | None | dict[str, Any]
 
 
@@ -223,14 +231,14 @@ def plan_of(session: Session, customer: Customer) -> list[dict[str, Any]]:
                     "column": column,
                     "rows": rows,
                     "change": "kept" if kept else "replaced",
-                    "why": str(rule.why) if isinstance(rule, Keep) else "",
+                    "why": rule.why if isinstance(rule, Keep) else "",
                     "until": _until(rule, customer),
                 }
             )
     dropped, kept_files = _files(session, customer)
     for files, change, why, until in (
         (dropped, "replaced", "", None),
-        (kept_files, "kept", str(MEDICAL.why), _records_end(customer).isoformat()),
+        (kept_files, "kept", MEDICAL.why, _records_end(customer).isoformat()),
     ):
         if files:
             told.append(

@@ -204,8 +204,8 @@ def carry_out_request(
 
 def settle(session: Session, request: SubjectRequest, by: Actor, at: datetime) -> None:
     """End a request as done and tell who took it down."""
-    request.ended_at = at
     request.become(SubjectState.DONE)
+    request.ended_at = at
     note(session, "subject_done", request, kind=request.kind.value)
     if request.opened_by_id != by.employee_id:
         tell(session, request.opened_by_id, "subject_ended", request, what=str(request), by=by.display_name)

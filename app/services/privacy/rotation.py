@@ -56,7 +56,7 @@ class Keys:
 def sealed_columns() -> list[tuple[Table, Column[Any]]]:
     """Return every encrypted column of every table of ours, found from the metadata."""
     return [
-        (model.__table__, each)  # type: ignore[misc]
+        (model.__table__, each)
         for _name, model in sorted(models().items())
         for each in inspect(model).columns
         if isinstance(each.type, SEALED_TYPES)
@@ -93,9 +93,7 @@ def rotate(
 
 def _begun(session: Session, keys: Keys, at: datetime) -> KeyRotation:
     with unit_of_work(session):
-        standing = session.scalars(
-            select(KeyRotation).where(KeyRotation.fingerprint == keys.fingerprint)
-        ).one_or_none()
+        standing = session.scalars(select(KeyRotation).where(KeyRotation.fingerprint == keys.fingerprint)).one_or_none()
         if standing is None:
             standing = KeyRotation(fingerprint=keys.fingerprint, started_at=at, checkpoint={})
             session.add(standing)
@@ -149,7 +147,7 @@ def _files(session: Session, rotation_id: int, keys: Keys) -> None:
             session.execute(text("select set_config('app.rekey', 'on', true)"))
             rotation = session.get_one(KeyRotation, rotation_id, with_for_update=True, populate_existing=True)
             after = rotation.checkpoint.get(FILES, "")
-            piece = [key for key in store().keys() if key > after][:PIECE]
+            piece = [key for key in store().all_keys() if key > after][:PIECE]
             if not piece:
                 return
             done = sum(_renew_file(key, keys) for key in piece)
@@ -189,7 +187,7 @@ def needing_older(session: Session, keys: Keys) -> dict[str, int]:
         statement = select(bare.c[sealed.name]).where(bare.c[sealed.name].startswith(SEALED, autoescape=True))
         for stored in session.scalars(statement.execution_options(yield_per=PIECE)):
             look(f"{table.name}.{sealed.name}", stored.encode("ascii"))
-    for key in store().keys():
+    for key in store().all_keys():
         look(FILES, store().sealed(key))
     return found
 
@@ -199,4 +197,3 @@ def start_over(session: Session, keys: Keys) -> None:
     with unit_of_work(session):
         for rotation in session.scalars(select(KeyRotation).where(KeyRotation.fingerprint == keys.fingerprint)):
             rotation.checkpoint = {}
-
