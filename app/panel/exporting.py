@@ -136,7 +136,8 @@ def answer_rest(wanted: Wanted, key: str) -> Any:
     made = ask(db.session(), wanted, by=me(), at=now(), key=key, locale=locale_in_force())
     if made.state is not ExportState.READY or made.file is None:
         return jsonify(export_request_id=made.id, state=made.state.value, task_id=made.task_id), 202
-    disposition = f'attachment; filename="{made.source}-{made.id}.{made.file_format.value}"'
+    plain = made.file.name if made.file.name.isascii() else f"{made.source}-{made.id}.{made.file_format.value}"
+    disposition = f'attachment; filename="{plain}"'
     return Response(
         content_of(made.file),
         content_type=MEDIA[made.file_format],

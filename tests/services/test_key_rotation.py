@@ -87,15 +87,15 @@ def test_killed_in_the_middle_it_goes_on_and_ends_as_one_event(own_world, ring, 
         keyring.configure([new.newest], hash_key)
         session.expire_all()
         assert {one.id: one.value for one in session.scalars(select(CustomerContact))} == before
-        fresh = session.execute(
-            text("select value from customer_contact where id = :id"), {"id": stale.id}
-        ).scalar_one()
+        found = text("select value from customer_contact where id = :id")
+        fresh = session.execute(found, {"id": stale.id}).scalar_one()
         assert fresh != stale.value
         # A value that changed meanwhile is left to who changed it.
         session.rollback()
         bare = rotation.bare_table("customer_contact", rotation.column("id"), rotation.column("value"))
         assert rotation._renew(session, bare, "value", stale.id, stale.value, new) == 0
         session.rollback()
+        store().drop(file_key)  # the other tests' keys do not open it
 
 
 def test_a_process_that_runs_takes_a_changed_ring_by_itself(ring, monkeypatch):
@@ -138,10 +138,8 @@ def test_the_command_puts_a_new_key_first_and_drops_the_old_one_only_when_nothin
     assert "Done" in said[-1]
     with own_world.app.app_context(), acting_as("house:test"):
         other = keyring.KeyRing(keys, hash_key).encrypt("旧")
-        db.session.execute(
-            text("update customer_contact set value = :old where id = (select min(id) from customer_contact)"),
-            {"old": other},
-        )
+        spoilt = text("update customer_contact set value = :old where id = (select min(id) from customer_contact)")
+        db.session.execute(spoilt, {"old": other})
         db.session.commit()
     with pytest.raises(command.NotRotated):
         command.rotate_keys(own_world.app, tmp_path, say=said.append, drop_old=True)

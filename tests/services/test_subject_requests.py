@@ -225,8 +225,8 @@ def test_the_page_shows_the_dry_run(login, do, canary, person):
 def test_what_was_said_of_her_lies_encrypted(canary, session):
     connection = session.connection()
     for table, column in [("contact_record", "content"), ("contact_record", "outcome"),
-                          ("appointment_slip", "need_text"), ("customer_trait", "value"), ("customer", "address"), ("customer", "followup_note"),
-                          ("act_run", "inputs")]:  # fmt: skip
+                          ("appointment_slip", "need_text"), ("customer_trait", "value"), ("customer", "address"),
+                          ("customer", "followup_note"), ("act_run", "inputs")]:  # fmt: skip
         stored = connection.exec_driver_sql(f"select {column} from {table} where {column} is not null").scalars().all()
         assert stored, (table, column)
         assert all(value.startswith("gAAAA") for value in stored), (table, column)

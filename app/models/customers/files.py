@@ -392,7 +392,7 @@ def search_terms_of(customer: Customer) -> list[str]:
         terms |= terms_of_number(file.customer_no)
         for name in (file.name, file.alias):
             terms |= terms_of_name(name or "")
-    for contact in customer.contacts:
+    for contact in customer.contacts if customer.pseudonymised_at is None else ():
         if contact.kind is ContactKind.PHONE:
             terms |= phone_terms(contact.value)
         else:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
@@ -215,7 +215,7 @@ def withdraw(session: Session, consent: CustomerConsent, *, reason: str, by: Act
 @checks(ConsentText)
 def _text(session: Session, said: ConsentText, by: Actor) -> None:
     """What somebody signed is not changed: a new wording is a new version. Versions follow each other."""
-    if inspect(said).persistent:
+    if said not in session.new:
         signed = session.scalar(select(CustomerConsent.id).where(CustomerConsent.text_id == said.id).limit(1))
         if signed is not None:
             raise Refusal(_("This version has been signed. Please add a new version instead."))
