@@ -18,7 +18,7 @@ branch_labels = None
 depends_on = None
 
 PIECE = 1000
-#: (table, column, type before; None: it was unbounded text)
+#: (table, column, length before; None: it was unbounded)
 TEXTS = (
     ("contact_record", "content", None),
     ("contact_record", "outcome", None),
@@ -47,8 +47,7 @@ OBJECTS = (
 
 def upgrade() -> None:
     for table, column, length in TEXTS:
-        if length is not None:
-            op.alter_column(table, column, type_=sa.Text(), existing_type=sa.String(length=length))
+        op.alter_column(table, column, type_=sa.Text(), existing_type=sa.String(length=length))
     for table, column in OBJECTS:
         op.alter_column(table, column, server_default=None)
         op.alter_column(
@@ -107,5 +106,4 @@ def downgrade() -> None:
         )
         op.alter_column(table, column, server_default=sa.text("'{}'::jsonb"))
     for table, column, length in TEXTS:
-        if length is not None:
-            op.alter_column(table, column, type_=sa.String(length=length), existing_type=sa.Text())
+        op.alter_column(table, column, type_=sa.String(length=length), existing_type=sa.Text())
