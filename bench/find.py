@@ -1,8 +1,9 @@
 """Finding a customer among 100,000 whose numbers are encrypted: `python -m bench.find`. Issue 4, done when 3.
 
-The customers are written into the database of the environment inside one transaction, measured, and taken away again
-by its rollback. Compared in turn, in one run: the list by whole number, by the last four digits, and the plain list of
-the newest rows, which asks no encrypted column to find them. Limit: twice the plain list's p50.
+The customers are written into the database of the environment (use a throw-away one: they stay) and analysed as the
+owner; standing ones are used again. Compared in turn, in one run: the list by whole number, by the last four digits,
+and the plain list of the newest rows, which asks no encrypted column to find them.
+Limit: twice the plain list's p50.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cryptography.fernet import Fernet
-from sqlalchemy import insert, select, text
+from sqlalchemy import create_engine, func, insert, select, text
 from sqlalchemy.orm import Session, selectinload
 
 MOST_RATIO = 2.0
@@ -29,9 +29,6 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=60)
     arguments = parser.parse_args()
     os.environ.setdefault("YIMEI_MODE", "test")
-    from app import keyring
-
-    keyring.configure([Fernet.generate_key().decode()], "00" * 32)
     from app import create_app
     from app.extensions import db
     from app.unit import acting_as
@@ -40,17 +37,20 @@ def main() -> int:
     with app.app_context(), acting_as("house:bench"):
         session = db.session()
         numbers = _fill(session, arguments.customers)
-        session.execute(text("analyze customer")) if _may_analyze(session) else None
+        session.commit()
+        _settle(app.config["DATABASE_OWNER_URL"])
         times = _measure(session, numbers, arguments.rounds)
-        session.rollback()
     plain = times["plain list, newest 25"]
     for name, taken in times.items():
         print(f"{name:28} p50 {taken:7.2f} ms  {taken / plain:5.2f} times")
     return int(max(times.values()) > MOST_RATIO * plain)
 
 
-def _may_analyze(session: Session) -> bool:
-    return bool(session.scalar(text("select has_table_privilege('customer', 'TRUNCATE')")))
+def _settle(owner_url: str) -> None:
+    """Do what the server's own housekeeping does some minutes after a large load: statistics, and the index's list."""
+    with create_engine(owner_url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("vacuum analyze customer"))
+        connection.execute(text("vacuum analyze customer_contact"))
 
 
 def _fill(session: Session, count: int) -> list[str]:
@@ -65,6 +65,9 @@ def _fill(session: Session, count: int) -> list[str]:
             insert(Branch).values(code="99", name="bench", zone="Asia/Shanghai").returning(Branch.id)
         )
     numbers = [f"13{number:09d}" for number in range(count)]
+    standing = session.scalar(select(func.count()).where(Customer.customer_no.startswith("BENCH-"))) or 0
+    if standing >= count:
+        return numbers
     for start in range(0, count, 5000):
         part = numbers[start : start + 5000]
         rows = [

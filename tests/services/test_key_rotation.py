@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from app import keyring
+from app import filestore, keyring
 from app.extensions import db
 from app.filestore import store
 from app.models.customers import Customer, CustomerContact
@@ -22,10 +22,13 @@ from app.unit import acting_as
 
 
 @pytest.fixture
-def ring(app):
-    """The keys of this process, as they were afterwards."""
+def ring(app, tmp_path):
+    """The keys of this process, as they were afterwards; and a file store of one's own, whose files nobody misses."""
     keys, hash_key = list(app.config["ENCRYPTION_KEYS"]), app.config["HASH_KEY"]
+    usual = store()
+    filestore.configure(tmp_path / "files")
     yield keys, hash_key
+    filestore.configure(usual.root)
     keyring.configure(keys, hash_key)
 
 
@@ -95,7 +98,6 @@ def test_killed_in_the_middle_it_goes_on_and_ends_as_one_event(own_world, ring, 
         bare = rotation.bare_table("customer_contact", rotation.column("id"), rotation.column("value"))
         assert rotation._renew(session, bare, "value", stale.id, stale.value, new) == 0
         session.rollback()
-        store().drop(file_key)  # the other tests' keys do not open it
 
 
 def test_a_process_that_runs_takes_a_changed_ring_by_itself(ring, monkeypatch):
