@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -283,6 +283,34 @@ def _key_ring(environ: Mapping[str, str], mode: str, home: Path) -> tuple[list[s
         )
     kept = make_keys(home)
     return _checked_ring(kept["encryption"], kept["hash"], str(path))
+
+
+def ring_source(environ: Mapping[str, str] = os.environ) -> Callable[[], tuple[list[str], str, object]] | None:
+    """Return what tells a running process of changed keys: the home's keys.json. None for keys of the environment,
+    which change by a restart."""
+    if environ.get("YIMEI_ENCRYPTION_KEYS", "").strip():
+        return None
+    path = home_of(environ) / "keys.json"
+
+    def read() -> tuple[list[str], str, object]:
+        found = path.stat()
+        try:
+            kept = _read_keys(path)
+            return *_checked_ring(kept["encryption"], kept["hash"], str(path)), (found.st_mtime_ns, found.st_ino)
+        except SettingsRefused as problem:
+            raise ValueError(str(problem)) from problem
+
+    return read if path.exists() else None
+
+
+def change_keys(home: Path, change: Callable[[list[str]], list[str]]) -> list[str]:
+    """Rewrite the encryption keys of the home's key ring, whole or not at all; return them. The hash key stays."""
+    path = home / "keys.json"
+    kept = _read_keys(path)
+    encryption = change(list(kept["encryption"]))
+    _checked_ring(encryption, kept["hash"], str(path))
+    write_secret(path, json.dumps({"encryption": encryption, "hash": kept["hash"]}, indent=2) + "\n", replace=True)
+    return encryption
 
 
 def _read_keys(path: Path) -> dict[str, Any]:

@@ -50,6 +50,7 @@ COMMANDS = {
     "restore": "restore a backup, to a second, into a new home",
     "verify": "recompute the seals of the trail and name what was touched",
     "prune-trail": "move what of the trail is past its retention into archive files",
+    "rotate-keys": "encrypt everything anew under a new key, while the house runs",
     "doctor": "look whether all is well and say what to do",
     "lock": "write the locks with hashes anew from the pinned requirements; asks an index",
     "licences": "show every package's licence; fails if one is unknown or not allowed",
@@ -120,6 +121,8 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
             command.add_argument("--slow", action="store_true", help="run only the tests too slow for every run")
         if name == "make-migration":
             command.add_argument("message", help="what the migration does, in a few words")
+        if name == "rotate-keys":
+            command.add_argument("--drop-old", action="store_true", help="forget the keys that nothing needs any more")
         if name == "create-admin":
             command.add_argument("--username", help="login name; asked if absent")
             command.add_argument("--email", help="mail address; made up from the login name if absent")

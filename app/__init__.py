@@ -31,7 +31,7 @@ def create_app(**settings: Any) -> Flask:
     app = Flask(__name__)
     app.config.from_mapping(config.from_environment())
     app.config.from_mapping(settings)
-    keyring.configure(app.config["ENCRYPTION_KEYS"], app.config["HASH_KEY"])
+    keyring.configure(app.config["ENCRYPTION_KEYS"], app.config["HASH_KEY"], config.ring_source())
     filestore.configure(Path(app.config["FILES_FOLDER"]))
     db.init_app(app)
     migrate.init_app(app, db)

@@ -59,6 +59,7 @@ class Act:
     that make a record stand at the head of lists and of the workbench. ``many`` acts may be done on a selection of
     rows with one set of inputs, so they cannot begin as each record has them. ``from_address`` names inputs that the
     form's address may fill in beforehand; ``tells`` is a function (session, record, by) to lines for the form's head.
+    ``denied`` keeps that somebody was refused the act: a function (session, table, record id, by, what was raised).
     """
 
     table: str
@@ -80,6 +81,7 @@ class Act:
     many: bool = False
     from_address: tuple[str, ...] = ()
     tells: Callable[[Any, Any, Actor], Sequence[Told]] | None = None
+    denied: Callable[[Any, str, int, Actor, Exception], None] | None = None
 
     @property
     def permission(self) -> str:

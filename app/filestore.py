@@ -43,6 +43,32 @@ class FileStore:
         aside.rename(path)
         return key
 
+    def all_keys(self) -> list[str]:
+        """Return the keys of all files, in order."""
+        return sorted(path.name for path in self.root.glob("??/*") if KEY.fullmatch(path.name))
+
+    def sealed(self, key: str) -> bytes | None:
+        """Return a file as it lies on disk, or None if it is gone."""
+        try:
+            return self._path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def replace(self, key: str, sealed: bytes) -> None:
+        """Put other sealed bytes in a file's place, whole or not at all; one that is gone stays gone."""
+        path = self._path(key)
+        aside = path.with_suffix(".part")
+        aside.unlink(missing_ok=True)
+        with aside.open("xb") as output:
+            os.fchmod(output.fileno(), 0o600)
+            output.write(sealed)
+            output.flush()
+            os.fsync(output.fileno())
+        if path.exists():
+            aside.rename(path)
+        else:
+            aside.unlink()
+
     def get(self, key: str) -> bytes:
         """Return a file's content; raises ``FileMissing``."""
         try:

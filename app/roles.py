@@ -42,11 +42,17 @@ def _together(*parts: Rights) -> dict[str, str]:
 DIRECTORY: Mapping[str, Reach] = {"department": BRANCH, "employee": BRANCH, "channel_partner": BRANCH}
 
 #: Of these everybody sees her own, whatever her reach over business rows.
-ONES_OWN: Mapping[str, Reach] = {"notice": OWN, "background_task": OWN, "handover_batch": OWN}
+ONES_OWN: Mapping[str, Reach] = {
+    "notice": OWN,
+    "background_task": OWN,
+    "handover_batch": OWN,
+    "export_request": OWN,
+}
 EVERYBODY: Rights = {
     "notice": "list show mark_read",
     "handover_batch": "show",
     "background_task": "list show cancel retry",
+    "export_request": "list show",
 }
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
@@ -79,6 +85,8 @@ CONSULTANT: Rights = _together(
     {
         "customer": "edit register_temporary add_contact",
         "customer_contact": "reveal",
+        "contact_record": "reveal",
+        "customer_consent": "list show sign withdraw reveal",
         "appointment_slip": "place redo",
         "my_slips": "list",
         "redo_slips": "list",
@@ -86,6 +94,26 @@ CONSULTANT: Rights = _together(
         "my_followups": "list",
     },
 )
+#: Rows leave the house by those who answer for a department or branch; finance takes figures. H.2, part D.
+EXPORTS: Rights = {
+    "customer": "export",
+    "contact_record": "export",
+    "appointment_slip": "export",
+    "department_slips": "export",
+    "department_followups": "export",
+}
+#: Who decides on an export beyond the limit, never on her own. H.2.
+DECIDE_EXPORTS: Rights = {"export_request": "approve refuse"}
+#: The file of a person: consents, and what she demands of the data held on her. Decision 0026.
+CONSENTS: Rights = {
+    "customer_consent": "list show sign withdraw reveal",
+    "consent_text": "list show",
+    "customer": "print_consent_form",
+}
+CONSENT_TEXTS: Rights = {"consent_text": "list show add edit export"}
+TAKE_REQUESTS: Rights = {"subject_request": "list show open"}
+DECIDE_REQUESTS: Rights = {"subject_request": "list show approve refuse"}
+CARRY_OUT_REQUESTS: Rights = {"subject_request": "list show carry_out refuse"}
 PHONE_DESK: Rights = {"phone_desk": "list", "contact_record": "register_call"}
 WEB_DESK: Rights = {"web_desk": "list", "contact_record": "register_chat"}
 PARTNER_DESK: Rights = {
@@ -97,6 +125,7 @@ SUPERVISOR: Rights = _together(
     CONSULTANT,
     ID_NUMBERS,
     OWNERS,
+    EXPORTS,
     {
         "appointment_slip": "void dispatch",
         "department_followups": "list",
@@ -114,6 +143,7 @@ GUIDE: Rights = _together(
     ID_NUMBERS,
     READ_DESKS,
     TRAITS,
+    CONSENTS,
     {"appointment_slip": "arrive", "my_slips": "list", "customer": "confirm_identity"},
 )
 ONSITE: Rights = _together(
@@ -140,7 +170,7 @@ ORGANISATION: Rights = {
     "department_move": "list",
     "position": "list show add edit",
     "position_department": "list show edit end_post",
-    "employee": "list show add edit hire change_post leave return_to_work",
+    "employee": "list show add edit hire change_post leave return_to_work reveal export",
     "post_change": "list",
     "handover_batch": "list",
 }
@@ -255,6 +285,8 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         {"customer": "freeze unfreeze"},
         OWN_PEOPLE,
+        DECIDE_EXPORTS,
+        export_request=DEPARTMENT,
         handover_batch=DEPARTMENT,
         **BRANCH_BOOKS,
     ),
@@ -313,7 +345,16 @@ ROLES: dict[str, Role] = {
         {"branch_day": "list show add edit"},
         **dict.fromkeys(("appointment_slip", "contact_record", "customer"), BRANCH),
     ),
-    "medical_affairs": _role("R27", _l("Medical affairs"), BRANCH, {"customer": "list show ask_restriction"}),
+    "medical_affairs": _role(
+        "R27",
+        _l("Medical affairs"),
+        BRANCH,
+        CONSENTS,
+        CONSENT_TEXTS,
+        TAKE_REQUESTS,
+        DECIDE_REQUESTS,
+        {"customer": "list show ask_restriction reveal"},
+    ),
     "records_clerk": _role("R28", _l("Records clerk"), BRANCH),
     "member_service": _role(
         "R29",
@@ -333,7 +374,9 @@ ROLES: dict[str, Role] = {
         TRAITS,
         WISHES,
         OWNERS,
-        {"followup_plan": "list show"},
+        CONSENTS,
+        TAKE_REQUESTS,
+        {"followup_plan": "list show", "customer": "export reveal", "customer_contact": "reveal"},
     ),
     "market": _role("R31", _l("Market"), OWN),
     "it_manager": _role(
@@ -347,7 +390,8 @@ ROLES: dict[str, Role] = {
         MERGES,
         ID_NUMBERS,
         IMPORT_CUSTOMERS,
-        {"import_mapping": "list"},
+        CARRY_OUT_REQUESTS,
+        {"import_mapping": "list", "key_rotation": "list show"},
         background_task=BRANCH,
     ),
     "branch_head": _role(
@@ -361,7 +405,12 @@ ROLES: dict[str, Role] = {
         WISHES,
         READ_ORGANISATION,
         PRINT_LOG,
+        EXPORTS,
+        DECIDE_EXPORTS,
+        CONSENTS,
+        DECIDE_REQUESTS,
         {
+            "customer": "reveal",
             "followup_plan": "list show",
             "department_followups": "list",
             "handover_batch": "list",
@@ -369,9 +418,19 @@ ROLES: dict[str, Role] = {
             "report_supplement_ledger": "list run export",
         },
         handover_batch=BRANCH,
+        export_request=BRANCH,
     ),
     "hospital_director": _role(
-        "R34", _l("Hospital director"), BRANCH, READ_DESKS, READ_SLIPS, DAILY_REPORT, READ_ORGANISATION
+        "R34",
+        _l("Hospital director"),
+        BRANCH,
+        READ_DESKS,
+        READ_SLIPS,
+        DAILY_REPORT,
+        READ_ORGANISATION,
+        DECIDE_EXPORTS,
+        CONSENTS,
+        export_request=BRANCH,
     ),
     "archivist": _role("R35", _l("Archivist"), BRANCH),
     "auditor": _role(
@@ -383,7 +442,8 @@ ROLES: dict[str, Role] = {
             "audit_seal": "list show",
             "audit_prune": "list show",
             "act_run": "list show",
-            "sensitive_view_log": "list",
+            "sensitive_view_log": "list export",
+            "key_rotation": "list show",
             "job": "list",
             "job_run": "list show",
             **PRINT_LOG,
@@ -391,6 +451,7 @@ ROLES: dict[str, Role] = {
             "employee": "see_as",
         },
         employee=GROUP,
+        export_request=GROUP,
     ),
     "admin": _role(
         "—",
@@ -408,6 +469,7 @@ ROLES: dict[str, Role] = {
             "role_reach": "list show add edit",
             "act_run": "list show",
             "sensitive_view_log": "list",
+            "key_rotation": "list show",
         },
         department=GROUP,
         employee=GROUP,

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session, SessionTransaction
 
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
@@ -59,6 +60,15 @@ def tell_actor(connection: Connection) -> None:
 def _tell_actor_at_begin(_session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     if not transaction.nested:
         tell_actor(connection)
+
+
+@event.listens_for(Engine, "handle_error")
+def _leave_out_values(context: ExceptionContext) -> None:
+    """Cut a refusal of the database down to its first line: what follows it (DETAIL, CONTEXT) carries the row's values,
+    and whoever logs the exception would log them. The constraint's name stands in ``orig.diag`` all the same."""
+    for wrong in (context.original_exception, context.sqlalchemy_exception):
+        if wrong is not None and wrong.args and isinstance(wrong.args[0], str):
+            wrong.args = (wrong.args[0].split("\n", 1)[0], *wrong.args[1:])
 
 
 @contextmanager

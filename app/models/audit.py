@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, U
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import Base, Instant, Scope, col
+from app.models.base import Base, Choice, Encrypted, EncryptedJson, Instant, Labelled, Scope, col, one_of
 from app.models.hr import Branch, Employee
 from app.words import _l
 
@@ -39,11 +39,11 @@ class ActRun(Base):
     act: Mapped[str] = mapped_column(String(80), info=col(_l("Act")))
     from_state: Mapped[str | None] = mapped_column(String(40))
     to_state: Mapped[str | None] = mapped_column(String(40))
-    inputs: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'::jsonb"))
+    inputs: Mapped[dict[str, Any]] = mapped_column(EncryptedJson, default=dict)
     inputs_hash: Mapped[str] = mapped_column(String(64))
     result_table: Mapped[str | None] = mapped_column(String(80))
     result_id: Mapped[int | None] = mapped_column(BigInteger)
-    notice: Mapped[str | None] = mapped_column()
+    notice: Mapped[str | None] = mapped_column(Encrypted)
     paper: Mapped[str | None] = mapped_column(String(80))
     employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Employee")))
     branch_id: Mapped[int | None] = mapped_column(ForeignKey("branch.id"))
@@ -53,13 +53,36 @@ class ActRun(Base):
     employee: Mapped[Employee | None] = relationship(lazy="select")
 
 
+class Way(Labelled):
+    """How somebody came to see what is masked or kept apart."""
+
+    REVEAL = "reveal"
+    LOOK_UP = "look_up"
+    FILE = "file"
+    EXPORT = "export"
+
+    @classmethod
+    def labels(cls) -> dict[Any, object]:
+        return {
+            cls.REVEAL: _l("Shown in full"),
+            cls.LOOK_UP: _l("Look-up by number"),
+            cls.FILE: _l("File opened (look)"),
+            cls.EXPORT: _l("Export"),
+        }
+
+
 class SensitiveViewLog(Base):
-    """Somebody looked at a masked value, and why. R-2.1.1-4."""
+    """Somebody looked at a masked value or opened a file, and why; or was denied it: then ``denied`` says by what.
+    One row for each look. R-2.1.1-4, H.2."""
 
     __tablename__ = "sensitive_view_log"
     TITLE, TITLES = _l("Look at a masked value"), _l("Looks at masked values")
     SCOPE = Scope(branch="branch_id")
     APPEND_ONLY = True
+    __table_args__ = (
+        one_of("way", Way),
+        Index("ix_sensitive_view_log_actor_at", "actor", "at"),
+    )
 
     at: Mapped[datetime] = mapped_column(Instant, server_default=func.clock_timestamp(), info=col(_l("When")))
     actor: Mapped[str] = mapped_column(String(200), info=col(_l("By")))
@@ -69,6 +92,8 @@ class SensitiveViewLog(Base):
     record_id: Mapped[int] = mapped_column(BigInteger, info=col(_l("Record")))
     field: Mapped[str] = mapped_column(String(80), info=col(_l("Field")))
     reason: Mapped[str] = mapped_column(info=col(_l("Reason")))
+    way: Mapped[Way | None] = mapped_column(Choice(Way), info=col(_l("Way")))
+    denied: Mapped[str | None] = mapped_column(String(200), info=col(_l("Denied because")))
 
     employee: Mapped[Employee | None] = relationship(lazy="select")
 
@@ -86,7 +111,7 @@ class Notice(Base):
 
     employee_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), info=col(_l("Employee")))
     kind: Mapped[str] = mapped_column(String(40))
-    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'::jsonb"))
+    facts: Mapped[dict[str, Any]] = mapped_column(EncryptedJson, default=dict)
     table_name: Mapped[str | None] = mapped_column(String(80))
     record_id: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now(), info=col(_l("When")))

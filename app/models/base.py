@@ -6,6 +6,7 @@ the catalogue read them from there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
 from app.errors import IllegalMove
-from app.keyring import InvalidToken, ring
+from app.keyring import InvalidToken, is_sealed, ring
 from app.words import _, _l
 
 #: Set on Flask-AppBuilder's metadata before its own tables are declared, so that they are named by it too.
@@ -103,16 +104,46 @@ class Encrypted(TypeDecorator[str]):
     cache_ok = True
     python_type = str
 
+    def __init__(self, most: int | None = None) -> None:
+        super().__init__()
+        self.most = most  # characters that a form takes; the token is longer
+
+    def copy(self, **_kw: Any) -> Encrypted:
+        return Encrypted(self.most)
+
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
         return None if value is None else ring().encrypt(value)
 
     def process_result_value(self, value: str | None, dialect: Any) -> str | None:
-        if value is None:
-            return None
+        if value is None or not is_sealed(value):
+            return value
         try:
             return ring().decrypt(value)
         except InvalidToken:
             return _("(cannot be decrypted: a key is missing)")
+
+
+class EncryptedJson(TypeDecorator[Any]):
+    """A JSON value encrypted at rest as a whole: what stands inside is not for SQL. Unreadable ones are empty."""
+
+    impl = Text
+    cache_ok = True
+    python_type = dict
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else ring().encrypt(json.dumps(value, ensure_ascii=False))
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return json.loads(ring().decrypt(value) if is_sealed(value) else value)
+        except InvalidToken:
+            return {}
+
+
+#: The two types whose stored form is a token of the key ring.
+SEALED_TYPES = (Encrypted, EncryptedJson)
 
 
 class Choice(TypeDecorator[Any]):

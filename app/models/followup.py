@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.appointments import AppointmentSlip, ContactRecord
-from app.models.base import Base, Branched, Choice, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
+from app.models.base import Base, Branched, Choice, Encrypted, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
 from app.models.customers import Customer
 from app.models.hr import Branch, Department, Employee
 from app.models.settings import DictionaryItem
@@ -63,7 +63,7 @@ class FollowupPlan(Stateful, Recorded, Branched, Base):
     appointment_slip_id: Mapped[int | None] = mapped_column(
         ForeignKey("appointment_slip.id"), index=True, info=col(_l("Appointment slip"))
     )
-    purpose: Mapped[str | None] = mapped_column(String(400), info=col(_l("Purpose")))
+    purpose: Mapped[str | None] = mapped_column(Encrypted(400), info=col(_l("Purpose")))
     planned_on: Mapped[date] = mapped_column(info=col(_l("Planned for")))
     executor_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Carried out by")))
     department_id: Mapped[int | None] = mapped_column(
@@ -71,7 +71,7 @@ class FollowupPlan(Stateful, Recorded, Branched, Base):
     )
     state: Mapped[PlanState] = mapped_column(Choice(PlanState), default=PlanState.APPROVED, info=col(_l("State")))
     executed_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Done at")))
-    feedback: Mapped[str | None] = mapped_column(info=col(_l("Feedback"), multiline=True))
+    feedback: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Feedback"), multiline=True))
 
     branch: Mapped[Branch] = relationship(lazy="select")
     category: Mapped[DictionaryItem] = relationship(lazy="select")

@@ -9,7 +9,20 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, U
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import Base, Branched, Choice, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
+from app.models.base import (
+    Base,
+    Branched,
+    Choice,
+    Encrypted,
+    EncryptedJson,
+    Instant,
+    Labelled,
+    Recorded,
+    Scope,
+    Stateful,
+    col,
+    one_of,
+)
 from app.models.files import StoredFile
 from app.models.hr import Branch, Employee
 from app.models.import_sentences import sentence_of
@@ -231,9 +244,9 @@ class ImportFinding(Base):
     column_no: Mapped[int | None] = mapped_column()
     cell: Mapped[str] = mapped_column(String(20), default="", server_default="", info=col(_l("Cell")))
     heading: Mapped[str] = mapped_column(String(120), default="", server_default="", info=col(_l("Column")))
-    value: Mapped[str | None] = mapped_column(String(200), info=col(_l("Value in the file")))
+    value: Mapped[str | None] = mapped_column(Encrypted(200), info=col(_l("Value in the file")))
     rule: Mapped[str] = mapped_column(String(40), info=col(_l("Rule")))
-    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'::jsonb"))
+    facts: Mapped[dict[str, Any]] = mapped_column(EncryptedJson, default=dict)
     match_table: Mapped[str | None] = mapped_column(String(80))
     match_id: Mapped[int | None] = mapped_column(BigInteger)
     choice: Mapped[OnDuplicate | None] = mapped_column(

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, 
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import Base, Choice, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
+from app.models.base import Base, Choice, EncryptedJson, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
 from app.models.files import StoredFile
 from app.models.hr import Branch, Employee
 from app.words import _l
@@ -77,7 +77,7 @@ class BackgroundTask(Stateful, Recorded, Base):
 
     kind: Mapped[str] = mapped_column(String(80), info=col(_l("Kind"), search=True))
     state: Mapped[TaskState] = mapped_column(Choice(TaskState), default=TaskState.QUEUED, info=col(_l("State")))
-    parameters: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'::jsonb"))
+    parameters: Mapped[dict[str, Any]] = mapped_column(EncryptedJson, default=dict)
     actor: Mapped[str] = mapped_column(String(200), info=col(_l("By")))
     request_key: Mapped[str] = mapped_column(String(80))
     employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Asked by")))

@@ -211,6 +211,18 @@ def create_admin(arguments: argparse.Namespace, _rest: list[str]) -> int:
     return 0
 
 
+def rotate_keys(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Encrypt everything anew under a new key, or forget the older ones."""
+    with database():
+        from app.ops import keys
+
+        try:
+            keys.rotate_keys(application(), home_of(), say=say, drop_old=arguments.drop_old)
+        except keys.NotRotated as problem:
+            raise Refused(str(problem)) from problem
+    return 0
+
+
 def prepare(arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Do what a house needs before it opens; the supervisor calls this in a process of its own, to stay small."""
     from app.ops import house
@@ -344,6 +356,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "restore": restore,
     "verify": verify,
     "prune-trail": prune_trail,
+    "rotate-keys": rotate_keys,
     "doctor": doctor,
     "lock": lock,
     "licences": licences,

@@ -16,6 +16,10 @@ CAREFUL = {
     "wal_level": "replica",
     "archive_mode": "on",
     "archive_timeout": "60",
+    # What is refused is logged without the row (DETAIL) and without parameters: both are personal data.
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
 }
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 

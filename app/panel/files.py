@@ -17,7 +17,7 @@ from app.fields import uploads_of
 from app.filestore import FileMissing
 from app.models.files import FilePurpose, StoredFile
 from app.panel.person import now
-from app.services.files import content_of, log_reading, readable, take_in
+from app.services.files import content_of, log_denied_file, log_reading, readable, take_in
 from app.services.filetypes import PICTURES
 from app.unit import unit_of_work
 
@@ -83,6 +83,9 @@ def file_answer(pk: int, by: Actor) -> Response:
     session = db.session()
     file = readable(session, pk, by) if 0 < pk < 2**63 else None
     if file is None:
+        if 0 < pk < 2**63:
+            with unit_of_work(session):
+                log_denied_file(session, pk, by, now())
         abort(404)
     try:
         content = content_of(file)

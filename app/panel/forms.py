@@ -64,6 +64,8 @@ def _field(model: type[Base], name: str) -> Any:
 def _text_field(kind: Any, declared: Any, common: dict[str, Any]) -> Any:
     if declared.options is not None:
         return Choose(declared.label, options=declared.options, **common)
+    if isinstance(kind, Encrypted) and not declared.sensitive:
+        return Words(declared.label, most=kind.most or MAX_TEXT, multiline=declared.multiline, **common)
     if isinstance(kind, Encrypted):
         common["description"] = _l("Empty: unchanged.")
         return Words(declared.label, sensitive=True, **common)

@@ -12,9 +12,10 @@ from markupsafe import Markup, escape
 
 from app.actors import Actor
 from app.extensions import db
+from app.panel.describe import local_time
 from app.panel.doors.visit import session_in_force
 from app.panel.pages import Frame, Link, Lock
-from app.panel.person import current_actor, watcher
+from app.panel.person import current_actor, now, watcher
 from app.roles import ROLES
 from app.services.notices import unread_count
 from app.words import _, locale_in_force
@@ -53,6 +54,7 @@ def _frame(by: Actor) -> Frame:
         lock=lock_of_screen(),
         seeing="" if watcher() is None else by.display_name,
         stop_url=url_for("see_as.stop"),
+        watermark=f"{by.display_name} {local_time(now(), by)}",
     )
 
 

@@ -13,15 +13,16 @@ from typing import Any, ClassVar
 
 from flask import abort, current_app, jsonify, redirect, render_template, request, url_for
 from flask_appbuilder import ModelView, expose
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from app.actors import Actor
 from app.acts import REGISTRY, Act
-from app.errors import InvalidInput, KeyReused, OutOfScope, Refusal, Stale
+from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale
 from app.extensions import db
 from app.fields import HouseForm
 from app.models.base import Base, described, models
-from app.panel import acting, many, printing, recording
+from app.panel import acting, exporting, many, printing, recording
 from app.panel.defaults import facts_of, fixed_once_added, loaded_with
 from app.panel.describe import acts_now, cell_of, label_of, may_open_record, opens, record_url
 from app.panel.forms import acts_picking, form_for, picks_of
@@ -43,7 +44,7 @@ from app.panel.pages import Cell, ColumnHead, FormPage, Link, ListPage, Pager, R
 from app.panel.person import me, now
 from app.services.fieldrights import seen
 from app.services.plain import save
-from app.services.runner import form_context
+from app.services.runner import form_context, keep_denial
 from app.services.scope import loader
 from app.words import _, _n
 
@@ -110,7 +111,7 @@ class HouseView(ModelView):
         table = self.datamodel.table
         self.class_permission_name = self.page or table
         self.route_base = f"/{self.page or table}"
-        self.base_permissions = ["can_list", *self._record_rights()]
+        self.base_permissions = ["can_list", "can_export", *self._record_rights()]
         self._fill_in()
         super().__init__(**kwargs)
 
@@ -220,7 +221,7 @@ class HouseView(ModelView):
             acts=self._head_buttons(by),
             add_url=self._add_url(by),
             intro=str(self.intro),
-            exports=self.downloads(by),
+            exports=[*self.downloads(by), *exporting.list_link(self, by)],
             papers=printing.list_buttons(self, by) if table.rows else [],
             selection=selection,
         )
@@ -228,6 +229,20 @@ class HouseView(ModelView):
     def _filter_bar(self, asked: Asked, by: Actor) -> Any:
         shown = [*seen(self.model, self.filters, by)]
         return filter_controls(db.session(), self.model, shown, asked, by, self.labels, self.choices)
+
+    @expose("/export", methods=["GET", "POST"])
+    def export(self) -> Any:
+        """Ask why, then export all that the list shows under the same filters, as it shows it."""
+        by = me()
+        exporting.require(self.class_permission_name, self.datamodel.table, by)
+        self._asked()
+        query = request.query_string.decode("ascii", "replace")
+        return exporting.answer(
+            exporting.ListExport,
+            lambda form: exporting.list_wanted(self, query, form.file_format.data.value, form.reason.data),
+            title=self.heading,
+            back=url_for(".list") + (f"?{query}" if query else ""),
+        )
 
     def downloads(self, by: Actor) -> Any:
         """Return links to files that belong to a list, such as templates; overridden."""
@@ -440,10 +455,21 @@ class HouseView(ModelView):
     def act_on(self, pk: int, name: str) -> Any:
         """Run an act on a record, or show its form."""
         act = self._act(name, creates=False)
-        by = me()
+        return acting.answer(act, self.record_for(act, me(), pk, is_tried=request.method == "POST"))
+
+    def record_for(self, act: Act, by: Actor, pk: int, *, is_tried: bool) -> Any:
+        """Return the record that an act is asked for on: 403 without the right, 404 out of scope, both kept where the
+        act keeps its denials and it was tried."""
         if not by.may(act.table, act.permission):
-            abort(403)
-        return acting.answer(act, self.record_in_scope(by, pk))
+            wrong: Exception = NotPermitted()
+        else:
+            try:
+                return self.record_in_scope(by, pk)
+            except NotFound:
+                wrong = OutOfScope()
+        if is_tried and pk < 2**63:
+            keep_denial(db.session(), act, pk, by, wrong)
+        abort(403 if isinstance(wrong, NotPermitted) else 404)
 
     @expose("/many/<string:name>", methods=["GET", "POST"])
     def act_on_many(self, name: str) -> Any:

@@ -420,3 +420,4 @@ class Frame:
     lock: Lock | None = None
     seeing: str = ""
     stop_url: str = ""
+    watermark: str = ""

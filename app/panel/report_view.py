@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Response, abort, jsonify, redirect, render_template, request, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.api import BaseApi
 from flask_appbuilder.api import expose as expose_api
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import Session, joinedload
 from werkzeug.datastructures import MultiDict
 
 from app.actors import Actor, Reach
-from app.errors import InvalidInput
+from app.errors import InvalidInput, OutOfScope, Refusal
 from app.extensions import db
 from app.models.audit import ReportRun
+from app.models.privacy import FileFormat
+from app.panel import exporting
 from app.panel.acting import request_key_sent
 from app.panel.bearer import demand_token
 from app.panel.describe import json_of, local_time
@@ -29,18 +32,15 @@ from app.reports.base import REPORTS, Asked, Report
 from app.reports.charts import alt_text, chart_svg, data_uri
 from app.reports.facts import Label, ReportFacts, Table, to_json
 from app.reports.runs import facts_of, make, newest_runs
-from app.reports.sheets import csv_bytes, report_pdf, shown, xlsx_bytes
+from app.reports.sheets import file_bytes, shown
+from app.services.privacy.exports import SOURCES, Made, Mark, Source, Wanted
 from app.services.runner import form_context
 from app.services.scope import in_scope
 from app.unit import unit_of_work
 from app.words import _, locale_in_force
 
-FORMATS = {
-    "csv": ("text/csv; charset=utf-8", csv_bytes),
-    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", xlsx_bytes),
-    "pdf": ("application/pdf", report_pdf),
-}
-
+FORMATS = tuple(each.value for each in (FileFormat.CSV, FileFormat.XLSX, FileFormat.PDF))
+NEW, STORED = "report", "stored_report"
 
 #: Where the rows behind a figure open, by its name and keys; empty if nowhere.
 Opens = Callable[[str, Keys], str]
@@ -59,14 +59,48 @@ def asked_from(report: Report, given: Any, by: Actor, *, is_json: bool = False) 
     return Asked(day=form.data["day"], branch_id=branch_id)
 
 
-def file_answer(facts: ReportFacts, file_format: str, name: str) -> Response:
-    """Answer a report as a file."""
-    if file_format not in FORMATS:
-        abort(400)
-    mimetype, make_bytes = FORMATS[file_format]
-    body: bytes = make_bytes(facts, locale_in_force())
-    filename = f"{name}.{file_format}"
-    return Response(body, content_type=mimetype, headers={"Content-Disposition": f'attachment; filename="{filename}"'})
+def _facts_asked(session: Session, parameters: Mapping[str, Any], by: Actor, at: datetime) -> tuple[ReportFacts, str]:
+    """Return the facts of a report as it is now, and what its file is called."""
+    report = REPORTS.get(parameters["report"])
+    if report is None:
+        raise Refusal(_("This version does not know this report."))
+    asked = asked_from(report, MultiDict(parameters["given"]), by)
+    return report.gather(session, asked, by, at), f"{report.name}-{asked.day.isoformat()}"
+
+
+def _facts_stored(session: Session, parameters: Mapping[str, Any], by: Actor, _at: datetime) -> tuple[ReportFacts, str]:
+    """Return the facts of a stored run in scope, and what its file is called."""
+    statement = in_scope(ReportRun, by).where(ReportRun.id == parameters["run_id"])
+    run = session.scalars(statement).one_or_none()
+    if run is None:
+        raise OutOfScope
+    return facts_of(run), f"{run.report}-{run.business_on.isoformat()}"
+
+
+def _lines(facts: ReportFacts) -> int:
+    return sum(len(table.rows) for table in facts.tables)
+
+
+def source_of(gather: Any) -> Source:
+    """Return where exported facts come from; ``gather`` is told (session, parameters, by, at) and returns the facts and
+    what their file is called."""
+
+    def made(
+        session: Session, parameters: Mapping[str, Any], by: Actor, at: datetime, file_format: FileFormat, mark: Mark
+    ) -> Made:
+        facts, name = gather(session, parameters, by, at)
+        return Made(file_bytes(facts, file_format.value, locale_in_force(), mark), _lines(facts), name)
+
+    return Source(lambda *asked: _lines(gather(*asked)[0]), made)
+
+
+SOURCES[NEW] = source_of(_facts_asked)
+SOURCES[STORED] = source_of(_facts_stored)
+
+
+def wanted_of(report: Report, source: str, parameters: Mapping[str, Any], file_format: str, reason: str) -> Wanted:
+    """Return the export of a report, new or stored."""
+    return Wanted(source, report.right, report.label, parameters, FileFormat(file_format), reason)
 
 
 class ReportView(BaseView):
@@ -145,20 +179,34 @@ class ReportView(BaseView):
             "panel/report.html", page=self._page(by, form, facts_of(run), run), appbuilder=self.appbuilder
         )
 
-    @expose("/export/<string:file_format>")
-    def export(self, file_format: str) -> Response:
-        """Answer the report asked for as a file."""
-        by = self._require("can_export")
-        asked = asked_from(self.report, request.args, by)
-        facts = self.report.gather(db.session(), asked, by, now())
-        return file_answer(facts, file_format, f"{self.report.name}-{asked.day.isoformat()}")
+    @expose("/export/<string:file_format>", methods=["GET", "POST"])
+    def export(self, file_format: str) -> Any:
+        """Ask why, then make a file of the report asked for."""
+        by = self._may_export(file_format)
+        asked_from(self.report, request.args, by)
+        given = {name: value for name, value in request.args.items() if name != "_l_"}
+        return self._export(NEW, {"report": self.report.name, "given": given}, file_format, url_for(".list", **given))
 
-    @expose("/stored/<int:pk>/<string:file_format>")
-    def export_stored(self, pk: int, file_format: str) -> Response:
-        """Answer a stored run as a file."""
-        by = self._require("can_export")
-        run = self._run(by, pk)
-        return file_answer(facts_of(run), file_format, f"{self.report.name}-{run.business_on.isoformat()}")
+    @expose("/stored/<int:pk>/<string:file_format>", methods=["GET", "POST"])
+    def export_stored(self, pk: int, file_format: str) -> Any:
+        """Ask why, then make a file of a stored run."""
+        run = self._run(self._may_export(file_format), pk)
+        return self._export(STORED, {"run_id": run.id}, file_format, url_for(".stored", pk=pk))
+
+    def _may_export(self, file_format: str) -> Actor:
+        by = me()
+        exporting.require(self.report.right, self.report.right, by)
+        if file_format not in FORMATS:
+            abort(400)
+        return by
+
+    def _export(self, source: str, parameters: Mapping[str, Any], file_format: str, back: str) -> Any:
+        return exporting.answer(
+            exporting.ReportExport,
+            lambda form: wanted_of(self.report, source, parameters, file_format, form.reason.data),
+            title=f"{self.report.label} {file_format.upper()}",
+            back=back,
+        )
 
     def _run(self, by: Actor, pk: int) -> ReportRun:
         if not 0 < pk < 2**63:
@@ -291,7 +339,7 @@ def view_for(report: Report) -> type[ReportView]:
 
 
 class ReportApi(BaseApi):
-    """``GET /api/v1/report/<name>?day=…&format=json|csv|xlsx|pdf``, ``…/rows?measure=…``, ``POST …/run``."""
+    """``GET /api/v1/report/<name>?day=…&format=json|csv|xlsx|pdf&reason=…``, ``…/rows?measure=…``, ``POST …/run``."""
 
     resource_name = "report"
     class_permission_name = "report"
@@ -301,15 +349,20 @@ class ReportApi(BaseApi):
         super().__init__()
 
     @expose_api("/<string:name>", methods=["GET"])
-    def get(self, name: str) -> Response:
+    def get(self, name: str) -> Any:
         file_format = request.args.get("format", "json")
-        report, by = _report(name, "can_list" if file_format == "json" else "can_export")
-        given = MultiDict([(key, value) for key, value in request.args.items(multi=True) if key != "format"])
-        asked = asked_from(report, given, by)
-        facts = report.gather(db.session(), asked, by, now())
+        report, by = _report(name, "can_list")
+        given = {key: value for key, value in request.args.items() if key not in ("format", "reason")}
+        asked = asked_from(report, MultiDict(given), by)
         if file_format == "json":
-            return jsonify(to_json(facts))
-        return file_answer(facts, file_format, f"{name}-{asked.day.isoformat()}")
+            return jsonify(to_json(report.gather(db.session(), asked, by, now())))
+        exporting.require(report.right, report.right, by)
+        if file_format not in FORMATS:
+            abort(400)
+        wanted = wanted_of(
+            report, NEW, {"report": name, "given": given}, file_format, exporting.reason_of_rest(request.args)
+        )
+        return exporting.answer_rest(wanted, key_of_header() or uuid.uuid4().hex)
 
     @expose_api("/<string:name>/rows", methods=["GET"])
     def get_rows(self, name: str) -> Response:

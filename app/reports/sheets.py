@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from openpyxl import Workbook
@@ -91,11 +91,36 @@ def shown(value: Value, locale: str, zone: str, kind: Kind) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def csv_bytes(facts: ReportFacts, locale: str, table: str | None = None) -> bytes:
+class Marked(Protocol):
+    """Who takes a file out of the house, when and why."""
+
+    @property
+    def who(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def reason(self) -> str: ...
+
+
+def mark_words(mark: Marked, locale: str, zone: str) -> str:
+    """Return a watermark's words: who exported the file, and when."""
+    with force_locale(locale):
+        return _(
+            "Exported by %(who)s, %(when)s", who=mark.who, when=f"{mark.at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+        )
+
+
+def file_bytes(facts: ReportFacts, file_format: str, locale: str, mark: Marked | None = None) -> bytes:
+    """Write facts as ``csv``, ``xlsx`` or ``pdf``, with the watermark of who takes them out. Decision 0028."""
+    made = {"csv": csv_bytes, "xlsx": xlsx_bytes, "pdf": report_pdf}[file_format]
+    return made(facts, locale, mark=mark)
+
+
+def csv_bytes(facts: ReportFacts, locale: str, table: str | None = None, mark: Marked | None = None) -> bytes:
     """Write one table, or all of them with their titles above, as UTF-8 with the mark that Excel looks for.
 
     Numbers stay numbers without thousands signs (a rate is 0.123), instants stand in the report's zone. A text
-    that a spreadsheet would take for a formula gets an apostrophe in front.
+    that a spreadsheet would take for a formula gets an apostrophe in front. The mark is the last line, a comment.
     """
     tables = [each for each in facts.tables if table is None or each.name == table]
     if table is not None and not tables:
@@ -110,6 +135,8 @@ def csv_bytes(facts: ReportFacts, locale: str, table: str | None = None) -> byte
         writer.writerow([_harmless(column.label.in_(locale)) for column in each.columns])
         for row in _lines(each):
             writer.writerow([_csv_value(value, locale, facts.zone) for value in row])
+    if mark is not None:
+        writer.writerow([f"# {mark_words(mark, locale, facts.zone)}"])
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8")
 
 
@@ -133,11 +160,11 @@ def _harmless(text: str) -> str:
     return f"'{text}" if risky else text
 
 
-def xlsx_bytes(facts: ReportFacts, locale: str) -> bytes:
+def xlsx_bytes(facts: ReportFacts, locale: str, mark: Marked | None = None) -> bytes:
     """Write a workbook: parameters and figures on the first sheet, then a sheet for each table.
 
     Numbers are numbers, rates percentages, days and instants real dates in the report's zone; a text is a text
-    whatever it starts with.
+    whatever it starts with. The mark stands on the first sheet and at the foot of each printed page.
     """
     book = Workbook(write_only=True)
     taken: set[str] = set()
@@ -150,8 +177,14 @@ def xlsx_bytes(facts: ReportFacts, locale: str) -> bytes:
     for label, value, kind in _summary_lines(facts, made_at, made_by):
         head = _cell(summary, label, "text", facts.zone, locale)
         summary.append([head, _cell(summary, value, kind, facts.zone, locale)])
+    if mark is not None:
+        for line in (mark_words(mark, locale, facts.zone), mark.reason):
+            summary.append([_cell(summary, line, "text", facts.zone, locale)])
     for table in facts.tables:
         _write_table(book, table, _sheet_name(table.title.in_(locale), taken), facts.zone, locale)
+    if mark is not None:
+        for sheet in book.worksheets:
+            sheet.oddFooter.center.text = mark_words(mark, locale, facts.zone).replace("&", "&&")
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -266,7 +299,7 @@ def _sheet_name(title: str, taken: set[str]) -> str:
     return name
 
 
-def report_pdf(facts: ReportFacts, locale: str | None = None) -> bytes:
+def report_pdf(facts: ReportFacts, locale: str | None = None, mark: Marked | None = None) -> bytes:
     """Print a report on A4, lying when a table has more than eight columns; heads repeat on each page.
 
     A table of more than 2,400 cells is cut, and the paper says how many rows the spreadsheet has besides.
@@ -284,6 +317,7 @@ def report_pdf(facts: ReportFacts, locale: str | None = None) -> bytes:
         tables=[_table_on_paper(table, spoken, facts.zone) for table in facts.tables],
         figures=[(each.label.in_(spoken), shown(each.value, spoken, facts.zone, each.kind)) for each in facts.figures],
         picture=None if chart is None else (data_uri(chart_svg(chart, spoken)), alt_text(chart, spoken)),
+        watermark="" if mark is None else mark_words(mark, spoken, facts.zone),
     )
 
 

@@ -16,7 +16,7 @@ from app.actors import Actor
 from app.errors import InvalidInput
 from app.fields import MAX_ID
 from app.filestore import store
-from app.models.audit import SensitiveViewLog
+from app.models.audit import Way
 from app.models.files import FilePurpose, StoredFile
 from app.services.filetypes import (
     CSV,
@@ -31,6 +31,7 @@ from app.services.filetypes import (
     written_anew,
 )
 from app.services.guard import crossing
+from app.services.looks import NOT_IN_SCOPE, log_look
 from app.services.scope import find
 from app.services.settings import LARGEST_FILE_MB, UNUSED_FILE_HOURS, value_of
 from app.services.trail import note
@@ -211,19 +212,17 @@ def log_reading(session: Session, file: StoredFile, *, by: Actor, at: datetime) 
 
 def log_opened(session: Session, table: str, record_id: int, field: str, name: str, *, by: Actor, at: datetime) -> None:
     """Write down that somebody opened a file of a record, under what kind of file and which name."""
-    session.add(
-        SensitiveViewLog(
-            at=at,
-            actor=by.name,
-            employee_id=by.looker_id,
-            branch_id=by.branch_id,
-            table_name=table,
-            record_id=record_id,
-            field=field,
-            reason=_("File opened: %(name)s", name=name),
-        )
-    )
+    said = _("File opened: %(name)s", name=name)
+    log_look(session, Way.FILE, table, record_id, field, said, by, at=at)
     note(session, "file_opened", table=table, record_id=record_id, field=field)
+
+
+def log_denied_file(session: Session, file_id: int, by: Actor, at: datetime) -> None:
+    """Write down that somebody asked for a file that is not for her; one that does not exist leaves nothing."""
+    file = session.get(StoredFile, file_id)
+    if file is not None and file.subject_table is not None and file.subject_id is not None:
+        field = f"{file.purpose.value}_file"
+        log_look(session, Way.FILE, file.subject_table, file.subject_id, field, "", by, at=at, denied=NOT_IN_SCOPE)
 
 
 def sweep(session: Session, *, at: datetime) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from app.models.hr import Position
 from app.models.settings import Dictionary, DictionaryItem, ItemState, NumberRule, Param
 from app.services.customers.requirements import add_requirements
 from app.services.customers.traits import TRAIT_TYPES
+from app.services.privacy.consents import add_first_texts
 from app.services.settings import SETTINGS
 from app.unit import unit_of_work
 
@@ -266,6 +267,7 @@ def ensure_reference_data(session: Session, at: datetime) -> dict[str, int]:
             "param": _settings(session),
             "position": _positions(session),
             "field_requirement": add_requirements(session),
+            "consent_text": add_first_texts(session, SINCE.date()),
         }
 
 

@@ -103,10 +103,36 @@ def run(
     which is not warned; ``warned`` is the token of the warnings that were read. Raises NotPermitted, OutOfScope,
     InvalidInput, Refusal, IllegalMove, KeyReused, Stale, Warned; then nothing is saved.
     """
-    if not by.may(act.table, act.permission):
-        raise NotPermitted
-    if act.by_system and not by.is_house:
-        raise NotPermitted
+    try:
+        if not by.may(act.table, act.permission) or (act.by_system and not by.is_house):
+            raise NotPermitted
+        return _run(session, act, by, at, record_id, inputs, values, key, row_version, is_json, warned)
+    except (NotPermitted, OutOfScope, Refusal) as wrong:
+        keep_denial(session, act, record_id, by, wrong)
+        raise
+
+
+def keep_denial(session: Session, act: Act, record_id: int | None, by: Actor, wrong: Exception) -> None:
+    """Keep, where the act wants it kept, that it was denied to somebody. A stale page or a key used twice is none."""
+    if act.denied is None or record_id is None or isinstance(wrong, Stale | KeyReused | Warned):
+        return
+    with unit_of_work(session):
+        act.denied(session, act.table, record_id, by, wrong)
+
+
+def _run(
+    session: Session,
+    act: Act,
+    by: Actor,
+    at: datetime,
+    record_id: int | None,
+    inputs: Any,
+    values: Mapping[str, Any] | None,
+    key: str | None,
+    row_version: int | None,
+    is_json: bool,
+    warned: str | None,
+) -> Answer:
     key = (key or uuid.uuid4().hex)[:MAX_KEY]
     call = _Call(act, by, at, record_id, inputs, values, key, row_version, is_json, warned)
     nested = bool(session.info.get("in_unit"))

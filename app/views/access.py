@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from flask import Response, abort, redirect, render_template, request, url_for
+from flask import abort, redirect, render_template, request, url_for
 from flask_appbuilder import BaseView, expose
 from sqlalchemy import or_
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import Session, joinedload
 from werkzeug.datastructures import MultiDict
 
 from app.actors import Actor
@@ -15,11 +18,13 @@ from app.errors import NotPermitted, OutOfScope
 from app.extensions import db
 from app.fields import Choose, HouseForm, Words
 from app.models.hr import Employee, EmployeeState
+from app.models.privacy import FileFormat
+from app.panel import exporting
 from app.panel.describe import may_open_record, record_url
 from app.panel.pages import Cell, ColumnHead, Link, RelatedTab, ReportPage, Row, TableView
 from app.panel.person import SEE_AS, me, now
 from app.panel.registry import Registrar
-from app.panel.report_view import file_answer
+from app.panel.report_view import source_of
 from app.panel.seeing import begin, end
 from app.reports.access import cell_words, conflict_facts, functions_of, matrix_facts
 from app.reports.facts import ReportFacts
@@ -27,10 +32,9 @@ from app.roles import ROLES, RoleName
 from app.services.access import Area, area_of, function_words, reach_words, role_words, roles_of_people, standing
 from app.services.guard import crossing
 from app.services.hr import actor_for_user, rights_of_user
+from app.services.privacy.exports import SOURCES, Wanted
 from app.services.runner import form_context
 from app.services.scope import find, in_scope
-from app.services.trail import note
-from app.unit import unit_of_work
 from app.words import _, _l, locale_in_force
 
 MOST_PEOPLE = 50
@@ -95,12 +99,25 @@ class _RightsPage(BaseView):
             Link(name.upper(), url_for(".export", file_format=name, **given), "download") for name in ("xlsx", "csv")
         ]
 
-    def _file(self, facts: ReportFacts, file_format: str) -> Response:
+    def _export(self, file_format: str, **parameters: Any) -> Any:
+        """Ask why, then make the file."""
+        exporting.require(self.class_permission_name, self.class_permission_name, me())
         if file_format not in ("xlsx", "csv"):
             abort(404)
-        with unit_of_work(db.session()):
-            note(db.session(), "export", report=facts.report, format=file_format, rows=len(facts.tables[0].rows))
-        return file_answer(facts, file_format, facts.report)
+        given = {name: value for name, value in parameters.items() if value}
+        return exporting.answer(
+            exporting.ReportExport,
+            lambda form: Wanted(
+                self.class_permission_name,
+                self.class_permission_name,
+                self.title,
+                given,
+                FileFormat(file_format),
+                form.reason.data,
+            ),
+            title=str(self.title),
+            back=url_for(".list", **given),
+        )
 
 
 class MatrixView(_RightsPage):
@@ -138,13 +155,12 @@ class MatrixView(_RightsPage):
             said=_("A star marks what an administrator changed: a right given or withdrawn, or another reach."),
         )
 
-    @expose("/export/<string:file_format>")
-    def export(self, file_format: str) -> Response:
-        """Answer the matrix as a file; without a filter, whole."""
-        by = self._require("can_export")
-        form = self._form(MatrixFilter, by)
-        roles = [form.role.data.value] if form.role.data else [*ROLES]
-        return self._file(matrix_facts(standing(db.session()), form.area.data, roles, by, now()), file_format)
+    @expose("/export/<string:file_format>", methods=["GET", "POST"])
+    def export(self, file_format: str) -> Any:
+        """Make a file of the matrix; without a filter, whole."""
+        form = self._form(MatrixFilter, me())
+        kept = {"area": form.area.data and form.area.data.value, "role": form.role.data and form.role.data.value}
+        return self._export(file_format, **kept)
 
 
 class PeopleView(_RightsPage):
@@ -281,11 +297,10 @@ class ConflictsView(_RightsPage):
         shown = TableView(heads, rows, empty=_("Nobody's roles break a rule."))
         return self._shown(self.title, [(str(self.title), shown)], exports=self._files(by))
 
-    @expose("/export/<string:file_format>")
-    def export(self, file_format: str) -> Response:
-        """Answer the same as a file."""
-        by = self._require("can_export")
-        return self._file(conflict_facts(db.session(), by, now()), file_format)
+    @expose("/export/<string:file_format>", methods=["GET", "POST"])
+    def export(self, file_format: str) -> Any:
+        """Make a file of the same."""
+        return self._export(file_format)
 
 
 class SeeAsView(BaseView):
@@ -312,6 +327,23 @@ class SeeAsView(BaseView):
         """See as oneself again."""
         end(db.session())
         return redirect(url_for("HomeView.index"))
+
+
+def _matrix_asked(session: Session, parameters: Mapping[str, Any], by: Actor, at: datetime) -> tuple[ReportFacts, str]:
+    area = Area(parameters["area"]) if parameters.get("area") else None
+    roles = [parameters["role"]] if parameters.get("role") else [*ROLES]
+    return matrix_facts(standing(session), area, roles, by, at), "role_matrix"
+
+
+def _conflicts_asked(
+    session: Session, parameters: Mapping[str, Any], by: Actor, at: datetime
+) -> tuple[ReportFacts, str]:
+    return conflict_facts(session, by, at), "role_conflicts"
+
+
+# What roles may do is nobody's data: its rows count towards no limit.
+SOURCES[MatrixView.class_permission_name] = replace(source_of(_matrix_asked), count=lambda *_asked: 0)
+SOURCES[ConflictsView.class_permission_name] = source_of(_conflicts_asked)
 
 
 def register(menu: Registrar) -> None:

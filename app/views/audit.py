@@ -14,8 +14,9 @@ from app.panel.interface import HouseInterface
 from app.panel.pages import Cell
 from app.panel.registry import Registrar
 from app.services.jobs import JOBS, job_label
+from app.services.looks import NO_RIGHT, NOT_IN_SCOPE
 from app.services.notices import sentence
-from app.words import _l
+from app.words import _, _l
 
 
 def _table_words(entry: Any) -> str:
@@ -26,6 +27,12 @@ def _table_words(entry: Any) -> str:
 def _field_words(entry: Any) -> str:
     model = models().get(entry.table_name)
     return label_of(model, entry.field) if model is not None else entry.field
+
+
+def _denied_words(look: SensitiveViewLog) -> str:
+    """Say by what a look was denied; nothing of one that was granted."""
+    known = {NO_RIGHT: _("Her roles do not include it."), NOT_IN_SCOPE: _("The record is out of her sight.")}
+    return known.get(look.denied or "", look.denied or "")
 
 
 class ActRunView(HouseView):
@@ -42,16 +49,20 @@ class SensitiveViewLogView(HouseView):
     """Who looked at which masked value, and why. R-2.1.1-4."""
 
     datamodel = HouseInterface(SensitiveViewLog)
-    list_columns = ("at", "employee", "table_words", "record_id", "field_words", "reason")
-    labels = {"table_words": _l("Table"), "field_words": _l("Field")}
-    computed = {"table_words": _table_words, "field_words": _field_words}
+    list_columns = ("at", "employee", "way", "table_words", "record_id", "field_words", "reason", "denied_words")
+    labels = {"table_words": _l("Table"), "field_words": _l("Field"), "denied_words": _l("Denied because")}
+    computed = {"table_words": _table_words, "field_words": _field_words, "denied_words": _denied_words}
     show_sections = (
         (
             _l("Look at a masked value"),
-            ("at", "employee", "actor", "table_words", "record_id", "field_words", "reason"),
+            ("at", "employee", "actor", "way", "table_words", "record_id", "field_words", "reason", "denied_words"),
         ),
     )
-    filters = ("at",)
+    filters = ("at", "way", "employee_id")
+    quick = (
+        Tab("all", _l("All")),
+        Tab("denied", _l("Denied"), lambda by, now: SensitiveViewLog.denied.is_not(None)),
+    )
 
 
 class NoticeView(HouseView):

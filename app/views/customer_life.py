@@ -26,6 +26,7 @@ from app.models.customers import (
     Stage,
     TraitState,
 )
+from app.models.privacy import ConsentPurpose
 from app.panel.describe import label_of, may_open, record_url
 from app.panel.house_view import HouseView, Tab, views
 from app.panel.interface import HouseInterface
@@ -35,6 +36,7 @@ from app.panel.recording import table_of
 from app.panel.registry import Registrar
 from app.services.customers import missing_by_stage, probable_twin
 from app.services.customers.anniversaries import Wish, coming
+from app.services.privacy.consents import who_consented
 from app.services.scope import find
 from app.services.settings import WISHES_SHOWN_DAYS, value_of
 from app.words import _, _l, _n
@@ -145,6 +147,8 @@ class AnniversariesView(BaseView):
         days = value_of(session, WISHES_SHOWN_DAYS, branch_id=by.branch_id, at=now())
         today = now().astimezone(by.timezone).date()
         wishes = coming(session, by, first=today, days=days)
+        agreed = who_consented(session, (wish.customer.id for wish in wishes), ConsentPurpose.MARKETING, now())
+        rows = [_wish_row(wish, by, agreed) for wish in wishes]
         page = ListPage(
             title=str(self.title),
             crumbs=[],
@@ -153,7 +157,7 @@ class AnniversariesView(BaseView):
             search_hint="",
             filters=[],
             keep=[],
-            table=TableView(_wish_heads(), [_wish_row(wish, by) for wish in wishes], empty=_("Nothing here yet.")),
+            table=TableView(_wish_heads(), rows, empty=_("Nothing here yet.")),
             pager=Pager(_n("%(num)s row", "%(num)s rows", len(wishes)), 1, len(wishes), "", "", []),
             acts=[],
             intro=_(
@@ -172,10 +176,11 @@ def _wish_heads() -> list[ColumnHead]:
         ColumnHead("phone", _("Telephone")),
         ColumnHead("developer", _("Developed by")),
         ColumnHead("note", _("Mind when calling")),
+        ColumnHead("consent", _("Marketing")),
     ]
 
 
-def _wish_row(wish: Wish, by: Actor) -> Row:
+def _wish_row(wish: Wish, by: Actor, agreed: set[int]) -> Row:
     customer = wish.customer
     url = record_url("customer", customer.id) if may_open("customer", by) else ""
     what = _("Birthday") if wish.trait is None else f"{wish.trait.trait_type}: {wish.trait.value}"
@@ -186,6 +191,7 @@ def _wish_row(wish: Wish, by: Actor) -> Row:
         Cell(customer.phone_masked, number=True),
         Cell(str(customer.developer or "—")),
         Cell(customer.followup_note or "—"),
+        Cell(_("Agreed"), tone="ok") if customer.id in agreed else Cell(_("Has not agreed to marketing"), tone="warn"),
     ]
     return Row(customer.id, url, cells, [], str(customer))
 

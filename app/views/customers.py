@@ -113,6 +113,20 @@ class CustomerView(HouseView):
             ("trait_type", "collected_by", "customer"),
         ),
         Related(
+            "customer_consent",
+            "customer_id",
+            _l("Consents"),
+            ("purpose", "state", "signed_at", "signed_how", "scope_note", "withdrawn_at"),
+            ("customer",),
+        ),
+        Related(
+            "subject_request",
+            "customer_id",
+            _l("Requests on personal data"),
+            ("kind", "state", "due_on", "opened_by", "decided_by", "ended_at"),
+            ("customer",),
+        ),
+        Related(
             "customer_owner_history",
             "customer_id",
             _l("Owners"),

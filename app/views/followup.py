@@ -6,15 +6,20 @@ from datetime import datetime
 from typing import Any
 
 from app.actors import Actor
+from app.extensions import db
 from app.models.followup import FollowupPlan, PlanState
+from app.models.privacy import ConsentPurpose
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
+from app.panel.person import now
 from app.panel.registry import Registrar
-from app.words import _l
+from app.services.followup import ANNIVERSARY, BIRTHDAY
+from app.services.privacy.consents import consented
+from app.words import _, _l
 
 
-def _due(by: Actor, now: datetime) -> Any:
-    today = now.astimezone(by.timezone).date()
+def _due(by: Actor, at: datetime) -> Any:
+    today = at.astimezone(by.timezone).date()
     return (FollowupPlan.state == PlanState.APPROVED) & (FollowupPlan.planned_on <= today)
 
 
@@ -44,6 +49,14 @@ class FollowupPlanView(HouseView):
         Tab("open", _l("To be done"), lambda by, now: FollowupPlan.state == PlanState.APPROVED),
         Tab("all", _l("All")),
     )
+
+    def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
+        """Say of a wish that she has not agreed to marketing: then no offer goes with it. L13."""
+        if record.rule not in (BIRTHDAY, ANNIVERSARY) or record.customer_id is None:
+            return []
+        if consented(db.session(), record.customer_id, ConsentPurpose.MARKETING, now()):
+            return []
+        return [("warn", _("She has not agreed to marketing: wish her well, and offer nothing."))]
 
 
 class MyFollowupsView(FollowupPlanView):

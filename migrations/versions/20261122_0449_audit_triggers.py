@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from migrations.trail import append_only, audited
 
 revision = "202611220449"
-down_revision = "202611220443"
+down_revision = "202611220446"
 branch_labels = None
 depends_on = None
 

@@ -7,6 +7,7 @@ import re
 import pytest
 from sqlalchemy import select
 
+from app.models.privacy import ExportRequest, ExportState
 from app.models.settings import Effect, RoleOverride
 from app.models.trail import AuditLog
 from app.panel.security import sync_security
@@ -73,6 +74,9 @@ def test_the_pages_of_rights(session, employee, login):
     assert client.get("/rights/people/999999999").status_code == 404
     for path in ("/rights/matrix/export/xlsx", "/rights/conflicts/export/xlsx", "/rights/conflicts/export/csv"):
         assert client.get(path).status_code == 200, path
+    made = post(client, "/rights/matrix/export/xlsx", reason="年度检查")
+    assert made.status_code == 302
+    assert session.scalars(select(ExportRequest).order_by(ExportRequest.id.desc())).first().state is ExportState.READY
     assert client.get("/rights/matrix/export/exe").status_code == 404
     assert client.get("/rights/conflicts/").status_code == 200
     for path in ("/rights/matrix/", "/rights/people/", "/rights/conflicts/", f"/rights/people/{pk}"):

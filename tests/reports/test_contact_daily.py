@@ -24,6 +24,7 @@ from app.reports.facts import from_json, to_json
 from app.services.settings import ANSWERED_BEFORE_RING
 from app.words import in_locale
 from tests.reports.days import DAY, on
+from tests.reports.exporting import exported
 
 URL, REST = "/report/contact_daily", "report/contact_daily"
 QUARTER, HALF, THIRD = Decimal("0.2500"), Decimal("0.5000"), Decimal("0.3333")
@@ -191,7 +192,7 @@ def test_who_has_no_right_is_refused_everywhere(login, rest, username):
     answers = [
         client.get(f"{URL}/?day={DAY}"),
         client.get(f"{URL}/rows?measure=contacts&day={DAY}"),
-        client.get(f"{URL}/export/csv?day={DAY}"),
+        exported(client, f"{URL}/export/csv?day={DAY}"),
         client.post(f"{URL}/run", data={"day": str(DAY), "csrf_token": client.token}),
         call("GET", f"{REST}?day={DAY}"),
         call("POST", f"{REST}/run", {"day": str(DAY)}),
@@ -202,11 +203,11 @@ def test_who_has_no_right_is_refused_everywhere(login, rest, username):
 def test_screen_files_and_rest_say_the_same(a_day_of_contacts, login, rest, consultant):
     client = login("branch_head")
     assert consultant.display_name in client.get(f"{URL}/?day={DAY}").text
-    lines = list(csv.reader(io.StringIO(client.get(f"{URL}/export/csv?day={DAY}").data.decode("utf-8-sig"))))
+    lines = list(csv.reader(io.StringIO(exported(client, f"{URL}/export/csv?day={DAY}").data.decode("utf-8-sig"))))
     assert ["电话", "4", "3", "1", "0.2500", "0", "1", "0.2500", "1", "1.0000"] in lines
-    book = openpyxl.load_workbook(io.BytesIO(client.get(f"{URL}/export/xlsx?day={DAY}").data))
+    book = openpyxl.load_workbook(io.BytesIO(exported(client, f"{URL}/export/xlsx?day={DAY}").data))
     assert ("电话", 4, 3, 1, 0.25, 0, 1, 0.25, 1, 1) in list(book["按渠道"].values)
-    with pypdfium2.PdfDocument(client.get(f"{URL}/export/pdf?day={DAY}").data) as document:
+    with pypdfium2.PdfDocument(exported(client, f"{URL}/export/pdf?day={DAY}").data) as document:
         text = "".join(page.get_textpage().get_text_range() for page in document).replace(" ", "")
     assert consultant.display_name in text
     told = rest("branch_head")("GET", f"{REST}?day={DAY}").json

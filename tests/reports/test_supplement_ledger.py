@@ -17,6 +17,7 @@ from app.reports.facts import from_json, to_json
 from app.reports.supplement_ledger import SupplementLedger
 from app.services.files import take_in
 from tests.reports.days import on
+from tests.reports.exporting import exported
 from tests.services.test_files import picture
 
 TABLE = "appointment_supplement_request"
@@ -194,7 +195,7 @@ def test_a_day_is_taken_for_its_month(a_month, rest):
 
 @pytest.mark.parametrize("file_format", ["csv", "xlsx", "pdf"])
 def test_the_ledger_as_a_file(file_format, a_month, login):
-    answer = login("branch_head").get(f"{URL}/export/{file_format}?day=2026-03")
+    answer = exported(login("branch_head"), f"{URL}/export/{file_format}?day=2026-03")
     assert answer.status_code == 200
     assert len(answer.data) > 500
 

@@ -78,8 +78,8 @@ class ContactRecord(Recorded, Branched, Base):
     business_category_id: Mapped[int] = mapped_column(
         ForeignKey("dictionary_item.id"), info=col(_l("Business category"), dictionary="business_category")
     )
-    content: Mapped[str | None] = mapped_column(info=col(_l("Content"), multiline=True))
-    outcome: Mapped[str | None] = mapped_column(info=col(_l("Result"), multiline=True))
+    content: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Content"), multiline=True))
+    outcome: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Result"), multiline=True))
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True, info=col(_l("Customer")))
     consultant_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Consultant")))
     department_id: Mapped[int | None] = mapped_column(
@@ -97,7 +97,7 @@ class ContactRecord(Recorded, Branched, Base):
     chat_id: Mapped[str | None] = mapped_column(String(80), info=col(_l("Chat identifier")))
     landing_page: Mapped[str | None] = mapped_column(String(400), info=col(_l("Landing page")))
     keyword: Mapped[str | None] = mapped_column(String(120), info=col(_l("Keyword")))
-    chat_text: Mapped[str | None] = mapped_column(info=col(_l("Chat"), multiline=True, right="medical"))
+    chat_text: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Chat"), multiline=True, right="medical"))
     lead_quality_id: Mapped[int | None] = mapped_column(
         ForeignKey("dictionary_item.id"), info=col(_l("Quality of the lead"), dictionary="lead_quality")
     )
@@ -236,12 +236,12 @@ class AppointmentSlip(Stateful, Recorded, Branched, Base):
         ForeignKey("employee.id"), index=True, info=col(_l("Wished consultant"))
     )
     preferred_doctor_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Wished doctor")))
-    need_text: Mapped[str | None] = mapped_column(info=col(_l("Needs and what was said"), multiline=True))
-    quoted_text: Mapped[str | None] = mapped_column(info=col(_l("Promises and prices"), multiline=True))
+    need_text: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Needs and what was said"), multiline=True))
+    quoted_text: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Promises and prices"), multiline=True))
     companion_count: Mapped[int] = mapped_column(
         SmallInteger, default=0, server_default="0", info=col(_l("Companions"))
     )
-    remark: Mapped[str | None] = mapped_column(String(500), info=col(_l("Remark")))
+    remark: Mapped[str | None] = mapped_column(Encrypted(500), info=col(_l("Remark")))
 
     owner_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), info=col(_l("Owner")))
     department_id: Mapped[int] = mapped_column(ForeignKey("department.id"), info=col(_l("Owner's department")))

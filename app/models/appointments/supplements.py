@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.appointments.slips import AppointmentSlip, Channel, ContactRecord, Intention
-from app.models.base import Base, Branched, Choice, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
+from app.models.base import Base, Branched, Choice, Encrypted, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
 from app.models.customers import Customer
 from app.models.files import StoredFile
 from app.models.hr import Branch, Department, Employee
@@ -160,7 +160,7 @@ class AppointmentSupplementRequest(Stateful, Recorded, Branched, Base):
     claimed_on: Mapped[date] = mapped_column(info=col(_l("Day of the arrival")))
     channel: Mapped[Channel] = mapped_column(Choice(Channel), info=col(_l("Channel")))
     intention: Mapped[Intention] = mapped_column(Choice(Intention), info=col(_l("Intention")))
-    need_text: Mapped[str | None] = mapped_column(info=col(_l("Needs and what was said"), multiline=True))
+    need_text: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Needs and what was said"), multiline=True))
     evidence_kinds: Mapped[list[str]] = mapped_column(ARRAY(Text), info=col(_l("Evidence")))
     contact_record_id: Mapped[int | None] = mapped_column(
         ForeignKey("contact_record.id", name=f"fk_{_TABLE}_contact_record_id"),
@@ -170,7 +170,7 @@ class AppointmentSupplementRequest(Stateful, Recorded, Branched, Base):
     evidence_file_id: Mapped[int | None] = mapped_column(
         ForeignKey("stored_file.id"), unique=True, info=col(_l("File of evidence"))
     )
-    reason: Mapped[str] = mapped_column(info=col(_l("Reason"), multiline=True))
+    reason: Mapped[str] = mapped_column(Encrypted, info=col(_l("Reason"), multiline=True))
 
     approver_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Approver")))
     decided_at: Mapped[datetime | None] = mapped_column(Instant, index=True, info=col(_l("Decision at")))

@@ -211,7 +211,7 @@ class Customer(Stateful, Recorded, Branched, Base):
     area_id: Mapped[int | None] = mapped_column(
         ForeignKey("dictionary_item.id"), info=col(_l("Area"), dictionary="area")
     )
-    address: Mapped[str | None] = mapped_column(String(200), info=col(_l("Address")))
+    address: Mapped[str | None] = mapped_column(Encrypted(200), info=col(_l("Address")))
     state: Mapped[FileState] = mapped_column(Choice(FileState), default=FileState.TEMPORARY, info=col(_l("File")))
     source_channel_id: Mapped[int | None] = mapped_column(
         ForeignKey("source_channel.id"), index=True, info=col(_l("Source channel"))
@@ -233,7 +233,7 @@ class Customer(Stateful, Recorded, Branched, Base):
     first_visit_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("First visit")))
     last_visit_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Last visit")))
     followup_note: Mapped[str | None] = mapped_column(
-        String(500), info=col(_l("Mind when calling"), _l("Such as: no calls between 12 and 14."), multiline=True)
+        Encrypted(500), info=col(_l("Mind when calling"), _l("Such as: no calls between 12 and 14."), multiline=True)
     )
     merged_into_id: Mapped[int | None] = mapped_column(
         ForeignKey("customer.id"), index=True, info=col(_l("Merged into"))
@@ -242,7 +242,8 @@ class Customer(Stateful, Recorded, Branched, Base):
     restriction_asked_by_id: Mapped[int | None] = mapped_column(
         ForeignKey("employee.id"), info=col(_l("Restriction asked for by"))
     )
-    restriction_reason: Mapped[str | None] = mapped_column(String(500), info=col(_l("Reason for the restriction")))
+    restriction_reason: Mapped[str | None] = mapped_column(Encrypted(500), info=col(_l("Reason for the restriction")))
+    pseudonymised_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Pseudonymised at")))
     search_terms: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default="{}")
 
     branch: Mapped[Branch] = relationship(lazy="select")
@@ -393,7 +394,7 @@ def search_terms_of(customer: Customer) -> list[str]:
         terms |= terms_of_number(file.customer_no)
         for name in (file.name, file.alias):
             terms |= terms_of_name(name or "")
-    for contact in customer.contacts:
+    for contact in customer.contacts if customer.pseudonymised_at is None else ():
         if contact.kind is ContactKind.PHONE:
             terms |= phone_terms(contact.value)
         else:

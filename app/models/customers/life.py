@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, String,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import Base, Branched, Choice, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
+from app.models.base import Base, Branched, Choice, Encrypted, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
 from app.models.customers.files import Customer, OwnerRule
 from app.models.hr import Branch, Employee
 from app.models.settings import DictionaryItem
@@ -131,7 +131,7 @@ class CustomerTrait(Stateful, Recorded, Base):
     trait_type_id: Mapped[int] = mapped_column(
         ForeignKey("dictionary_item.id"), index=True, info=col(_l("Type of trait"), dictionary="trait_type")
     )
-    value: Mapped[str] = mapped_column(String(400), info=col(_l("What is known"), multiline=True))
+    value: Mapped[str] = mapped_column(Encrypted(400), info=col(_l("What is known"), multiline=True))
     month: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Month")))
     month_day: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Day of the month")))
     stage: Mapped[Stage] = mapped_column(Choice(Stage), info=col(_l("Stage")))

@@ -1,4 +1,4 @@
-"""Customers: temporary files, contacts, the question whose customer a number is, revealing, searching.
+"""Customers: temporary files, contacts, the question whose customer a number is, searching.
 
 White paper 2.1.1; SM-01; R-2.1.1-2, -4, -5.
 """
@@ -13,10 +13,10 @@ from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session, selectinload
 
 from app.actors import Actor
-from app.acts import Outcome, act
+from app.acts import act
 from app.errors import InvalidInput, Refusal
 from app.fields import Choose, HouseForm, Item, PhoneNumber, Pick, Reason, Whole, Words, normal_phone
-from app.models.audit import SensitiveViewLog
+from app.models.audit import Way
 from app.models.customers import (
     ChannelPartner,
     ContactKind,
@@ -29,14 +29,14 @@ from app.models.customers import (
     Sex,
     SourceChannel,
     contact_hash,
-    mask,
 )
 from app.models.findable import query_terms
 from app.models.hr import Branch, Department, Employee
 from app.services.customers.ownership import give_customer
-from app.services.customers.states import OPEN_FILES, closed_file
+from app.services.customers.states import OPEN_FILES
 from app.services.guard import crossing
 from app.services.hr import own_branch
+from app.services.looks import log_look
 from app.services.scope import find, in_scope
 from app.services.settings import NUMBER_UNIQUE, next_number, value_of
 from app.services.trail import note
@@ -106,22 +106,8 @@ def log_look_up(session: Session, known: Ownership, by: Actor) -> None:
 
 def log_look_up_of(session: Session, customer_id: int, by: Actor, *, purpose: str = "duplicate") -> None:
     """Keep that somebody learned whose customer an ID number is, in the log of looks and in the trail."""
-    _log_view(session, "customer", customer_id, "developer", LOOK_UP, by)
+    log_look(session, Way.LOOK_UP, "customer", customer_id, "developer", LOOK_UP, by)
     note(session, "look_up", table="customer", record_id=customer_id, purpose=purpose)
-
-
-def _log_view(session: Session, table: str, record_id: int, field: str, reason: str, by: Actor) -> None:
-    session.add(
-        SensitiveViewLog(
-            actor=by.name,
-            employee_id=by.looker_id,
-            branch_id=by.branch_id,
-            table_name=table,
-            record_id=record_id,
-            field=field,
-            reason=reason,
-        )
-    )
 
 
 def refuse_known_number(
@@ -305,26 +291,6 @@ def add_contact(
         value = bare
     refuse_known_number(session, "value", kind, value, by=by, at=at, but=customer.id)
     customer.contacts.append(new_contact(kind, value, relation))
-
-
-def _not_restricted(contact: Any, by: Actor) -> object | None:
-    """What a customer wished deleted is shown to nobody. SM-01."""
-    return closed_file(contact.customer) if contact.customer.state is FileState.RESTRICTED else None
-
-
-@act(
-    CustomerContact,
-    "reveal",
-    _l("Show in full"),
-    form=Reason,
-    guard=_not_restricted,
-    icon="eye",
-    consequence=_l("Who looked, when and why is kept."),
-)
-def reveal(session: Session, contact: CustomerContact, *, reason: str, by: Actor, at: datetime) -> Outcome:
-    """Show one masked contact in full, for a reason that is logged. R-2.1.1-4."""
-    _log_view(session, "customer_contact", contact.id, "value", reason, by)
-    return Outcome(shown=contact.value, notice=mask(contact.kind, contact.value))
 
 
 @act(

@@ -30,6 +30,7 @@ from app.models.customers import (
     search_terms_of,
 )
 from app.models.followup import FollowupPlan, PlanState
+from app.models.privacy import ConsentState, CustomerConsent
 from app.services.customers.closing import awaited_slip
 from app.services.customers.ownership import give_customer
 from app.services.customers.states import OPEN_FILES
@@ -47,6 +48,23 @@ def _move_contacts(session: Session, merged: Customer, kept: Customer) -> list[i
     standing = {(one.kind, one.value_hash) for one in kept.contacts}
     going = [one.id for one in merged.contacts if (one.kind, one.value_hash) not in standing]
     return _moved(session, "customer_contact", "customer_id", merged, kept, CustomerContact.id.in_(going))
+
+
+def _move_consents(session: Session, merged: Customer, kept: Customer) -> list[int]:
+    """Move the consents; of two that hold for one purpose the one signed later goes on, the other was renewed."""
+    holding = CustomerConsent.state == ConsentState.HOLDS
+    both = session.scalars(
+        select(CustomerConsent)
+        .where(CustomerConsent.customer_id.in_([merged.id, kept.id]), holding)
+        .order_by(CustomerConsent.signed_at, CustomerConsent.id)
+    )
+    newest: dict[Any, CustomerConsent] = {}
+    for consent in both:
+        if consent.purpose in newest:
+            newest[consent.purpose].become(ConsentState.RENEWED)
+        newest[consent.purpose] = consent
+    session.flush()
+    return _moved(session, "customer_consent", "customer_id", merged, kept)
 
 
 def _move_referred(session: Session, merged: Customer, kept: Customer) -> list[int]:
@@ -83,12 +101,14 @@ MERGED_BY: dict[str, Literal["move", "keep"] | Mover] = {
     "contact_record.referrer_customer_id": "move",
     "customer.merged_into_id": "move",
     "customer.referrer_customer_id": _move_referred,
+    "customer_consent.customer_id": _move_consents,
     "customer_contact.customer_id": _move_contacts,
     "customer_merge_log.kept_id": "keep",
     "customer_merge_log.merged_id": "keep",
     "customer_owner_history.customer_id": "move",
     "customer_trait.customer_id": "move",
     "followup_plan.customer_id": _move_plans,
+    "subject_request.customer_id": "move",
 }
 
 #: What the kept file takes from the merged one where it knows nothing itself.

@@ -1,0 +1,246 @@
+"""What persons demand: a copy of all, correction, restriction, pseudonymisation. L06, L13; trust target 46."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import pytest
+from sqlalchemy import inspect, select
+
+from app.errors import Refusal
+from app.models.appointments import Channel
+from app.models.base import METADATA, Encrypted, EncryptedJson, models
+from app.models.customers import Customer, FileState
+from app.models.privacy import AskedHow, SubjectKind, SubjectState
+from app.services.files import content_of
+from app.services.privacy.holdings import NAMING_RECORDS, NOT_HERS, ids_held, pointing, through, told_tables
+from app.services.privacy.pseudonyms import RULES, Keep, plan_of, worded
+from app.unit import acting_as
+
+CANARY = {"name": "金丝雀甲", "alias": "雀雀乙", "phone": "13955557777", "wechat": "canary_wx_31", "note": "雀鸟备忘丙"}
+WORDS = ("雀鸣内容丁", "雀鸣结果戊", "雀鸟需求己", "雀鸟特征庚", "雀鸟地址辛", "雀鸟职业壬")
+
+
+@pytest.fixture(autouse=True)
+def somebody():
+    with acting_as("house:test"):
+        yield
+
+
+@pytest.fixture
+def canary(do, consultant, session, make_slip, item):
+    """A customer of whom every table that there is holds something."""
+    customer = do(
+        "customer.register_temporary",
+        consultant,
+        name=CANARY["name"],
+        alias=CANARY["alias"],
+        phone=CANARY["phone"],
+        wechat=CANARY["wechat"],
+        followup_note=CANARY["note"],
+    ).record
+    customer.address, customer.occupation, customer.id_no, customer.birth_year = (
+        WORDS[4],
+        WORDS[5],
+        "110101199003077758",
+        1990,
+    )
+    session.commit()
+    do(
+        "contact_record.register_call",
+        consultant,
+        inputs={
+            "business_category_id": str(item("business_category", "item_enquiry").id),
+            "caller_no": CANARY["phone"],
+            "customer_id": str(customer.id),
+            "content": WORDS[0],
+            "outcome": WORDS[1],
+        },
+    )
+    make_slip(customer=customer, need_text=WORDS[2], channel=Channel.PHONE)
+    do(
+        "customer.add_trait",
+        consultant,
+        customer,
+        inputs={"trait_type_id": str(item("trait_type", "hobby").id), "value": WORDS[3], "stage": "appointment"},
+    )
+    session.commit()
+    return customer
+
+
+def demand(do, by, customer, kind):
+    return do(
+        "subject_request.open",
+        by,
+        customer_id=customer.id,
+        kind=kind,
+        asked_how=AskedHow.IN_PERSON,
+        identity_checked="身份证已核对",
+    ).record
+
+
+# --- completeness, by the metadata ---------------------------------------------------------------------------------
+
+
+def test_every_table_that_points_to_a_person_is_told_or_declared_not_to_be(app):
+    for table in METADATA.tables.values():
+        if table.name not in models():
+            continue
+        for column in table.columns:
+            if any(key.column.table.name == "customer" for key in column.foreign_keys):
+                assert table.name in told_tables() or f"{table.name}.{column.name}" in NOT_HERS, column
+        names = {column.name for column in table.columns}
+        for about, about_id in {
+            ("table_name", "record_id"),
+            ("subject_table", "subject_id"),
+            ("match_table", "match_id"),
+        }:
+            if {about, about_id} <= names:
+                assert NAMING_RECORDS.get(table.name) == (about, about_id), table.name
+                assert table.name in told_tables() or table.name in NOT_HERS
+    for name, model in models().items():
+        if model.SCOPE.via is not None:
+            parent = inspect(model).relationships[model.SCOPE.via].mapper.class_.__tablename__
+            if parent in told_tables() and parent not in NAMING_RECORDS:
+                assert name in told_tables(), name
+
+
+def test_every_column_that_holds_words_of_a_person_has_its_rule(app):
+    for table in {"customer", *pointing(), *through(), *NAMING_RECORDS}:
+        assert set(RULES[table]) >= set(worded(models()[table])), table
+        assert set(RULES[table]) <= {column.key for column in inspect(models()[table]).columns}, table
+
+
+# --- the copy ------------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_holds_everything_and_is_for_who_carries_it_out(do, canary, person, session, work_off, login):
+    request = demand(do, person("medical_affairs"), canary, SubjectKind.COPY)
+    do("subject_request.carry_out", person("it_manager"), request, inputs={})
+    [task] = work_off()
+    assert task.error is None
+    session.refresh(request)
+    assert request.state is SubjectState.DONE
+    with zipfile.ZipFile(io.BytesIO(content_of(request.file))) as archive:
+        assert {"data.json", "copy.pdf"} <= set(archive.namelist())
+        told = archive.read("data.json").decode()
+        assert archive.read("copy.pdf").startswith(b"%PDF")
+    for word in (*CANARY.values(), *WORDS, "110101199003077758"):
+        assert word in told, word
+    held = ids_held(session, canary)
+    data = json.loads(told)
+    assert {table: len(rows) for table, rows in data.items()}.items() >= {
+        table: len(held[table]) for table in ("customer", "customer_contact", "contact_record", "appointment_slip")
+    }.items()
+    assert login("phone_consultant").get(f"/stored_file/{request.file_id}/content").status_code == 404
+
+
+def test_who_may_do_what_and_until_when(do, canary, person, session, at, rest):
+    request = demand(do, person("service_supervisor"), canary, SubjectKind.CORRECTION)
+    assert (request.due_on - at.astimezone(person("it_manager").timezone).date()).days == 15
+    with pytest.raises(Refusal):
+        demand(do, person("medical_affairs"), canary, SubjectKind.CORRECTION)
+    it = person("it_manager")
+    with pytest.raises(Refusal):
+        do("subject_request.carry_out", it, request, inputs={})
+    do("subject_request.carry_out", it, request, inputs={"remark": "改正了姓名"})
+    assert request.state is SubjectState.DONE
+    again = demand(do, person("medical_affairs"), canary, SubjectKind.RESTRICTION)
+    with pytest.raises(Refusal):
+        do("subject_request.carry_out", it, again, inputs={})
+    do("subject_request.refuse", it, again, reason="本人撤回请求")
+    assert again.state is SubjectState.REFUSED
+    assert rest("guide")("POST", "subject_request/open", {"customer_id": canary.id}).status_code == 403
+
+
+# --- pseudonymisation ----------------------------------------------------------------------------------------------
+
+
+def everywhere(session, words):
+    """Return (table, column) of every text, list and JSON column of the database in which a word stands in clear."""
+    found = set()
+    for table in METADATA.sorted_tables:
+        for column in table.columns:
+            kind = column.type
+            if kind.python_type not in (str, dict, list):
+                continue
+            for (value,) in session.execute(select(column).where(column.is_not(None))):
+                if any(word in str(value) for word in words):
+                    found.add(f"{table.name}.{column.name}")
+    return found
+
+
+def test_after_pseudonymisation_no_canary_stands_outside_what_the_law_keeps(do, canary, person, session, consultant):
+    words = [*CANARY.values(), *WORDS, "110101199003077758"]
+    before = everywhere(session, words)
+    assert {"customer.name", "customer.search_terms", "customer_contact.value", "contact_record.content"} <= before
+    affairs, head, it = person("medical_affairs"), person("branch_head"), person("it_manager")
+    request = demand(do, affairs, canary, SubjectKind.PSEUDONYMISATION)
+    with pytest.raises(Refusal):
+        do("subject_request.carry_out", it, request, inputs={})
+    with pytest.raises(Refusal):
+        do("subject_request.approve", affairs, request, reason="同意")
+    do("subject_request.approve", head, request, reason="已核对")
+    with pytest.raises(Refusal):
+        do("subject_request.carry_out", it, request, inputs={})  # the file is not restricted yet
+    slip = session.scalars(
+        select(models()["appointment_slip"]).where(models()["appointment_slip"].customer_id == canary.id)
+    ).one()
+    do("appointment_slip.void", person("phone_supervisor"), slip, reason="客户要求删除")
+    do("customer.ask_restriction", affairs, canary, reason="客户要求")
+    do("customer.restrict", it, canary)
+    planned = {(entry["table"], entry["column"]) for entry in plan_of(session, canary)}
+    assert ("contact_record", "content") in planned
+    assert canary.name == CANARY["name"]  # a dry run changes nothing
+    do("subject_request.carry_out", it, request, inputs={})
+    session.commit()
+    session.expire_all()
+    kept = {
+        f"{table}.{name}" for table, rules in RULES.items() for name, rule in rules.items() if isinstance(rule, Keep)
+    }
+    left = everywhere(session, words)
+    assert left <= kept, left - kept
+    assert left <= {"audit_log.before", "audit_log.after", "sensitive_view_log.reason"}
+    done = session.get_one(Customer, canary.id)
+    assert (done.name, done.state) == (f"P-{canary.id}", FileState.RESTRICTED)
+    assert done.pseudonymised_at is not None
+    assert not any(term.startswith(("f:", "l:", "x:")) for term in done.search_terms)
+    assert any(entry["change"] == "kept" for entry in request.outcome) or request.outcome
+    with pytest.raises(Refusal):
+        do("subject_request.carry_out", it, request, inputs={})
+
+
+def test_the_page_shows_the_dry_run(login, do, canary, person):
+    request = demand(do, person("medical_affairs"), canary, SubjectKind.PSEUDONYMISATION)
+    page = login("medical_affairs").get(f"/subject_request/show/{request.id}").text
+    assert 'id="tab-plan"' in page
+    assert login("medical_affairs").get(f"/customer/show/{canary.id}").status_code == 200
+
+
+# --- at rest -------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_said_of_her_lies_encrypted(canary, session):
+    connection = session.connection()
+    for table, column in [("contact_record", "content"), ("contact_record", "outcome"),
+                          ("appointment_slip", "need_text"), ("customer_trait", "value"), ("customer", "address"),
+                          ("customer", "followup_note"), ("act_run", "inputs")]:  # fmt: skip
+        stored = connection.exec_driver_sql(f"select {column} from {table} where {column} is not null").scalars().all()
+        assert stored, (table, column)
+        assert all(value.startswith("gAAAA") for value in stored), (table, column)
+        assert not any(word in value for word in WORDS for value in stored)
+
+
+def test_encrypted_columns_are_neither_filtered_nor_sorted_by(rest, canary):
+    call = rest("phone_consultant")
+    query = "(filters:!((col:content,opr:ct,value:x)))"
+    assert call("GET", f"contact_record/?q={query}").status_code == 400
+    for name, model in models().items():
+        for column in inspect(model).columns:
+            if isinstance(column.type, Encrypted | EncryptedJson):
+                assert call("GET", f"{name}/?q=(order_column:{column.key})").status_code in (400, 403), (
+                    name,
+                    column.key,
+                )
