@@ -25,6 +25,8 @@ CATALOGUE = ROOT / "app/translations/zh/LC_MESSAGES/messages.po"
 LATIN = {"QQ", "IT", "VIP", "JSON", "XLSX", "CSV", "PDF", "JPEG", "PNG", "WebP", "MB", "yes", "no", "none", "tab"}
 #: Types of files, encodings and programs as they are called everywhere.
 LATIN |= {"doc", "xls", "xlsx", "xlsb", "ods", "utf", "UTF", "gb", "big", "Word", "Excel", "Numbers"}
+#: Keys as they are written on the keyboard.
+LATIN |= {"Ctrl", "Alt"}
 #: Commands and examples.
 QUOTED = re.compile(r"run\.py [a-z-]+|\d{4}-\d\d-\d\dT[\d:+]+")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
