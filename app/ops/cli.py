@@ -213,7 +213,7 @@ def create_admin(arguments: argparse.Namespace, _rest: list[str]) -> int:
 
 def rotate_keys(arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Encrypt everything anew under a new key, or forget the older ones."""
-    with database():
+    with database(), refusing_plainly():
         from app.ops import keys
 
         try:

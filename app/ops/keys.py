@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from app.actors import house
 from app.keyring import LOOKED_EVERY
+from app.ops.schema import owner_session
 from app.services.privacy.rotation import Keys, needing_older, rotate, start_over
 from app.unit import acting_as
 from config import change_keys, new_encryption_key
@@ -37,11 +38,9 @@ def rotate_keys(
     app: Flask, home: Path, *, say: Say, drop_old: bool = False, pause: Callable[[float], None] = time.sleep
 ) -> None:
     """Bring everything under a new key; with ``drop_old`` forget the keys that nothing needs any more."""
-    from app.extensions import db
-
     own = bool(os.environ.get("YIMEI_ENCRYPTION_KEYS", "").strip())
-    with app.app_context(), acting_as(ACTOR):
-        session = db.session()
+    # As the owner: ciphers change in rows, too, that nobody else may change, and the trail passes by nobody else.
+    with app.app_context(), acting_as(ACTOR), owner_session(app) as session:
         ring = list(app.config["ENCRYPTION_KEYS"])
         if drop_old:
             _drop_old(session, Keys(ring[0], ring[1:]), home, own=own, say=say)

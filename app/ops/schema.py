@@ -14,6 +14,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import Connection, Engine, create_engine, make_url, pool, text
+from sqlalchemy.orm import Session
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 # Names the lock under which one migration runs at a time ("yimei" in ASCII).
@@ -172,6 +173,13 @@ def _owner(app: Flask) -> Iterator[Connection]:
     engine = create_engine(url, poolclass=pool.NullPool, hide_parameters=True)
     with engine.connect() as connection:
         yield connection
+
+
+@contextmanager
+def owner_session(app: Flask) -> Iterator[Session]:
+    """Give a session as the owner of the tables, for what the application's role may not: to be used by operators."""
+    with _owner(app) as connection, Session(connection) as session:
+        yield session
 
 
 def _grant(owner: Connection, app: Flask) -> None:

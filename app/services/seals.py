@@ -53,10 +53,10 @@ _FUNCTIONS = text(
 #: What the functions behind the triggers are, by the hash of their text; a migration that changes one changes it here.
 FUNCTIONS: Mapping[str, str] = {
     "audit_event": "63b2b901211b8164e5395c43c6375682",
-    "audit_kept": "a73762dc18ef763f15985b282246d38c",
+    "audit_kept": "bf22ce8a63975d091cfe746556766cf5",
     "audit_kept_trail": "4cc5943e26e9482f8536d4f0ded46109",
     "audit_prune_segment": "26d6b6aa4f1349ab7ee8814ff2ed8481",
-    "audit_row": "4052bca9b5e0f0a728a8de1ca3fbd54b",
+    "audit_row": "5bdae6fa34977b6a3939d526c560803d",
     "audit_seal_rows": "b8c62ed3c27356760f3e21462073591a",
 }
 #: Row and statement, before and after, as pg_trigger.tgtype counts them.

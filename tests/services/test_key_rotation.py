@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from app import filestore, keyring
 from app.extensions import db
@@ -16,6 +16,7 @@ from app.filestore import store
 from app.models.customers import Customer, CustomerContact
 from app.models.privacy import KeyRotation
 from app.models.trail import AuditLog
+from app.ops.schema import owner_session
 from app.services.privacy import rotation
 from app.services.privacy.rotation import Keys, needing_older, rotate, sealed_columns
 from app.unit import acting_as
@@ -43,8 +44,7 @@ def test_killed_in_the_middle_it_goes_on_and_ends_as_one_event(own_world, ring, 
     keys, hash_key = ring
     for _each in range(4):
         own_world.customer()
-    with own_world.app.app_context(), acting_as("house:rotate-keys"):
-        session = own_world.session()
+    with own_world.app.app_context(), acting_as("house:rotate-keys"), owner_session(own_world.app) as session:
         file_key = store().put(b"picture")
         before = {one.id: one.value for one in session.scalars(select(CustomerContact))}
         new = Keys(Fernet.generate_key().decode(), keys)
@@ -84,6 +84,10 @@ def test_killed_in_the_middle_it_goes_on_and_ends_as_one_event(own_world, ring, 
         session.expire_all()
         assert {one.id: one.value for one in session.scalars(select(CustomerContact))} == before
         assert store().get(file_key) == b"picture"
+        renewed = session.scalar(
+            select(func.count()).where(AuditLog.operation == "update", AuditLog.table_name == "customer_contact")
+        )
+        assert renewed == 0, "the trail tells of a rotation by one event"
         events = session.scalar(select(func.count()).where(AuditLog.operation == "keys_rotated"))
         assert events == 1
         # The old keys alone open nothing any more; the new one alone opens all.
@@ -146,13 +150,26 @@ def test_the_command_puts_a_new_key_first_and_drops_the_old_one_only_when_nothin
     with pytest.raises(command.NotRotated):
         command.rotate_keys(own_world.app, tmp_path, say=said.append, drop_old=True)
     own_world.app.config["ENCRYPTION_KEYS"] = kept["encryption"]
-    with own_world.app.app_context(), acting_as("house:test"):
-        session = own_world.session()
+    with own_world.app.app_context(), acting_as("house:test"), owner_session(own_world.app) as session:
         now_keys = Keys(kept["encryption"][0], kept["encryption"][1:])
         rotation.start_over(session, now_keys)
         rotate(session, now_keys, at=lambda: datetime.now(UTC))
     command.rotate_keys(own_world.app, tmp_path, say=said.append, drop_old=True)
     assert json.loads((tmp_path / "keys.json").read_text())["encryption"] == kept["encryption"][:1]
+
+
+def test_nobody_but_the_owner_passes_the_trail_by(own_world):
+    """What the rotation may, the application may not, whatever it says of itself."""
+    own_world.customer()
+    with own_world.app.app_context(), acting_as("house:test"):
+        session = own_world.session()
+        session.execute(text("select set_config('app.rekey', 'on', true)"))
+        session.execute(text("update customer_contact set relation = '本人'"))
+        changed = select(func.count()).where(AuditLog.operation == "update", AuditLog.table_name == "customer_contact")
+        assert session.scalar(changed) >= 1
+        with pytest.raises(ProgrammingError, match="append-only"):
+            session.execute(text("update act_run set act = 'other'"))
+        session.rollback()
 
 
 # --- logs ----------------------------------------------------------------------------------------------------------
