@@ -260,6 +260,20 @@ def import_kinds(rule: Rule, method: str) -> Iterator[Call]:
         )
 
 
+def rights(permission: str, granted: frozenset[int] = OPENED, table: str = "") -> Callable[[Rule, str], Iterator[Call]]:
+    """A page of rights: matrix, people, conflicts."""
+    names = {"matrix": "role_matrix", "people": "employee_rights", "conflicts": "role_conflicts"}
+
+    def calls(rule: Rule, method: str) -> Iterator[Call]:
+        name = names[rule.rule.split("/")[2]]
+        path = rule.rule.replace("<int:pk>", "{pk}").replace("<string:file_format>", "csv")
+        yield Call(rule.rule, method, path, has(name, permission), granted, table, f"{name}.{permission}")
+
+    return calls
+
+
+#: Whoever may see as another begins and is led on, or is told why not: a person without a login, herself.
+SEEN = frozenset({302, 409})
 EMPTY_FORM = frozenset({302, 409, 422})
 TABLE: tuple[Line, ...] = (
     # --- open to all, or to all who are logged in
@@ -273,7 +287,24 @@ TABLE: tuple[Line, ...] = (
     Line(r"/api/v1/options/dictionary/<string:code>", {"GET": one(ANYBODY, path="/api/v1/options/dictionary/area")}),
     Line(r"/back|/lang/<string:locale>", {"GET": one(ANYBODY, frozenset({302}), path="/back")}),
     Line(r"/logout/", {"POST": one(ANYBODY, frozenset({302}))}),
-    Line(r"/resetmypassword/form", {"GET": one(ANYBODY), "POST": one(ANYBODY, frozenset({200, 302, 422}))}),
+    # --- the doors: before one is known, then one's own login
+    Line(r"/login/second", {"GET": one(PUBLIC, frozenset({302})), "POST": one(PUBLIC, frozenset({302, 400}))}),
+    Line(r"/forgotten", {"GET": one(PUBLIC), "POST": one(PUBLIC, frozenset({400, 422}))}),
+    Line(r"/my-login/(password|second-factor)", {"GET": one(ANYBODY), "POST": one(ANYBODY, SENT_EMPTY)}),
+    Line(r"/my-login/", {"GET": one(ANYBODY)}),
+    Line(r"/my-login/.+|/here", {"POST": one(ANYBODY, frozenset({200, 204, 302, 409, 422}))}),
+    Line(r"/lock", {"POST": one(ANYBODY, frozenset({200, 204, 302, 423}))}),
+    Line(r"/unlock", {"POST": one(ANYBODY, frozenset({200, 302, 422, 423}))}),
+    # --- rights
+    Line(r"/rights/[a-z]+/", {"GET": rights("list")}),
+    Line(r"/rights/people/<int:pk>", {"GET": rights("list", frozenset({200, 404}), table="employee")}),
+    Line(
+        r"/rights/[a-z]+/export/<string:file_format>",
+        {"GET": rights("export"), "POST": rights("export", frozenset({409, 422}))},
+    ),
+    Line(r"/see-as/<int:pk>", {"POST": one(has("employee", "see_as"), SEEN, table="employee")}),
+    Line(r"/see-as/stop", {"POST": one(ANYBODY, frozenset({302}))}),
+    Line(r"/api/v1/openapi.json", {"GET": one(ANYBODY)}),
     Line(r"/api/v1/security/refresh", {"POST": one(ANYBODY, frozenset({401, 422}))}),
     Line(r"/search", {"GET": one(has("customer", "list"), frozenset({302}), path="/search?q=x")}),
     Line(r"/api/v1/stored_file/", {"GET": rest("list", OPENED), "POST": one(ANYBODY, frozenset({422}))}),
@@ -328,16 +359,21 @@ TABLE: tuple[Line, ...] = (
         {"GET": papers(frozenset({200, 422}), listed=True), "POST": papers(SENT_EMPTY, listed=True)},
     ),
     Line(r"/[a-z_]+/options", {"GET": options}),
+    Line(r"/[a-z_]+/export", {"GET": page("export"), "POST": page("export", frozenset({409, 422}))}),
     # --- reports
     Line(r"/report/[a-z_]+/", {"GET": report("list")}),
     Line(r"/report/[a-z_]+/rows", {"GET": report("list", frozenset({400, 404, 422}))}),
     Line(r"/report/[a-z_]+/run", {"POST": report("run", SENT_EMPTY)}),
-    Line(r"/report/[a-z_]+/export/<string:file_format>", {"GET": report("export", frozenset({200, 422}))}),
+    Line(
+        r"/report/[a-z_]+/export/<string:file_format>",
+        {"GET": report("export", frozenset({200, 422})), "POST": report("export", SENT_EMPTY)},
+    ),
     Line(r"/report/[a-z_]+/stored/<int:pk>", {"GET": report("list", frozenset({200, 404}))}),
     Line(
         r"/report/[a-z_]+/stored/<int:pk>/<string:file_format>",
-        {"GET": report("export", frozenset({200, 404}))},
+        {"GET": report("export", frozenset({200, 404})), "POST": report("export", frozenset({404, 409, 422}))},
     ),
+    Line(r"/api/v1/[a-z_]+/export", {"POST": rest("export", frozenset({409, 422}))}),
     Line(r"/api/v1/report/<string:name>", {"GET": rest_reports("list", frozenset({200, 422}), "")}),
     Line(r"/api/v1/report/<string:name>/rows", {"GET": rest_reports("list", frozenset({400, 404, 422}), "/rows")}),
     Line(r"/api/v1/report/<string:name>/run", {"POST": rest_reports("run", SENT_EMPTY, "/run")}),

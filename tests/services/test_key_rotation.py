@@ -198,7 +198,7 @@ def test_a_refusal_of_the_database_carries_no_row_into_any_log(app, session, mak
 
 
 def test_the_embedded_server_logs_neither_rows_nor_parameters():
-    from app.ops.postgres import CAREFUL
+    from app.ops.cluster_settings import CAREFUL
 
     assert CAREFUL["log_error_verbosity"] == "terse"
     assert CAREFUL["log_parameter_max_length"] == CAREFUL["log_parameter_max_length_on_error"] == "0"
