@@ -425,7 +425,7 @@ def own_world() -> Iterator[OwnWorld]:
     from app.extensions import db
     from tests.databases import fresh_database
 
-    with fresh_database("world", copy=True) as (app_url, owner_url):
+    with fresh_database("world", people=True) as (app_url, owner_url):
         made = create_app(SQLALCHEMY_DATABASE_URI=app_url, DATABASE_OWNER_URL=owner_url)
         load(made, say=lambda _line: None, share=0)
         yield OwnWorld(made)
