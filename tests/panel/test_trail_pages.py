@@ -153,9 +153,10 @@ def test_looks_are_told_to_those_who_may_read_the_log_of_looks(session, app, mak
     note(session, "reveal", customer, field="phone")
     session.commit()
     words = str(KINDS["reveal"].label)
+    people = {who: person(who) for who in ("phone_supervisor", "phone_consultant")}
     with app.test_request_context():
         for who, told in (("phone_supervisor", True), ("phone_consultant", False)):
-            by = person(who)
+            by = people[who]
             assert by.may("sensitive_view_log", "can_list") is told, who
             assert (words in [line.label for line in history_of(session, customer, by)]) is told, who
 
