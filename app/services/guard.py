@@ -33,6 +33,8 @@ PURPOSES: Mapping[str, str] = {
     "printings": "how often a record that the reader has open was printed",
     "file": "the file of a record that the reader has open",
     "own_request": "the answer to the same request of the same person",
+    "task": "the row of the work that a worker has in hand: how far it is, whether it goes on, how it ended",
+    "holdings": "how much of what somebody holds who is about to leave: the counts alone",
     "import": "checking and carrying out a file of rows: numbers and names are compared with those of all branches",
     "whose_number": "whose customer a telephone number or account is: owner, since when, by what rule (R-2.1.1-2)",
     "duplicate": "another file with the same ID number: its number, branch and owner (SM-01)",

@@ -195,6 +195,7 @@ class AuditPruneView(HouseView):
     icon = "archive"
     list_columns = ("id", "removed", "kept", "archive", "archive_digest", "pruned_at")
     labels = {"id": _l("Segment")}
-    intro = _l("What is older than its retention is moved into sealed files; the setting %(setting)s says when.") % {
-        "setting": KEEP_MONTHS.key
-    }
+    intro = _l(
+        "What is older than its retention is moved into sealed files; the setting %(setting)s says when.",
+        setting=KEEP_MONTHS.key,
+    )
