@@ -38,5 +38,7 @@ def _enter_with_key(token: str) -> None:
     hold("api_key", str(key.id))
     g.actor = actor
     act_as(actor.name)
-    if mark_used(session, key, at=now()):
+    with crossing("doors"):
+        is_marked = mark_used(session, key, at=now())
+    if is_marked:
         session.commit()

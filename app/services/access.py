@@ -30,6 +30,8 @@ PLAIN_WORDS: Mapping[str, object] = {
     "can_import": _l("Import"),
     "can_see_as": _l("See as this person"),
 }
+#: What pages without a table of their own are called, by the name that their rights bear; the panel fills it in.
+PAGES: dict[str, object] = {}
 
 
 class Area(Labelled):
@@ -167,11 +169,11 @@ def function_words(pair: Pair) -> tuple[object, object]:
     name = permission.removeprefix("can_")
     for act in REGISTRY.of(table):
         if act.permission == permission:
-            return model.TITLES if model is not None else table, act.label
+            return model.TITLES if model is not None else PAGES.get(table, table), act.label
     words = PLAIN_WORDS.get(permission) or _seen_words(model, permission)
     if words is None:
         words = _l("Print") if name.startswith("print_") else name.replace("_", " ")
-    return model.TITLES if model is not None else table, words
+    return model.TITLES if model is not None else PAGES.get(table, table), words
 
 
 def _seen_words(model: type[Base] | None, permission: str) -> object | None:

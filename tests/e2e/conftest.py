@@ -103,6 +103,8 @@ class Visit:
         """Follow a link that exports, say why, and take the marked file from the page of the export."""
         with self.page.expect_navigation():
             self.page.locator(link).first.click()
+        if self.page.locator('main [name="file_format"]').count():
+            self.page.locator('main [name="file_format"]').select_option("xlsx")
         self.page.fill('main [name="reason"]', reason)
         with self.page.expect_navigation():
             self.page.locator('main form button[type="submit"]').click()
