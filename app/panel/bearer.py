@@ -41,5 +41,6 @@ def _enter_with_key(token: str) -> None:
     act_as(actor.name)
     limit_writes(f"user:{actor.user_id}")
     with crossing("doors"):
-        if mark_used(session, key, at=now()):
-            session.commit()
+        is_marked = mark_used(session, key, at=now())
+    if is_marked:
+        session.commit()

@@ -73,7 +73,9 @@ def _shown(model: type[Base], name: str, column: Column, row: dict[str, Any] | N
         return names.get((target, value), _("(not for you to see)")) if isinstance(value, int) else str(value)
     options = getattr(stored.type, "options", None) or column.options
     if options is not None:
-        return str(options(value).label) if value in {member.value for member in options} else str(value)
+        labels = {member.value: str(member.label) for member in options}
+        chosen = value if isinstance(value, list) else [value]
+        return ", ".join(labels.get(each, str(each)) for each in chosen)
     return text_of(typed(stored.type, value), by)
 
 
@@ -114,7 +116,7 @@ def names_in(session: Session, entries: Iterable[AuditLog], by: Actor) -> Names:
         for name, _column in _columns(model, entry, by):
             stored = inspect(model).columns[name]
             target = _target(stored)
-            keys = {(row or {}).get(stored.name) for row in (entry.before, entry.after)}
+            keys = [(row or {}).get(stored.name) for row in (entry.before, entry.after)]
             if target in models():
                 wanted.setdefault(target, set()).update(key for key in keys if isinstance(key, int))
     found: Names = {}

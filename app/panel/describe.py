@@ -197,7 +197,7 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
         if field is not None:
             told.append((str(field.args[0] if field.args else name), _input_text(field, value, by, names)))
         elif model is not None and (column := declaration(model, name)) is not None:
-            told.append((str(column.label), _stored_text(model, name, value, by)))
+            told.append((str(column.label), _stored_text(model, name, value, by, names)))
     return told
 
 
@@ -208,8 +208,17 @@ def _print_texts(entry: ActRun) -> list[tuple[str, str]]:
     return [(_("Form"), name), (_("Copy"), copy_words(entry.inputs["copy_no"]))]
 
 
-def _stored_text(model: Any, name: str, value: Any, by: Actor) -> str:
-    """Return what a plain row's history stored of a column; a choice by its label."""
+def pointed_table(model: Any, name: str) -> str:
+    """Return the table of ours that a column points to, or an empty string."""
+    stored = inspect(model).columns.get(name)
+    keys = stored.foreign_keys if stored is not None else ()
+    return next((table for key in keys if (table := key.column.table.name) in models()), "")
+
+
+def _stored_text(model: Any, name: str, value: Any, by: Actor, names: dict[tuple[str, int], str]) -> str:
+    """Return what a plain row's history stored of a column; a choice by its label, another record by its name."""
+    if isinstance(value, int) and (table := pointed_table(model, name)):
+        return names.get((table, value)) or _("(not for you to see)")
     options = getattr(inspect(model).columns[name].type, "options", None) or getattr(
         declaration(model, name), "options", None
     )

@@ -241,6 +241,4 @@ def list_link(view: HouseView, by: Actor) -> list[Link]:
     if not may_export(view.class_permission_name, by):
         return []
     query = request.query_string.decode("ascii", "replace")
-    return [
-        Link(_("Rows of this list"), url_for(".export") + (f"?{query}" if query else ""), "file-earmark-arrow-down")
-    ]
+    return [Link(_("Export this list"), url_for(".export") + (f"?{query}" if query else ""), "file-earmark-arrow-down")]

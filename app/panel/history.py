@@ -23,7 +23,7 @@ from app.models.base import Base, models
 from app.models.files import StoredFile
 from app.models.trail import AuditLog
 from app.panel.changes import CHANGES, Names, actor_names, changes_of, names_in
-from app.panel.describe import input_texts, local_time, may_open, picked_table, record_url
+from app.panel.describe import input_texts, local_time, may_open, picked_table, pointed_table, record_url
 from app.panel.listing import url_with
 from app.panel.pages import HistoryLine, Link
 from app.services.guard import crossing
@@ -232,9 +232,12 @@ def _names_of(session: Session, record: Any, entries: Any, by: Actor) -> Names:
     wanted: dict[str, set[int]] = {}
     for entry in entries:
         act = REGISTRY.find(entry.table_name, entry.act)
+        model = models().get(entry.table_name)
         for name, value in entry.inputs.items():
             field_ = getattr(act.form, name, None) if act is not None else None
             table = picked_table(field_) if field_ is not None else ""
+            if act is None and model is not None:
+                table = pointed_table(model, name)
             if table:
                 keys = value if isinstance(value, list) else [value]
                 wanted.setdefault(table, set()).update(key for key in keys if isinstance(key, int))

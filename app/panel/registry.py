@@ -13,6 +13,7 @@ from app.panel.house_view import HouseView, missing_views, views
 from app.panel.interface import HouseInterface
 from app.panel.openapi import OpenApi
 from app.panel.rest import CatalogueApi, OptionsApi, api_for
+from app.services.access import PAGES
 
 
 class Registrar:
@@ -39,6 +40,7 @@ class Registrar:
         if group:
             name = made.class_permission_name
             label = label or made.title or made.model.TITLES
+            PAGES.setdefault(name, label)
             self.appbuilder.add_view(made, name, icon=icon, label=label, category=group)
         else:
             self.appbuilder.add_view_no_menu(made)

@@ -79,7 +79,7 @@ def conflict_facts(session: Session, by: Actor, at: datetime) -> ReportFacts:
     )
     heads = [Column(name, Label.of(label)) for name, label in names]
     rows = [conflict_row(person.name, str(person.department), broken) for person, broken in conflicts(session, by)]
-    return _facts("role_conflicts", _l("People whose roles together break a rule"), heads, rows, by, at)
+    return _facts("role_conflicts", _l("Conflicting duties"), heads, rows, by, at)
 
 
 def _facts(name: str, title: object, heads: list[Column], rows: Iterable[Row], by: Actor, at: datetime) -> ReportFacts:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.actors import Actor, Reach
 from app.acts import REGISTRY
-from app.models.base import METADATA, Labelled, models
+from app.models.base import METADATA, Base, Labelled, column_names, described, models
 from app.models.hr import Employee, EmployeeState
 from app.models.settings import ReachChoice, RoleReach
 from app.roles import ROLES, rights_of
@@ -28,7 +28,10 @@ PLAIN_WORDS: Mapping[str, object] = {
     "can_run": _l("Make and keep"),
     "can_export": _l("Export"),
     "can_import": _l("Import"),
+    "can_see_as": _l("See as this person"),
 }
+#: What pages without a table of their own are called, by the name that their rights bear; the panel fills it in.
+PAGES: dict[str, object] = {}
 
 
 class Area(Labelled):
@@ -166,9 +169,20 @@ def function_words(pair: Pair) -> tuple[object, object]:
     name = permission.removeprefix("can_")
     for act in REGISTRY.of(table):
         if act.permission == permission:
-            return model.TITLES if model is not None else table, act.label
-    words = PLAIN_WORDS.get(permission, name.replace("_", " "))
-    return model.TITLES if model is not None else table, words
+            return model.TITLES if model is not None else PAGES.get(table, table), act.label
+    words = PLAIN_WORDS.get(permission) or _seen_words(model, permission)
+    if words is None:
+        words = _l("Print") if name.startswith("print_") else name.replace("_", " ")
+    return model.TITLES if model is not None else PAGES.get(table, table), words
+
+
+def _seen_words(model: type[Base] | None, permission: str) -> object | None:
+    """Return what a right over columns shows, by what the columns are called; None for another right."""
+    if model is None:
+        return None
+    columns = (described(getattr(model, name)) for name in column_names(model))
+    labels = [str(column.label) for column in columns if column is not None and column.permission == permission]
+    return _("See %(what)s", what=", ".join(labels)) if labels else None
 
 
 def area_of(table: str) -> Area:

@@ -284,7 +284,7 @@ class ConflictsView(_RightsPage):
     route_base = "/rights/conflicts"
     class_permission_name = "role_conflicts"
     base_permissions = ["can_list", "can_export"]
-    title = _l("People whose roles together break a rule")
+    title = _l("Conflicting duties")
 
     @expose("/")
     def list(self) -> str:

@@ -39,6 +39,7 @@ FRAMEWORK_TABLES = {
 #: What is told of events and of the framework's rows, by name; what is not here stands under its own name.
 FACTS = {
     "active": _l("Active"),
+    "because": _l("Reason"),
     "copy_no": _l("Copy"),
     "count": _l("Count"),
     "email": _l("Mail address"),
@@ -50,10 +51,20 @@ FACTS = {
     "name": _l("Name"),
     "paper": _l("Form"),
     "permission_view_id": _l("Right"),
+    "prefix": _l("Beginning of the key"),
     "reason": _l("Reason"),
+    "kind": _l("Type"),
+    "source": _l("Of what"),
     "report": _l("Report"),
     "role_id": _l("Role"),
+    "second_factor": _l("Second factor"),
     "rows": _l("Rows"),
+    "pages": _l("Sheets"),
+    "purpose": _l("What for"),
+    "tables": _l("Tables"),
+    "values": _l("Values"),
+    "files": _l("Files"),
+    "key": _l("Key"),
     "user_id": _l("Account"),
     "username": _l("Login name"),
     "way": _l("Way in"),
@@ -195,6 +206,7 @@ class AuditPruneView(HouseView):
     icon = "archive"
     list_columns = ("id", "removed", "kept", "archive", "archive_digest", "pruned_at")
     labels = {"id": _l("Segment")}
-    intro = _l("What is older than its retention is moved into sealed files; the setting %(setting)s says when.") % {
-        "setting": KEEP_MONTHS.key
-    }
+    intro = _l(
+        "What is older than its retention is moved into sealed files; the setting %(setting)s says when.",
+        setting=KEEP_MONTHS.key,
+    )

@@ -88,6 +88,21 @@ def moved(session, back, **columns):
     return newest
 
 
+# --- a sign of life ----------------------------------------------------------------------------------------------
+
+
+def test_who_is_there_for_more_than_a_minute_is_seen_again(session, page_login):
+    """Every page after the first minute writes a sign of life, outside any act."""
+    client, _answer = page_login("guide")
+    before = moved(session, timedelta(minutes=2)).last_seen_at
+    assert client.get("/").status_code == 200
+    session.expire_all()
+    newest = session.scalars(select(LoginSession).order_by(LoginSession.id.desc())).first()
+    assert newest.last_seen_at - before >= timedelta(minutes=2)
+    moved(session, timedelta(minutes=2))
+    assert send(client, "/here").status_code == 204
+
+
 # --- failures ----------------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from app.extensions import db
 from app.models.doors import Ended, LoginSession
 from app.panel.acting import back_sent, put_errors
 from app.panel.doors import visit
+from app.panel.doors.browsers import browser_words
 from app.panel.doors.forms import Code, Forgotten, Only, OwnPassword, PasswordAndCode
 from app.panel.doors.rates import hold
 from app.panel.pages import Cell, ColumnHead, FormPage, Link, Row, TableView
@@ -473,7 +474,7 @@ def _sessions_table(rows: Sequence[LoginSession], own: LoginSession) -> TableVie
             Cell(row.begun_at.astimezone(zone).strftime("%m-%d %H:%M")),
             Cell(row.last_seen_at.astimezone(zone).strftime("%m-%d %H:%M")),
             Cell(row.address),
-            Cell(row.agent, wide=True),
+            Cell(browser_words(row.agent)),
         ]
 
     heads = [_("Way in"), _("Logged in at"), _("Last seen"), _("Network address"), _("Browser")]

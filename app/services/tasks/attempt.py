@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.models.tasks import OPEN_STATES, BackgroundTask, TaskState
+from app.services.guard import crossing
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,18 @@ class Attempt:
 
     def write(self, session: Session, *conditions: Any, **values: Any) -> bool:
         """Write to the task's row, last thing in a transaction; False, and nothing, if that is no longer ours to do."""
-        written = session.execute(
-            update(BackgroundTask)
-            .where(*self.mine(), *conditions)
-            .values(**values)
-            .returning(BackgroundTask.id)
-            .execution_options(synchronize_session=False)
-        )
-        return written.first() is not None
+        statement = update(BackgroundTask).where(*self.mine(), *conditions).values(**values)
+        with crossing("task"):
+            written = session.execute(
+                statement.returning(BackgroundTask.id).execution_options(synchronize_session=False)
+            )
+            return written.first() is not None
+
+    def standing(self, session: Session) -> Any:
+        """Return (attempts, state, cancel_requested_at) of the task's row as it stands now; None if it is gone."""
+        columns = (BackgroundTask.attempts, BackgroundTask.state, BackgroundTask.cancel_requested_at)
+        with crossing("task"):
+            return session.execute(select(*columns).where(BackgroundTask.id == self.task_id)).one_or_none()
 
     def hold(self, session: Session) -> BackgroundTask | None:
         """Return the task locked, or None if another attempt has taken it up or it has ended."""

@@ -11,13 +11,13 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
 from app.models.files import FilePurpose
 from app.models.tasks import BackgroundTask, TaskState
 from app.services.files import keep
+from app.services.guard import crossing
 from app.services.tasks.attempt import Attempt
 from app.services.tasks.declared import Task
 from app.unit import unit_of_work
@@ -66,7 +66,8 @@ class TaskRun:
         clock: Callable[[], datetime],
         shutting_down: Callable[[bool], bool],
     ) -> None:
-        task = session.get_one(BackgroundTask, attempt.task_id, populate_existing=True)
+        with crossing("task"):
+            task = session.get_one(BackgroundTask, attempt.task_id, populate_existing=True)
         self.session = session
         self.task = task
         self.by = by
@@ -103,7 +104,7 @@ class TaskRun:
     def stopping(self) -> bool:
         """Say whether the work should end soon: it was cancelled, lost, or the worker is being shut down."""
         with self._apart() as session:
-            return self._why(session.execute(self._standing()).one_or_none()) is not None
+            return self._why(self._attempt.standing(session)) is not None
 
     @contextmanager
     def step(self, advance: int = 1) -> Iterator[dict[str, Any]]:
@@ -117,7 +118,7 @@ class TaskRun:
         self.session.rollback()
         draft = copy.deepcopy(self._checkpoint)
         with unit_of_work(self.session):
-            self._stop_for(self._why(self.session.execute(self._standing()).one_or_none()))
+            self._stop_for(self._why(self._attempt.standing(self.session)))
             yield draft
             self.session.flush()
             self.fence(checkpoint=draft, done_count=self.done + advance, **self._counts())
@@ -150,7 +151,7 @@ class TaskRun:
     def fence(self, *conditions: Any, **values: Any) -> None:
         """Write to the task's row, last thing in a transaction, only as its newest attempt; else ``Stopped``."""
         if not self._attempt.write(self.session, *conditions, **values):
-            raise Stopped(self._why(self.session.execute(self._standing()).one_or_none()) or Why.LOST)
+            raise Stopped(self._why(self._attempt.standing(self.session)) or Why.LOST)
 
     def _keep_result(self) -> int | None:
         if self._result is None:
@@ -178,16 +179,11 @@ class TaskRun:
         self._written_at = time.monotonic()
         with self._apart() as session, unit_of_work(session):
             self._attempt.write(session, done_count=self.done, **self._counts())
-            return self._why(session.execute(self._standing()).one_or_none())
+            return self._why(self._attempt.standing(session))
 
     def _apart(self) -> Session:
         """Return a session on a connection of its own, whose commits the work's rollback does not touch."""
         return Session(self.session.get_bind(), join_transaction_mode="create_savepoint")
-
-    def _standing(self) -> Any:
-        return select(BackgroundTask.attempts, BackgroundTask.state, BackgroundTask.cancel_requested_at).where(
-            BackgroundTask.id == self._attempt.task_id
-        )
 
     def _why(self, row: Any) -> Why | None:
         if row is None or row.attempts != self._attempt.number or row.state is not TaskState.RUNNING:
