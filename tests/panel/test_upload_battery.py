@@ -85,11 +85,12 @@ def bomb_in_text_chunk() -> bytes:
 #: Names, each with a good picture: what is kept of them is a last part, printable and short.
 NAMES = [
     f"../../../../tmp/{ESCAPED}.png", f"..\\..\\..\\{ESCAPED}.png", f"/tmp/{ESCAPED}.png", f"C:\\{ESCAPED}.png",
-    f"....//....//{ESCAPED}.png", f"%2e%2e%2f%2e%2e%2f{ESCAPED}.png", f"..%c0%af{ESCAPED}.png", f"\\\\host\\{ESCAPED}.png",
-    f"a\x00/../{ESCAPED}.png", f"{ESCAPED}.png\x00.jpg", "\u202egnp.exe", "a\u2028b.png", "\u200b.png", "x\r\nX-Injected: 1.png",
-    'a"; filename="b.html', "a';alert(1);'.png", "<script>alert(1)</script>.png", "=1+1.png", "CON", "NUL.png", "aux.png",
-    "a:b.png", ".htaccess", "..", ".", " ", "....", "a" * 5000 + ".png", "整" * 300 + ".png", "a.png.exe", "a.png ", "~root.png",
-    "${7*7}.png", "{{7*7}}.png", "`id`.png", "|id", "-rf.png",
+    f"....//....//{ESCAPED}.png", f"%2e%2e%2f%2e%2e%2f{ESCAPED}.png", f"..%c0%af{ESCAPED}.png",
+    f"\\\\host\\{ESCAPED}.png", f"a\x00/../{ESCAPED}.png", f"{ESCAPED}.png\x00.jpg", "\u202egnp.exe",
+    "a\u2028b.png", "\u200b.png", "x\r\nX-Injected: 1.png", 'a"; filename="b.html', "a';alert(1);'.png",
+    "<script>alert(1)</script>.png", "=1+1.png", "CON", "NUL.png", "aux.png", "a:b.png", ".htaccess", "..", ".", " ",
+    "....", "a" * 5000 + ".png", "整" * 300 + ".png", "a.png.exe", "a.png ", "~root.png", "${7*7}.png", "{{7*7}}.png",
+    "`id`.png", "|id", "-rf.png",
 ]  # fmt: skip
 
 CONTENTS: dict[str, bytes] = {
@@ -200,7 +201,7 @@ def given_out(client, headers, session, pk):
     kept = session.get(StoredFile, pk)
     assert 0 < len(kept.name) <= MAX_NAME
     assert not [c for c in kept.name if unicodedata.category(c)[0] == "C" or unicodedata.category(c) in ("Zl", "Zp")]
-    assert not {*'/\\\x00\r\n'} & {*kept.name}
+    assert not {*"/\\\x00\r\n"} & {*kept.name}
     answer = client.get(f"/api/v1/stored_file/{pk}/content", headers=headers)
     assert answer.status_code == 200
     assert answer.headers["Content-Disposition"].startswith("attachment;")
@@ -233,7 +234,9 @@ def test_no_content_is_kept_with_what_does_not_belong_to_it(app, session, bearer
     client, headers, taken = app.test_client(), bearer("phone_consultant"), 0
     for name in some(sorted(CONTENTS), 28):
         answer = client.post(
-            "/api/v1/stored_file/", headers=headers, **body(part("file", "照片.jpg", CONTENTS[name]), purpose="evidence")
+            "/api/v1/stored_file/",
+            headers=headers,
+            **body(part("file", "照片.jpg", CONTENTS[name]), purpose="evidence"),
         )
         assert answer.status_code in (201, 422), (name, answer.status_code)
         if answer.status_code == 201:
@@ -247,7 +250,9 @@ def test_no_content_is_kept_with_what_does_not_belong_to_it(app, session, bearer
 def test_the_same_files_through_a_form(login, session, guarded, some):
     """The rest of the form is empty, so that none makes a record; a file that is taken stands in the form."""
     client = login("phone_consultant")
-    cases = [("照片.jpg", content) for _name, content in sorted(CONTENTS.items())] + [(name, picture()) for name in NAMES]
+    cases = [("照片.jpg", content) for _name, content in sorted(CONTENTS.items())] + [
+        (name, picture()) for name in NAMES
+    ]
     for name, content in some(cases, 16):
         sent = body(part("evidence_file_id", name, content), csrf_token=client.token)
         answer = client.post(ACT, headers=DIALOG, **sent)

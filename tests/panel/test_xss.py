@@ -16,14 +16,15 @@ from app.models.base import Choice, Encrypted, models
 from app.panel.house_view import views
 from app.reports import paper, press
 from app.reports.base import PAPERS, REPORTS
+from app.services.notices import KINDS, tell
 from app.services.trail import note
 from tests.canaries import NOW, grant_everything, make_canaries
 
 #: The longest that a column takes. Each breaks out of a text, an attribute and a script if nothing escapes it.
 PAYLOADS = [
-    '<img src=x onerror=alert(1)>"\'><script>alert(1)</script></script><script>alert(1)</script><svg onload=alert(1)>',
-    '"\'><script>alert(1)</script><img src=x onerror=alert(1)>',
-    '"\'><img src=x onerror=alert(1)>',
+    "<img src=x onerror=alert(1)>\"'><script>alert(1)</script></script><script>alert(1)</script><svg onload=alert(1)>",
+    "\"'><script>alert(1)</script><img src=x onerror=alert(1)>",
+    "\"'><img src=x onerror=alert(1)>",
     '"><svg onload=alert(1)>',
     "<b onclick=a()>",
     '"><b>',
@@ -89,6 +90,7 @@ def poisoned(app, session, employee):
             if model.SCOPE is not None and model.SCOPE.shared and model.__tablename__ not in NOT_POISONED:
                 for key in session.scalars(select(model.id).order_by(model.id).limit(5)):
                     _change(session, model, key, say)
+        _notices(session, owner, say)
         session.commit()
         return SimpleNamespace(made=made, rows=made.rows)
 
@@ -100,6 +102,7 @@ def _all_models():
 
     order = {table.name: place for place, table in enumerate(METADATA.sorted_tables)}
     ours = {name: model for name, model in models().items() if model.__module__.startswith("app.")}
+    ours = {name: model for name, model in ours.items() if model.__table__.c.id.autoincrement is not False}
     return dict(sorted(ours.items(), key=lambda pair: order[pair[0]]))
 
 
@@ -141,6 +144,13 @@ def _history(session, table, key, owner, say):
     )  # fmt: skip
     note(session, say(40), table=table, record_id=key, reason=say(None))
     note(session, "export", table=table, record_id=key, reason=say(None), rows=1)
+
+
+def _notices(session, owner, say):
+    """One notice of every kind, each fact of it a payload."""
+    for kind, sentence in KINDS.items():
+        facts = dict.fromkeys(re.findall(r"%\((\w+)\)s", str(sentence)), say(None))
+        tell(session, owner.id, kind, owner, **facts)
 
 
 def _texts_of(form):
