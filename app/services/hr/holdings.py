@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.actors import Actor
 from app.acts import Told
 from app.models.hr import Employee
+from app.services.guard import crossing
 from app.services.hr.people import may_take
 from app.words import _
 
@@ -104,7 +105,8 @@ def told_of(session: Session, employee: Employee, by: Actor) -> list[Told]:
     """Return what the dialog of leaving tells: how much she holds of what. Counts cross scopes; rows do not."""
     lines = []
     for holding in HOLDINGS:
-        count = session.scalar(select(func.count()).select_from(holding.ids(employee).subquery())) or 0
+        with crossing("holdings"):
+            count = session.scalar(select(func.count()).select_from(holding.ids(employee).subquery())) or 0
         query = {name: str(employee.id) if value == "employee" else value for name, value in holding.query.items()}
         if count:
             lines.append(Told(holding.label, count, holding.page, query))
