@@ -3,8 +3,8 @@
 Every statement that a session runs for a reader passes ``_guard``. What it selects from is narrowed to the reader's
 scope (``with_loader_criteria``), unless ``in_scope`` has done so already; ``UPDATE`` and ``DELETE`` of scoped tables
 are refused in requests. Nobody known: no rows. What must cross scopes does so inside ``crossing``, by a purpose that
-stands in ``PURPOSES``. Rows that a row in hand points to, or holds, are told with it: relationship loads are left alone.
-Decision 0018.
+stands in ``PURPOSES``. Rows that a row in hand points to, or holds, are told with it: relationship loads are left
+alone. Decision 0018.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def mark_seen(found: LoginSession) -> None:
     """Write that somebody is there, in a transaction of its own, once a minute at most."""
     at = now()
     if at - found.last_seen_at >= sessions.SEEN_EVERY:
-        with unit_of_work(db.session()) as opened:
+        with crossing("doors"), unit_of_work(db.session()) as opened:
             sessions.seen(opened, found, at)
 
 
