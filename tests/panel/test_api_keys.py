@@ -141,13 +141,22 @@ def test_a_key_without_bounds_is_not_issued(values, field, issue):
     assert set(wrong.value.errors) == {field}
 
 
-def test_guessing_is_limited(app, call, monkeypatch):
-    limiter = app.appbuilder.sm.limiter
-    monkeypatch.setattr(limiter, "enabled", True)
-    limiter.limiter.storage.reset()
-    codes = [call("yk_abcdefgh_" + f"{number:043}", "GET", "customer/").status_code for number in range(32)]
+def test_guessing_is_limited(database):
+    from app import create_app
+    from app.extensions import db
+
+    app = create_app(SQLALCHEMY_DATABASE_URI=database[0], RATELIMIT_ENABLED=True)
+    with app.app_context():
+        app.appbuilder.sm.limiter.limiter.storage.reset()
+    client = app.test_client()
+    keys = [f"Bearer yk_abcdefgh_{number:043}" for number in range(32)]
+    codes = [client.get("/api/v1/customer/", headers={"Authorization": key}).status_code for key in keys]
     assert codes[:30] == [401] * 30
     assert codes[30:] == [429] * 2
+    with app.app_context():
+        app.appbuilder.sm.limiter.limiter.storage.reset()
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_a_key_opens_no_page_and_a_cookie_no_rest(issue, app, login):
