@@ -208,9 +208,7 @@ def worded(model: Any) -> list[str]:
     return [
         column.key
         for column in inspect(model).columns
-        if column.key is not None
-        and not isinstance(column.type, Choice)
-        and column.type.python_type in WORDED
+        if column.key is not None and not isinstance(column.type, Choice) and column.type.python_type in WORDED
     ]
 
 
