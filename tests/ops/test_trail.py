@@ -282,6 +282,7 @@ def test_the_application_forges_no_entry_and_no_seal(world: World) -> None:
         "select audit_prune_segment(1, '{1}', 'a', 'd')",
         "select setval('audit_log_id_seq', 1)",
         "select audit_event('update', 'customer', 1, '{}')",
+        "select audit_event('prune', 'audit_seal', 1, '{}')",
     ):
         with world.connect() as connection, pytest.raises(errors.InsufficientPrivilege):
             connection.execute(forged)  # type: ignore[arg-type]
