@@ -24,7 +24,7 @@ from app.models.api_keys import ApiKey
 from app.models.base import METADATA, models
 from app.models.hr import Employee, EmployeeState
 from app.roles import RoleName, rights_of
-from app.services import accounts, logins
+from app.services.accounts import account_to_lend
 from app.services.hr import actor_for_user
 from app.services.settings import setting, value_of
 from app.services.trail import note
@@ -38,7 +38,7 @@ USED_EVERY = timedelta(minutes=1)
 #: Keys make no keys and change neither rights nor reaches, whatever they are given.
 NEVER = frozenset({"api_key", "role_override", "role_reach"})
 #: Nor do they do anything to logins: every act of these modules on the employee.
-ACCOUNT_ACTS = frozenset({accounts.__name__, logins.__name__})
+ACCOUNT_ACTS = frozenset({"app.services.accounts", "app.services.logins"})
 
 LONGEST_DAYS = setting(
     "api_keys.longest_days",
@@ -100,7 +100,7 @@ def issue(
     one may not change: with a key one acts in her name.
     """
     employee = session.get_one(Employee, employee_id)
-    accounts.account_to_lend(session, employee, by)
+    account_to_lend(session, employee, by)
     named = _named_rights(rights or "")
     if not roles and not named:
         raise InvalidInput({"roles": [_("Please name the roles or the rights that the key is for.")]})

@@ -332,12 +332,12 @@ def test_a_role_that_was_made_to_reach_the_whole_group_is_an_administrators_to_g
     call, holder, other = rest("it_manager"), employee("cashier"), employee("guide")
     set_to = RoleReach(role="cashier", table_name="customer", reach=ReachChoice.GROUP)
     session.add(set_to)
-    session.flush()
+    session.commit()
     refused = call("POST", f"employee/{other.id}/give_roles", {"roles": ["guide", "cashier"]})
     assert (refused.status_code, list(refused.json["errors"])) == (422, ["roles"])
     assert call("POST", f"employee/{holder.id}/reset_password", {"password": "Brand-new-2026"}).status_code == 409
     set_to.retired_at = at
-    session.flush()
+    session.commit()
     assert call("POST", f"employee/{other.id}/give_roles", {"roles": ["guide", "cashier"]}).status_code == 200
     assert call("POST", f"employee/{holder.id}/reset_password", {"password": "Brand-new-2026"}).status_code == 200
 
