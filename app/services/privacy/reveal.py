@@ -38,6 +38,7 @@ QUOTA = setting(
     most=1000,
     help=_l("The look after this many is still allowed; the head of the department learns of it."),
     source="H.2",
+    group_only=True,
 )
 HARD_LIMIT = setting(
     "privacy.reveals_most",
@@ -48,6 +49,7 @@ HARD_LIMIT = setting(
     most=2000,
     help=_l("Beyond it every look is refused until the next day of the branch."),
     source="H.2",
+    group_only=True,
 )
 KINDS["reveal_quota"] = _l("%(who)s has looked at more than %(count)s masked values today.")
 KINDS["reveal_limit"] = _l("%(who)s has reached the limit of %(count)s masked values a day; further looks are refused.")
