@@ -6,8 +6,9 @@ Every text of such a row bears a word that no one but its owner may ever see.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
-from app.models.base import METADATA, Base, Choice, Encrypted, Instant, models
+from app.models.base import METADATA, Base, Choice, Encrypted, EncryptedJson, Instant, models
 from app.models.hr import Employee
 from app.panel.security import known_rights
 from app.services.scope import in_scope
@@ -29,12 +30,14 @@ LEFT_OUT = {"customer.search_terms", "customer.merged_into_id", "customer.referr
 
 
 #: What a column needs that no declaration says: a value, or the table of a row to point to.
+NOW = datetime.now(UTC)
 GIVEN: dict[str, Any] = {
+    "api_key.expires_at": NOW + timedelta(days=1),
+    "api_key.rights": ["customer.list"],
     "appointment_supplement_request.evidence_kinds": ["other"],
     "appointment_supplement_request.contact_record_id": "contact_record",
     "followup_plan.customer_id": "customer",
 }
-NOW = datetime.now(UTC)
 PLAIN: dict[type[Any], Any] = {Boolean: False, Date: date(2026, 11, 1), Time: time(9), Integer: 1, Numeric: Decimal(1)}
 
 
@@ -44,6 +47,8 @@ class Canaries:
 
     word: str
     rows: dict[str, int] = field(default_factory=dict)
+    #: What stands in a text instead of the word, by the column's name and its length, if it has one.
+    text: Callable[[str, int | None], str] | None = None
 
     def unseen_by(self, session: Session, by: Actor) -> dict[str, int]:
         """Return the rows that an actor's scope leaves out, asked of ``in_scope`` alone."""
@@ -70,12 +75,22 @@ def scoped_models() -> dict[str, type[Base]]:
     return dict(sorted(found.items(), key=lambda pair: order[pair[0]]))
 
 
-def make_canaries(session: Session, owner: Employee, word: str) -> Canaries:
-    """Make a row of an employee's in every scoped table that can be made without its flow."""
-    made = Canaries(word)
+def make_canaries(
+    session: Session,
+    owner: Employee,
+    word: str,
+    *,
+    of: Mapping[str, type[Base]] | None = None,
+    text: Callable[[str, int | None], str] | None = None,
+) -> Canaries:
+    """Make a row of an employee's in every scoped table, or in those named, that can be made without its flow.
+
+    A login has one row in some tables: there hers that stands is the canary.
+    """
+    made = Canaries(word, text=text)
     hers = {"branch": owner.branch_id, "department": owner.department_id, "employee": owner.id}
     hers["ab_user"] = owner.user_id or 0
-    for name, model in scoped_models().items():
+    for name, model in (of or scoped_models()).items():
         if name in NOT_MADE:
             continue
         # First with a word in every text that it may bear, then with what it must have alone.
@@ -84,7 +99,17 @@ def make_canaries(session: Session, owner: Employee, word: str) -> Canaries:
             if row is not None:
                 made.rows[name] = row
                 break
+        else:
+            standing = _standing(session, model, hers["ab_user"])
+            if standing is not None:
+                made.rows[name] = standing
     return made
+
+
+def _standing(session: Session, model: Any, user_id: int) -> int | None:
+    """Return the one row that a login has in a table where it can have no second one."""
+    column = model.__table__.columns.get("user_id")
+    return None if column is None or not column.unique else session.scalar(select(model.id).where(column == user_id))
 
 
 def _row(session: Session, model: type[Base], made: Canaries, hers: dict[str, int], everything: bool) -> int | None:
@@ -131,6 +156,9 @@ def _value(session: Session, named: str, column: Any, made: Canaries, hers: dict
     for sort, value in PLAIN.items():
         if isinstance(kind, sort):
             return value
+    if made.text is not None:
+        said = made.text(named, getattr(kind, "length", None))
+        return {"reason": said} if isinstance(kind, EncryptedJson) else said
     return f"{made.word}{named.replace('.', '')}"[: getattr(kind, "length", None) or 200]
 
 

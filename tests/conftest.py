@@ -27,6 +27,7 @@ from app.models.tasks import BackgroundTask, TaskState
 from app.services.hr import actor_for_employee
 from app.services.runner import Answer, run
 from app.services.tasks import perform
+from app.unit import tell_actor
 from tests.databases import worker_database
 
 PASSWORD = "Yimei-demo-2026"
@@ -67,12 +68,23 @@ def app(database: tuple[str, str]) -> Iterator[Flask]:
     made = create_app(SQLALCHEMY_DATABASE_URI=database[0], DATABASE_OWNER_URL=database[1])
     load(made, say=lambda _line: None, share=0)
     always_open(made)
-    # The session fixture keeps an application context open, which requests of a test client then share: each begins
-    # with an empty ``g``, as it would on a server.
-    made.before_request_funcs.setdefault(None, []).insert(0, lambda: g.__dict__.clear())
+    made.before_request_funcs.setdefault(None, []).insert(0, begin_anew)
     yield made
     with made.app_context():
         db.engine.dispose()
+
+
+def begin_anew() -> None:
+    """Let each request begin with an empty ``g`` and tell the database who acts, as on a server.
+
+    The session fixture keeps an application context and a transaction open, which the requests of a test client share.
+    """
+    from app.extensions import db
+
+    g.__dict__.clear()
+    opened = db.session()
+    if opened.in_transaction():
+        tell_actor(opened.connection())
 
 
 #: What the tests set, so that no branch is ever closed.
@@ -425,7 +437,7 @@ def own_world() -> Iterator[OwnWorld]:
     from app.extensions import db
     from tests.databases import fresh_database
 
-    with fresh_database("world", copy=True) as (app_url, owner_url):
+    with fresh_database("world", people=True) as (app_url, owner_url):
         made = create_app(SQLALCHEMY_DATABASE_URI=app_url, DATABASE_OWNER_URL=owner_url)
         load(made, say=lambda _line: None, share=0)
         yield OwnWorld(made)

@@ -63,10 +63,35 @@ def template_database(commands: Sequence[str] = ("migrate", "sync-security")) ->
     return name
 
 
+PEOPLE = """
+from app import create_app
+from app.demo import load
+load(create_app(), say=lambda _line: None, share=0)
+"""
+
+
+@cache
+def peopled_database() -> str:
+    """Return the name of this run's second template: with the demo's organisation and no business in it."""
+    template, name = template_database(), f"{_prefix()}_peopled"
+    with _owner() as connection:
+        connection.execute(text("select pg_advisory_lock(:key)"), {"key": TEMPLATE_LOCK})
+        for standing in _databases(connection):
+            if standing.startswith(_prefix(hour=False)) and standing.endswith("_peopled"):
+                return standing
+        making = f"{name}_making"
+        _drop(connection, making)
+        connection.execute(text(f'create database "{making}" template "{template}"'))
+        run_python(addresses(making), "-c", PEOPLE)
+        connection.execute(text(f'alter database "{making}" rename to "{name}"'))
+    return name
+
+
 def worker_database(worker_id: str) -> Addresses:
-    """Make this worker's own copy of the template and return its addresses. ``worker_id`` is xdist's, or "master"."""
-    template = template_database()
-    name = f"{template.removesuffix('_template')}_{worker_id}"
+    """Make this worker's own copy of the peopled template and return its addresses. ``worker_id`` is xdist's, or
+    "master"."""
+    template = peopled_database()
+    name = f"{template.removesuffix('_peopled')}_{worker_id}"
     with _owner() as connection:
         _drop(connection, name)
         connection.execute(text(f'create database "{name}" template "{template}"'))
@@ -74,11 +99,12 @@ def worker_database(worker_id: str) -> Addresses:
 
 
 @contextlib.contextmanager
-def fresh_database(label: str = "fresh", *, copy: bool = False) -> Iterator[Addresses]:
-    """Give a database for one test and drop it afterwards: an empty one, or with ``copy`` another of the template."""
+def fresh_database(label: str = "fresh", *, copy: bool = False, people: bool = False) -> Iterator[Addresses]:
+    """Give a database for one test and drop it afterwards: an empty one, with ``copy`` another of the template, with
+    ``people`` one that has the demo's organisation already."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "master")
     name = f"{_prefix()}_{worker}_{label}"
-    template = template_database() if copy else "template0"
+    template = peopled_database() if people else template_database() if copy else "template0"
     with _owner() as connection:
         _drop(connection, name)
         connection.execute(text(f'create database "{name}" template "{template}"'))
@@ -106,13 +132,18 @@ def drop_leftovers(connection: Connection) -> None:
 
 def run_command(target: Addresses, *words: str) -> str:
     """Run a command of `run.py` against a database in a process of its own; return what it said, raise if it fails."""
+    return run_python(target, "-m", "app.ops", *words)
+
+
+def run_python(target: Addresses, *words: str) -> str:
+    """Run Python against a database in a process of its own; return what it said, raise if it fails."""
     environment = os.environ | {"DATABASE_URL": target[0], "DATABASE_OWNER_URL": target[1]}
     done = subprocess.run(
-        [sys.executable, "-m", "app.ops", *words],
+        [sys.executable, *words],
         env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
-        raise RuntimeError(f"run.py {' '.join(words)} failed ({done.returncode}):\n{done.stdout}")
+        raise RuntimeError(f"{' '.join(words)} failed ({done.returncode}):\n{done.stdout}")
     return done.stdout
 
 

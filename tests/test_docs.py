@@ -53,6 +53,14 @@ def test_every_rule_of_the_desk_has_its_row_and_its_test(name):
     assert "::test_" in row
 
 
+def test_every_file_that_the_page_of_security_names_is_there():
+    cited = set(
+        re.findall(r"`((?:app|tests|bench)/[\w/]+(?:\.py)?)`", (ROOT / "docs" / "security.md").read_text("utf-8"))
+    )
+    assert len(cited) > 20
+    assert sorted(path for path in cited if not (ROOT / path).exists()) == []
+
+
 def test_every_test_that_coverage_names_is_there():
     cited = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", COVERAGE.read_text("utf-8"))
     assert len(cited) > 40

@@ -7,6 +7,7 @@ from flask_jwt_extended import verify_jwt_in_request
 
 from app.extensions import db
 from app.panel.doors.rates import hold
+from app.panel.doors.visit import limit_writes
 from app.panel.person import act_as, now
 from app.services.api_keys import actor_for_key, looks_like_key, mark_used, note_refused
 from app.services.guard import crossing
@@ -38,6 +39,7 @@ def _enter_with_key(token: str) -> None:
     hold("api_key", str(key.id))
     g.actor = actor
     act_as(actor.name)
+    limit_writes(f"user:{actor.user_id}")
     with crossing("doors"):
         is_marked = mark_used(session, key, at=now())
     if is_marked:

@@ -116,7 +116,7 @@ def names_in(session: Session, entries: Iterable[AuditLog], by: Actor) -> Names:
         for name, _column in _columns(model, entry, by):
             stored = inspect(model).columns[name]
             target = _target(stored)
-            keys = [(row or {}).get(stored.name) for row in (entry.before, entry.after)]
+            keys = [(row or {}).get(stored.name) for row in (entry.before, entry.after)]  # a list may stand among them
             if target in models():
                 wanted.setdefault(target, set()).update(key for key in keys if isinstance(key, int))
     found: Names = {}

@@ -196,10 +196,14 @@ def may_read_content(session: Session, record: Any, by: Actor) -> bool:
     return allows is not None and allows(session, record, by)
 
 
+#: Control and format characters, what is no character, and what ends a line without being one.
+_NOT_IN_NAMES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+
+
 def clean_name(name: str) -> str:
     """Return what is kept of a file's name: its last part, printable, short; never used as a path."""
     last = re.split(r"[\\/]", unicodedata.normalize("NFC", name))[-1]
-    kept = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip(" .")
+    kept = "".join(c for c in last if unicodedata.category(c) not in _NOT_IN_NAMES).strip(" .")
     return (kept or "file")[-MAX_NAME:]
 
 

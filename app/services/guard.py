@@ -2,9 +2,9 @@
 
 Every statement that a session runs for a reader passes ``_guard``. What it selects from is narrowed to the reader's
 scope (``with_loader_criteria``), unless ``in_scope`` has done so already; ``UPDATE`` and ``DELETE`` of scoped tables
-are refused. Nobody known: no rows. What must cross scopes does so inside ``crossing``, by a purpose that stands in
-``PURPOSES``. Rows that a row in hand points to, or holds, are told with it: relationship loads are left alone.
-Decision 0018.
+are refused in requests. Nobody known: no rows. What must cross scopes does so inside ``crossing``, by a purpose that
+stands in ``PURPOSES``. Rows that a row in hand points to, or holds, are told with it: relationship loads are left
+alone. Decision 0018.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ PURPOSES: Mapping[str, str] = {
     "printings": "how often a record that the reader has open was printed",
     "file": "the file of a record that the reader has open",
     "own_request": "the answer to the same request of the same person",
+    "holdings": "how much a person holds who is about to leave: counts by kind, no rows (4.2.2)",
     "task": "the row of the work that a worker has in hand: how far it is, whether it goes on, how it ended",
-    "holdings": "how much of what somebody holds who is about to leave: the counts alone",
     "import": "checking and carrying out a file of rows: numbers and names are compared with those of all branches",
     "whose_number": "whose customer a telephone number or account is: owner, since when, by what rule (R-2.1.1-2)",
     "duplicate": "another file with the same ID number: its number, branch and owner (SM-01)",
@@ -105,7 +105,8 @@ def _guard(state: ORMExecuteState) -> None:
     if isinstance(state.statement, TextClause):
         _refuse_text(state.statement.text)
     elif state.is_update or state.is_delete:
-        _refuse_write(state.statement)
+        if _reading.get() is None:  # a task writes for who asked, as an act does; what it reads is guarded
+            _refuse_write(state.statement)
     elif state.is_select:
         _narrow(state, by[0])
 

@@ -69,7 +69,9 @@ def tell(session: Session, employee_id: int | None, kind: str, record: Any, **fa
 
 
 def sentence(notice: Notice) -> str:
-    """Return a notice in the reader's language."""
+    """Return a notice in the reader's language; one of a kind that this version does not know by its kind alone."""
+    if notice.kind not in KINDS:
+        return notice.kind
     facts = {name: FACT_WORDS[name](fact) if name in FACT_WORDS else fact for name, fact in notice.facts.items()}
     return str(KINDS[notice.kind]) % facts
 

@@ -514,6 +514,9 @@ class Reader(HTMLParser):
         if tag not in self.VOID and not (self.get_starttag_text() or "").endswith("/>"):
             self.open.append(tag)
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
     def handle_endtag(self, tag: str) -> None:
         if tag in self.VOID or (self.open and self.open[-1] == tag and self.open.pop()):
             return

@@ -16,6 +16,7 @@ from app.models.appointments import AppointmentSlip
 from app.models.base import METADATA
 from app.models.customers import Customer
 from app.models.trail import AuditLog, trailed
+from app.panel.changes import changes_of, names_in
 from app.panel.history import LINES, history_of, history_page
 from app.services.settings import SETTINGS
 from app.services.trail import KINDS, note
@@ -52,6 +53,18 @@ def test_what_rest_writes_bears_the_tokens_person(session, rest, employee, make_
     entry = newest(session, table_name="appointment_slip", record_id=slip.id, operation="update")
     assert entry.actor == f"user:{employee('phone_supervisor').user_id}"
     assert entry.request
+
+
+def test_a_column_of_several_values_is_told_like_any_other(session, supervisor):
+    entry = AuditLog(
+        table_name="appointment_supplement_request",
+        record_id=1,
+        operation="update",
+        before={"evidence_kinds": ["other"], "customer_id": 0},
+        after={"evidence_kinds": ["other", "chat_record"], "customer_id": 0},
+    )
+    [change] = changes_of([entry], supervisor, names_in(session, [entry], supervisor))
+    assert (change.before, change.after) == ("other", "other, chat_record")
 
 
 def test_what_jobs_and_schedulers_write_bears_their_names(app, session):
@@ -153,9 +166,10 @@ def test_looks_are_told_to_those_who_may_read_the_log_of_looks(session, app, mak
     note(session, "reveal", customer, field="phone")
     session.commit()
     words = str(KINDS["reveal"].label)
+    people = {who: person(who) for who in ("phone_supervisor", "phone_consultant")}
     with app.test_request_context():
         for who, told in (("phone_supervisor", True), ("phone_consultant", False)):
-            by = person(who)
+            by = people[who]
             assert by.may("sensitive_view_log", "can_list") is told, who
             assert (words in [line.label for line in history_of(session, customer, by)]) is told, who
 

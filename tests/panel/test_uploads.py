@@ -392,7 +392,7 @@ def test_what_is_missing_or_of_no_use_is_named(form, content, field, upload):
 
 
 def test_who_can_use_no_file_sends_none(upload, session):
-    for username in ("guide", "hr", "cashier"):
+    for username in ("market", "hr", "cashier"):
         assert upload(username, picture()).status_code == 422
     assert count(session, StoredFile) == 0
 

@@ -22,7 +22,7 @@ from app.panel.describe import opens
 from app.roles import ROLES
 from app.services.hr import actor_for_employee
 from app.services.scope import scope_clause
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, token_of
 from tests.databases import fresh_database
 from tests.panel.addresses import ANYBODY, PUBLIC, Call, calls_of, lines_for
 
@@ -65,7 +65,7 @@ class World:
             assert token is not None
             given = {"username": role, "password": PASSWORD, "csrf_token": token.group(1)}
             assert client.post("/login/", data=given).status_code == 302
-            client.token = token.group(1)  # type: ignore[attr-defined]
+            client.token = token_of(self.app, client)  # type: ignore[attr-defined]
             self.browsers[role] = client
         return self.browsers[role]
 

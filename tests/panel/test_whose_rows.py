@@ -5,13 +5,23 @@ Each person here holds every right there is: only the scope stands between her a
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 import json
+import re
+import zipfile
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
+import pypdfium2
 import pytest
 
 from app.acts import REGISTRY
+from app.models.files import StoredFile
 from app.panel.house_view import views
 from app.reports.base import PAPERS, REPORTS
+from app.services.files import content_of
 from app.services.runner import form_context
 from tests.canaries import NOT_MADE, grant_everything, make_canaries, scoped_models
 
@@ -199,3 +209,92 @@ def test_an_account_without_an_employee_sees_no_rows(session, world, person, emp
         assert answer.status_code == 200, table
         assert not made.leaks_in(answer.text), table
         assert client.get(f"/{table}/show/{made.rows[table]}").status_code == 404, table
+
+
+# --- what is made of rows: files, pictures, tasks ------------------------------------------------------------------
+
+
+def told_in(data):
+    """Return all texts of a file or page: PDF as it reads, a workbook's parts, the pictures inside a page."""
+    if data.startswith(b"%PDF"):
+        with pypdfium2.PdfDocument(data) as document:
+            return "\n".join(page.get_textpage().get_text_range() for page in document)
+    if data.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            return html.unescape("\n".join(parts.read(name).decode("utf-8", "replace") for name in parts.namelist()))
+    page = data.decode("utf-8", "replace")
+    pictures = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", page)
+    return page + "".join(base64.b64decode(picture).decode("utf-8") for picture in pictures)
+
+
+def test_every_kind_of_file_would_tell_it(session, world, rest):
+    """The negative control: in the owner's own exports her word stands, and is found."""
+    made = world("phone_consultant", "b2_phone_consultant")
+    call, told = rest("b2_phone_consultant"), dict.fromkeys(("csv", "xlsx"), 0)
+    for table in ("customer", "appointment_slip", "contact_record", "followup_plan"):
+        for file_format in told:
+            answer = call("POST", f"{table}/export", {"format": file_format, "reason": "核对核对"})
+            assert answer.status_code == 200, (table, answer.text[:200])
+            told[file_format] += made.leaks_in(told_in(answer.data))
+    assert all(told.values()), told
+
+
+def test_no_export_of_a_list_tells_of_it(session, world, person, rest, some):
+    made = world("phone_consultant", "b2_phone_consultant")
+    hidden, call = made.unseen_by(session, person("phone_consultant")), rest("phone_consultant")
+    for table in some(sorted(set(hidden) & set(views())), 10):
+        for file_format in ("csv", "xlsx"):
+            for query in ({}, {"q": made.word}):
+                body = {"format": file_format, "reason": "核对核对", "query": query}
+                answer = call("POST", f"{table}/export", body)
+                assert answer.status_code == 200, (table, answer.text[:200])
+                assert not made.leaks_in(told_in(answer.data).replace(f"{made.word}q", "")), (table, file_format)
+
+
+def test_no_file_picture_or_stored_run_of_a_report_tells_of_it(session, world, employee, login, rest, some):
+    """Her branch's reports, the chart drawn in them, and what is kept of a run; her own are refused for another's."""
+    made = world("phone_supervisor", "b2_phone_consultant")
+    client, call, other = login("phone_supervisor"), rest("phone_supervisor"), employee("b2_phone_consultant").branch_id
+    today = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
+    for name in some(REPORTS, 2):
+        day = next(d for d in (today, today.replace(day=1)) if call("GET", f"report/{name}?day={d}").status_code == 200)
+        page = client.get(f"/report/{name}/?day={day}")
+        assert not made.leaks_in(told_in(page.data)), name
+        for file_format in ("pdf", "xlsx", "csv"):
+            asked = f"report/{name}?day={day}&format={file_format}&reason=abc"
+            answer = call("GET", asked)
+            assert answer.status_code == 200, (name, file_format, answer.text[:200])
+            assert not made.leaks_in(told_in(answer.data)), (name, file_format)
+            assert call("GET", f"{asked}&branch_id={other}").status_code == 422, name
+        kept = call("POST", f"report/{name}/run", {"day": str(day)})
+        assert kept.status_code == 201, kept.text[:200]
+        assert not made.leaks_in(kept.text)
+        assert not made.leaks_in(told_in(client.get(f"/report/{name}/stored/{kept.json['id']}").data))
+        assert call("POST", f"report/{name}/run", {"day": str(day), "branch_id": other}).status_code == 422
+
+
+def test_no_task_in_the_background_touches_it_or_tells_of_it(session, world, person, rest, work_off):
+    """Printing and acting on many: what is not hers is left out, and the task's lines and files say nothing of it."""
+    made = world("phone_consultant", "b2_phone_consultant")
+    hidden, call = made.unseen_by(session, person("phone_consultant")), rest("phone_consultant")
+    calls = [(table, f"{table}/batch-print/{name}", {}) for table, name in PAPERS]
+    calls += [
+        (act.table, f"{act.table}/batch/{act.name}", {"reason": "试试看"})
+        for act in REGISTRY
+        if act.many and not act.by_system
+    ]
+    begun = 0
+    for table, path, inputs in calls:
+        if table not in hidden:
+            continue
+        answer = call("POST", path, {"ids": [hidden[table]], **inputs})
+        assert answer.status_code in (200, 202, 404, 409, 422), (path, answer.status_code)
+        assert not made.leaks_in(answer.text), path
+        begun += answer.status_code in (200, 202)
+    tasks = work_off()
+    for task in tasks:
+        for path in (f"background_task/{task.id}", f"background_task/{task.id}/rows"):
+            assert not made.leaks_in(call("GET", path).text), path
+        if task.result_file_id is not None:
+            assert not made.leaks_in(told_in(content_of(session.get(StoredFile, task.result_file_id))))
+    assert calls

@@ -209,6 +209,7 @@ def test_a_pdf_is_kept_as_it_is_scripts_and_all(send):
         ("/absolute/b.png", "b.png"),
         ("a\x00b\n\r\t.png", "ab.png"),
         ("x.exe", "x.exe.png"),
+        ("a\u2028b\u2029.png", "ab.png"),
         ("picture\u202egnp.exe", "picturegnp.exe.png"),
         ("", "file.png"),
         (". . .", "file.png"),

@@ -75,7 +75,10 @@ def test_a_row_in_hand_tells_what_it_points_to(session, make_slip, two_customers
 
 
 def test_changes_at_large_and_statements_past_the_models_are_refused(session, two_customers, guide):
-    with reading_as(guide):
+    from app.panel.person import reader_of_request
+
+    provide_reader(lambda: (guide,))
+    try:
         for statement in (
             update(Customer).values(address="x"),
             delete(CustomerContact),
@@ -87,6 +90,15 @@ def test_changes_at_large_and_statements_past_the_models_are_refused(session, tw
         assert session.scalar(text("select 1")) == 1
         with crossing("act"):
             session.execute(update(Customer).where(Customer.id == two_customers[0].id).values(address="x"))
+    finally:
+        provide_reader(reader_of_request)
+
+
+def test_a_task_writes_for_who_asked_and_reads_no_more_than_she_does(session, two_customers, guide):
+    with reading_as(guide):
+        session.execute(update(Customer).where(Customer.id == two_customers[0].id).values(address="x"))
+        with pytest.raises(OutOfReach):
+            session.execute(select(Customer.__table__.c.id))
 
 
 def test_a_stranger_reads_settings_and_no_rows(session, two_customers):
