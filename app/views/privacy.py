@@ -35,7 +35,7 @@ class ExportRequestView(HouseView):
     group = "system"
     icon = "box-arrow-up-right"
     list_columns = ("what", "state", "row_count", "file_format", "asked_by", "asked_at", "decided_by", "expires_at")
-    labels = {"what": _l("What"), "file": _l("File")}
+    labels = {"what": _l("What"), "file": _l("Result file")}
     show_sections = (
         (_l("Export"), ("what", "file_format", "row_count", "reason", "asked_by", "asked_at")),
         (_l("What became of it"), ("decided_by", "decided_at", "decision_note", "file", "made_at", "expires_at")),
@@ -111,7 +111,7 @@ class SubjectRequestView(HouseView):
     group = "customers"
     icon = "person-lock"
     list_columns = ("kind", "customer", "state", "due_on", "opened_at", "opened_by", "decided_by", "ended_at")
-    labels = {"file": _l("File")}
+    labels = {"file": _l("Result file")}
     show_sections = (
         (
             _l("Request"),

@@ -17,6 +17,7 @@ from app.panel.describe import NONE, may_open, record_url
 from app.panel.house_view import HouseView
 from app.panel.interface import HouseInterface
 from app.panel.pages import Cell, Change, ColumnHead, RelatedTab, Row, TableView
+from app.services.access import PAGES
 from app.services.trail import KINDS, kind_words
 from app.services.trail_pruning import KEEP_MONTHS
 from app.words import _, _l
@@ -157,6 +158,8 @@ def _fact(name: str, value: Any) -> str:
         return _framework_name(name, value)
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
+    if name == "source":
+        return str(PAGES.get(str(value)) or table_words(str(value)))
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value)
