@@ -26,7 +26,7 @@ class Actor:
 
     ``rights`` holds (table, permission) pairs such as ``("appointment_slip", "can_void")``; ``reaches`` maps a
     table to how far its rows are seen; of a table not named, none are. ``watcher_id``: the employee who sees as this
-    one; ``name`` is hers then.
+    one; ``name`` is hers then. ``key_id``: the API key through which a program acts in her name.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Actor:
     branch_name: str = ""
     is_house: bool = False
     watcher_id: int | None = None
+    key_id: int | None = None
 
     @property
     def looker_id(self) -> int | None:

@@ -33,7 +33,8 @@ class FileStore:
         """Write a file and return its key."""
         key = uuid.uuid4().hex
         path = self._path(key)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.root, path.parent):  # the mode counts for the last part only
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = path.with_suffix(".part")
         with aside.open("xb") as output:
             os.fchmod(output.fileno(), 0o600)

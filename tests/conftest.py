@@ -24,6 +24,7 @@ from app.models.customers import Customer
 from app.models.hr import Employee
 from app.models.settings import Dictionary, DictionaryItem, Param
 from app.models.tasks import BackgroundTask, TaskState
+from app.panel import web
 from app.services.hr import actor_for_employee
 from app.services.runner import Answer, run
 from app.services.tasks import perform
@@ -68,20 +69,21 @@ def app(database: tuple[str, str]) -> Iterator[Flask]:
     made = create_app(SQLALCHEMY_DATABASE_URI=database[0], DATABASE_OWNER_URL=database[1])
     load(made, say=lambda _line: None, share=0)
     always_open(made)
-    made.before_request_funcs.setdefault(None, []).insert(0, begin_anew)
+    before = made.before_request_funcs.setdefault(None, [])
+    before.insert(0, lambda: g.__dict__.clear())
+    before.insert(before.index(web._number_request) + 1, tell_anew)
     yield made
     with made.app_context():
         db.engine.dispose()
 
 
-def begin_anew() -> None:
-    """Let each request begin with an empty ``g`` and tell the database who acts, as on a server.
+def tell_anew() -> None:
+    """Tell the database at each request who acts, as on a server.
 
     The session fixture keeps an application context and a transaction open, which the requests of a test client share.
     """
     from app.extensions import db
 
-    g.__dict__.clear()
     opened = db.session()
     if opened.in_transaction():
         tell_actor(opened.connection())

@@ -100,7 +100,7 @@ class ChooseMany(SelectMultipleField):
 class Columns(SelectMultipleField):
     """What each column of a file is, in the file's order; data is a list of texts, "" for a column not read.
 
-    ``lines(record)`` gives what each column bears, ``offers(record)`` the (value, label) pairs that it may be.
+    ``lines(record, actor)`` gives what each column bears, ``offers(record)`` the (value, label) pairs that it may be.
     """
 
     def __init__(self, label: Any = None, *, lines: Any, offers: Any, required: bool = False, **kwargs: Any) -> None:
@@ -114,7 +114,7 @@ class Columns(SelectMultipleField):
         offered = list(self.offers(record))
         return [
             (line, [(value, label, value == (chosen[at] if at < len(chosen) else "")) for value, label in offered])
-            for at, line in enumerate(self.lines(record))
+            for at, line in enumerate(self.lines(record, self.meta.context.actor))
         ]
 
     def iter_choices(self) -> Any:
@@ -130,7 +130,7 @@ class Columns(SelectMultipleField):
 
     def pre_validate(self, form: Form) -> None:
         record = self.meta.context.record
-        chosen, count = self.data or [], len(self.lines(record))
+        chosen, count = self.data or [], len(self.lines(record, self.meta.context.actor))
         if len(chosen) != count:
             raise StopValidation(_("Please say of each column what it is, %(count)s in all.", count=count))
         if not set(chosen) <= {value for value, _label in self.offers(record)}:

@@ -29,7 +29,8 @@ class RemoteSelect(Select):
 class Pick(Field):
     """A record of another table, found through the actor's scope. Data is its id.
 
-    Out of scope and absent look the same: "not a valid choice". ``accepts(record)`` narrows further.
+    Out of scope and absent look the same: "not a valid choice". ``accepts(record)`` narrows further;
+    ``unoffered`` takes what forms do not offer, too: it is come to from its own page, or by its number.
     """
 
     widget = RemoteSelect()
@@ -42,10 +43,11 @@ class Pick(Field):
         required: bool = False,
         accepts: Callable[[Any], bool] | None = None,
         only: str = "",
+        unoffered: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(label, presence(required), **kwargs)
-        self.table, self.accepts, self.only = table, accepts, only
+        self.table, self.accepts, self.only, self.unoffered = table, accepts, only, unoffered
         self._record: Any = None
 
     @property
@@ -69,7 +71,8 @@ class Pick(Field):
     def pre_validate(self, form: Form) -> None:
         if self.data is None or self.data == self.object_data:
             return
-        chosen = self.meta.context.choose(self.table, self.data)
+        context = self.meta.context
+        chosen = (context.find if self.unoffered else context.choose)(self.table, self.data)
         if chosen is None or (self.accepts is not None and not self.accepts(chosen)):
             raise StopValidation(_("Not a valid choice."))
 

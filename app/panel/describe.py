@@ -56,6 +56,10 @@ def may_open(table: str, by: Actor) -> bool:
 OPENS: dict[str, Callable[[Any, Actor], bool]] = {}
 
 
+#: Values beside the columns that not everybody is told whole: (table, name) -> function (record, actor).
+TELLS: dict[tuple[str, str], Callable[[Any, Actor], Any]] = {}
+
+
 def may_open_record(record: Any, by: Actor) -> bool:
     """Say whether a person opens this very record, which is in her scope."""
     return may_open(record.__tablename__, by) and opens(record, by)
@@ -139,7 +143,9 @@ def json_of(record: Any, by: Actor, *, alone: bool = False) -> dict[str, Any]:
             continue
         value = getattr(record, name)
         told[name] = _masked(record, value) if column.sensitive and isinstance(value, str) else json_value(value)
-    told.update({name: json_value(getattr(record, name)) for name in seen(model, model.ALSO_TOLD, by)})
+    for name in seen(model, model.ALSO_TOLD, by):
+        tells = TELLS.get((model.__tablename__, name))
+        told[name] = json_value(getattr(record, name) if tells is None else tells(record, by))
     if alone:
         told.update({name: json_value(getattr(record, name)) for name in seen(model, model.TOLD_ALONE, by)})
     told["text"] = str(record)

@@ -214,7 +214,6 @@ def _of_report(paths: dict[str, Any], report: Report) -> None:
     schema = schema_of(_fields(report.params))
     wanted = set(schema.get("required", ()))
     asked = [_in_query(name, told, required=name in wanted) for name, told in schema["properties"].items()]
-    formats = _in_query("format", {"type": "string", "enum": ["json", "csv", "xlsx", "pdf"]})
     where = f"{API}/report/{report.name}"
     paths[where] = {
         "get": _operation(
@@ -222,7 +221,28 @@ def _of_report(paths: dict[str, Any], report: Report) -> None:
             "report",
             report.label,
             {200: "Anything"},
-            parameters=[*asked, formats],
+            parameters=[*asked, _in_query("format", {"type": "string", "enum": ["json"]})],
+        )
+    }
+    reason = {"type": "string", "minLength": 2, "maxLength": 500}
+    exported = {
+        "type": "object",
+        "required": [*schema.get("required", ()), "reason"],
+        "properties": {
+            **schema["properties"],
+            "format": {"type": "string", "enum": ["csv", "xlsx", "pdf"]},
+            "reason": reason,
+        },
+        "additionalProperties": False,
+    }
+    paths[f"{where}/export"] = {
+        "post": _operation(
+            f"report.{report.name}.export",
+            "report",
+            report.label,
+            {200: "Anything", 202: "Anything"},
+            parameters=[KEY],
+            body=exported,
             files=FILES,
         )
     }

@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from flask import Response, abort, jsonify, redirect, render_template, request, url_for
+from flask import abort, redirect, render_template, request, url_for
 from flask_appbuilder import BaseView, expose
-from flask_appbuilder.api import BaseApi
-from flask_appbuilder.api import expose as expose_api
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.datastructures import MultiDict
 
@@ -21,16 +19,13 @@ from app.models.audit import ReportRun
 from app.models.privacy import FileFormat
 from app.panel import exporting
 from app.panel.acting import request_key_sent
-from app.panel.bearer import demand_token
-from app.panel.describe import json_of, local_time
-from app.panel.forms import inputs_from_json
+from app.panel.describe import local_time
 from app.panel.pages import Cell, ColumnHead, Link, ReportPage, Row, TableView
 from app.panel.person import me, now
-from app.panel.report_rows import Keys, opened_from, rows_json, rows_page, rows_url
-from app.panel.rest import json_body, key_of_header
+from app.panel.report_rows import Keys, opened_from, rows_page, rows_url
 from app.reports.base import REPORTS, Asked, Report
 from app.reports.charts import alt_text, chart_svg, data_uri
-from app.reports.facts import Label, ReportFacts, Table, to_json
+from app.reports.facts import Label, ReportFacts, Table
 from app.reports.runs import facts_of, make, newest_runs
 from app.reports.sheets import file_bytes, shown
 from app.services.privacy.exports import SOURCES, Made, Mark, Source, Wanted
@@ -336,59 +331,3 @@ def _shown(value: Any, kind: Any, locale: str, zone: str) -> str:
 def view_for(report: Report) -> type[ReportView]:
     """Return the view class of a report."""
     return type(f"{type(report).__name__}View", (ReportView,), {"report": report, "title": report.label})
-
-
-class ReportApi(BaseApi):
-    """``GET /api/v1/report/<name>?day=…&format=json|csv|xlsx|pdf&reason=…``, ``…/rows?measure=…``, ``POST …/run``."""
-
-    resource_name = "report"
-    class_permission_name = "report"
-
-    def __init__(self) -> None:
-        self.base_permissions: list[str] = []
-        super().__init__()
-
-    @expose_api("/<string:name>", methods=["GET"])
-    def get(self, name: str) -> Any:
-        file_format = request.args.get("format", "json")
-        report, by = _report(name, "can_list")
-        given = {key: value for key, value in request.args.items() if key not in ("format", "reason")}
-        asked = asked_from(report, MultiDict(given), by)
-        if file_format == "json":
-            return jsonify(to_json(report.gather(db.session(), asked, by, now())))
-        exporting.require(report.right, report.right, by)
-        if file_format not in FORMATS:
-            abort(400)
-        wanted = wanted_of(
-            report, NEW, {"report": name, "given": given}, file_format, exporting.reason_of_rest(request.args)
-        )
-        return exporting.answer_rest(wanted, key_of_header() or uuid.uuid4().hex)
-
-    @expose_api("/<string:name>/rows", methods=["GET"])
-    def get_rows(self, name: str) -> Response:
-        """Tell the rows behind a figure: ``measure``, the groups' keys, ``page``, ``page_size``."""
-        report, by = _report(name, "can_list")
-        opened = opened_from(report, request.args, asked_from(report, request.args, by), by)
-        return jsonify(rows_json(opened, by))
-
-    @expose_api("/<string:name>/run", methods=["POST"])
-    def post_run(self, name: str) -> tuple[Response, int]:
-        """Make the report now and keep it: 201 with the stored run; the same Idempotency-Key makes it once."""
-        report, by = _report(name, "can_run")
-        asked = asked_from(report, inputs_from_json(json_body(), report.params), by, is_json=True)
-        session = db.session()
-        with unit_of_work(session):
-            made = make(session, report, asked, by=by, at=now(), key=key_of_header())
-        return jsonify(id=made.id, result=json_of(made, by, alone=True)), 201
-
-
-def _report(name: str, permission: str) -> tuple[Report, Actor]:
-    """Return a report for the bearer of a token: 404 if there is none, 403 if it is not for her."""
-    demand_token()
-    by = me()
-    report = REPORTS.get(name)
-    if report is None:
-        abort(404)
-    if not by.may(report.right, permission):
-        abort(403)
-    return report, by

@@ -19,9 +19,11 @@ from app.actors import Actor, Reach
 from app.acts import act
 from app.errors import InvalidInput, Refusal
 from app.fields import ChooseMany, HouseForm, Words
+from app.models.api_keys import ApiKey
 from app.models.base import METADATA
 from app.models.doors import Ended
 from app.models.hr import Employee, EmployeeState
+from app.models.settings import ReachChoice, RoleReach
 from app.roles import ROLES, RoleName
 from app.services.access import warnings_of
 from app.services.doors import passwords, sessions
@@ -107,8 +109,7 @@ def check_roles(session: Session, roles: Sequence[str], by: Actor) -> None:
     """
     if not _is_administrator(by) and _approving(session, map(str, roles)):
         raise InvalidInput({"roles": [_("Only an administrator can give a role that approves.")]})
-    wide = [str(name) for name in roles if ROLES[str(name)].reach is Reach.GROUP]
-    if wide and not _is_administrator(by):
+    if not _is_administrator(by) and _reaching_all(session, map(str, roles)):
         raise InvalidInput({"roles": [_("Only an administrator can give a role over the whole group.")]})
 
 
@@ -125,6 +126,17 @@ def _approving(session: Session, roles: Iterable[str]) -> set[str]:
         .where(permission.c.name == "can_approve", role.c.name.in_(sorted(named)))
     )
     return {name for name in named if name in HEADS} | set(session.scalars(holding))
+
+
+def _reaching_all(session: Session, roles: Iterable[str]) -> set[str]:
+    """Return which of these roles reach over the whole group: as declared, or over any table as it is set now."""
+    declared = {str(name) for name in roles if name in ROLES}
+    changed = session.scalars(
+        select(RoleReach.role).where(
+            RoleReach.role.in_(sorted(declared)), RoleReach.reach == ReachChoice.GROUP, RoleReach.retired_at.is_(None)
+        )
+    )
+    return {name for name in declared if ROLES[name].reach is Reach.GROUP} | set(changed)
 
 
 def refuse_approver(session: Session, user_id: int, by: Actor) -> None:
@@ -150,7 +162,7 @@ def refuse_above(session: Session, employee: Employee, by: Actor) -> int:
     """Return the login of an employee; refuse who changes one that reaches further than her own."""
     assert employee.user_id is not None
     held = roles_of(session, employee.user_id)
-    if not _is_administrator(by) and any(name in ROLES and ROLES[name].reach is Reach.GROUP for name in held):
+    if not _is_administrator(by) and _reaching_all(session, held):
         raise Refusal(_("Only an administrator can change an administrator."))
     return employee.user_id
 
@@ -262,6 +274,8 @@ def give_roles(session: Session, employee: Employee, *, roles: Sequence[str], by
 @act(Employee, "reset_password", _l("Set a new password"), form=NewPassword, guard=has_login, icon="key")
 def reset_password(session: Session, employee: Employee, *, password: str, by: Actor, at: datetime) -> None:
     """Give an employee's login a new password; its sessions end at once, its owner replaces it at her next login."""
+    if employee.user_id == by.user_id:
+        raise Refusal(_("One's own password is changed under “My login”, with the present one."))
     user_id = refuse_above(session, employee, by)
     refuse_approver(session, user_id, by)
     passwords.check_password(
@@ -272,8 +286,7 @@ def reset_password(session: Session, employee: Employee, *, password: str, by: A
         branch_id=employee.branch_id,
         at=at,
     )
-    own = user_id == by.user_id
-    passwords.set_password(session, user_id, password, at=at, by_others=not own, branch_id=employee.branch_id)
+    passwords.set_password(session, user_id, password, at=at, by_others=True, branch_id=employee.branch_id)
     sessions.end_all(session, user_id, Ended.PASSWORD, at)
     tell(session, employee.id, "password_reset", employee, by=by.display_name or by.name)
 
@@ -292,12 +305,15 @@ def close_login(session: Session, employee: Employee, *, by: Actor, at: datetime
     """Switch an employee's login off, at once."""
     if employee.user_id == by.user_id:
         raise Refusal(_("Nobody closes her own login."))
-    close_account(session, refuse_above(session, employee, by), by=by, at=at)
+    user_id = refuse_above(session, employee, by)
+    refuse_approver(session, user_id, by)
+    close_account(session, user_id, by=by, at=at)
 
 
 def close_account(session: Session, user_id: int, *, by: Actor, at: datetime) -> None:
     """Switch off the login of one who leaves; whoever may let her leave may do so. White paper 4.2.2.
 
+    Her sessions end and her API keys are revoked for good: a login that is opened again brings none of them back.
     Refuses the last administrator, and an administrator unless one is one.
     """
     if ADMIN in roles_of(session, user_id):
@@ -306,6 +322,9 @@ def close_account(session: Session, user_id: int, *, by: Actor, at: datetime) ->
         _refuse_last_administrator(session, user_id)
     _switch(session, user_id, on=False)
     sessions.end_all(session, user_id, Ended.CLOSED, at)
+    hers = select(Employee.id).where(Employee.user_id == user_id)
+    for key in session.scalars(select(ApiKey).where(ApiKey.employee_id.in_(hers), ApiKey.revoked_at.is_(None))):
+        key.revoked_at = at
 
 
 def _refuse_last_administrator(session: Session, user_id: int) -> None:
@@ -343,4 +362,6 @@ def _switch(session: Session, user_id: int, *, on: bool) -> None:
 )
 def reopen_login(session: Session, employee: Employee, *, by: Actor, at: datetime) -> None:
     """Let an employee whose login was closed come in again."""
-    _switch(session, refuse_above(session, employee, by), on=True)
+    user_id = refuse_above(session, employee, by)
+    refuse_approver(session, user_id, by)
+    _switch(session, user_id, on=True)

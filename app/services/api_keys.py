@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
-from app.acts import Outcome, act
+from app.acts import REGISTRY, Outcome, act
 from app.errors import InvalidInput
 from app.fields import ChooseMany, Day, HouseForm, Pick, Words
 from app.keyring import ring
@@ -35,11 +35,10 @@ SHAPE = re.compile(r"yk_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{43}")
 RIGHT = re.compile(r"([a-z_]+)\.([a-z_]+)")
 #: How exact "last used" is: one write a minute at most.
 USED_EVERY = timedelta(minutes=1)
-#: Keys make no keys, logins and roles, whatever they are given.
-NEVER = frozenset({"api_key", "role_override"})
-NEVER_ACTS = frozenset(
-    {"can_open_login", "can_close_login", "can_reopen_login", "can_give_roles", "can_reset_password"}
-)
+#: Keys make no keys and change neither rights nor reaches, whatever they are given.
+NEVER = frozenset({"api_key", "role_override", "role_reach"})
+#: Nor do they do anything to logins: every act of these modules on the employee.
+ACCOUNT_ACTS = frozenset({"app.services.accounts", "app.services.logins"})
 
 LONGEST_DAYS = setting(
     "api_keys.longest_days",
@@ -50,6 +49,7 @@ LONGEST_DAYS = setting(
     most=730,
     help=_l("A key expires after at most so many days; then a new one is issued."),
     source="White paper H, L14",
+    group_only=True,
 )
 
 
@@ -186,13 +186,19 @@ def narrowed(holder: Actor, key: ApiKey) -> Actor:
     """Return the holder with what of her rights the key names; her rows stay hers, she never gets more."""
     wanted = {pair for role in key.roles for pair in rights_of(role)}
     wanted |= {(table, f"can_{name}") for table, _dot, name in (right.partition(".") for right in key.rights)}
-    rights = {pair for pair in holder.rights & wanted if pair[0] not in NEVER and pair[1] not in NEVER_ACTS}
+    rights = {pair for pair in holder.rights & wanted if pair[0] not in NEVER} - never_acts()
     return dataclasses.replace(
         holder,
         name=f"{holder.name} key:{key.id}",
         roles=holder.roles & frozenset(key.roles),
         rights=frozenset(rights),
+        key_id=key.id,
     )
+
+
+def never_acts() -> set[tuple[str, str]]:
+    """Return the rights on acts that keep logins; no key has any of them, a new one neither."""
+    return {(act.table, act.permission) for act in REGISTRY.of("employee") if act.function.__module__ in ACCOUNT_ACTS}
 
 
 def mark_used(session: Session, key: ApiKey, *, at: datetime) -> bool:

@@ -33,7 +33,7 @@ class Broken:
 
 
 def refuse_second_duty(session: Session, act: Act, record_id: int, by: Actor) -> None:
-    """Refuse an act on a record on which the same person has done another duty of the same rule. Part D."""
+    """Refuse an act on a record on which the same person, or a key of hers, did another duty of the rule. Part D."""
     barring = barred_by(act.key)
     if not barring or by.is_house:
         return
@@ -43,7 +43,8 @@ def refuse_second_duty(session: Session, act: Act, record_id: int, by: Actor) ->
         and_(ActRun.result_table == act.table, ActRun.result_id == record_id),
     )
     called = ActRun.table_name + "." + ActRun.act
-    done = session.scalars(select(called).where(on_it, called.in_(acts), ActRun.actor == by.name).limit(1)).first()
+    hers = ActRun.actor == by.name if by.employee_id is None else ActRun.employee_id == by.employee_id
+    done = session.scalars(select(called).where(on_it, called.in_(acts), hers).limit(1)).first()
     if done is None:
         return
     rule = next(rule for rule, keys in barring if done in keys)

@@ -167,13 +167,14 @@ def digests_of(session: Session, file_ids: Iterable[str]) -> list[str]:
 def readable(session: Session, file_id: int, by: Actor) -> StoredFile | None:
     """Return a file that this person may read, else None: her own, or one of a record that she may open.
 
-    Results and imports hold records of their own: those need the right on what is inside, too.
+    Results and imports hold records of their own: those need the right on what is inside, too. An API key reads her own
+    of a record only as it reads another's: by the rights that it has been given.
     """
     with crossing("file"):
         file = session.get(StoredFile, file_id)
     if file is None or file.dropped_at is not None:
         return None
-    if is_own(file, by):
+    if is_own(file, by) and (by.key_id is None or file.subject_table is None):
         return file
     if file.subject_table is None or file.subject_id is None or not by.may(file.subject_table, "can_show"):
         return None

@@ -35,6 +35,8 @@ PURPOSES: Mapping[str, str] = {
     "own_request": "the answer to the same request of the same person",
     "holdings": "how much a person holds who is about to leave: counts by kind, no rows (4.2.2)",
     "task": "the row of the work that a worker has in hand: how far it is, whether it goes on, how it ended",
+    "subject_copy": "the copy of all that is held on a person, which an act decided and the trail has (L13)",
+    "subject_plan": "what a pseudonymisation would change and keep of a file that the reader sees: counts (L13)",
     "import": "checking and carrying out a file of rows: numbers and names are compared with those of all branches",
     "whose_number": "whose customer a telephone number or account is: owner, since when, by what rule (R-2.1.1-2)",
     "duplicate": "another file with the same ID number: its number, branch and owner (SM-01)",

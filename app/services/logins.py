@@ -48,8 +48,7 @@ def _login_of(session: Session, employee: Employee, by: Actor) -> int:
 @act(Employee, "unlock_login", _l("Unlock the login"), form=Reason, guard=has_login, icon="unlock")
 def unlock_login(session: Session, employee: Employee, *, reason: str, by: Actor, at: datetime) -> Outcome:
     """Forget the wrong passwords of a login before its time, so that its owner may try again. H.2."""
-    assert employee.user_id is not None
-    was_locked = lockout.unlock(session, username_of(session, employee.user_id))
+    was_locked = lockout.unlock(session, username_of(session, _login_of(session, employee, by)))
     note(session, "login_unlocked", employee)
     said = _("She can try again.") if was_locked else _("There were no failures under this name.")
     return Outcome(notice=said)
@@ -103,7 +102,6 @@ def reset_second_factor(session: Session, employee: Employee, *, checked: str, b
 )
 def end_sessions(session: Session, employee: Employee, *, reason: str, by: Actor, at: datetime) -> Outcome:
     """End every session of an employee's login at once, tokens of REST too. L14."""
-    assert employee.user_id is not None
-    ended = sessions.end_all(session, employee.user_id, Ended.BY_OTHERS, at)
+    ended = sessions.end_all(session, _login_of(session, employee, by), Ended.BY_OTHERS, at)
     tell(session, employee.id, "sessions_ended", employee, by=by.display_name or by.name)
     return Outcome(notice=_n("%(num)s session ended.", "%(num)s sessions ended.", ended))

@@ -52,7 +52,7 @@ _FUNCTIONS = text(
 )
 #: What the functions behind the triggers are, by the hash of their text; a migration that changes one changes it here.
 FUNCTIONS: Mapping[str, str] = {
-    "audit_event": "63b2b901211b8164e5395c43c6375682",
+    "audit_event": "f4039327408382b0f89ed28c7529ef2c",
     "audit_kept": "bf22ce8a63975d091cfe746556766cf5",
     "audit_kept_trail": "4cc5943e26e9482f8536d4f0ded46109",
     "audit_prune_segment": "26d6b6aa4f1349ab7ee8814ff2ed8481",

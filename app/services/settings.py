@@ -30,7 +30,10 @@ from app.words import _, _l
 
 @dataclass(frozen=True)
 class Setting:
-    """A number or switch that the white paper leaves to judgement [J]: type, range, default, help."""
+    """A number or switch that the white paper leaves to judgement [J]: type, range, default, help.
+
+    ``group_only``: it guards something, so one value holds for the whole group and only its administrator sets it.
+    """
 
     key: str
     label: object
@@ -41,6 +44,7 @@ class Setting:
     most: int = 0
     source: str = ""
     options: tuple[str, ...] = ()
+    group_only: bool = False
 
     def read(self, text: str) -> Any:
         """Return the typed value of a stored text; raises ``ValueError`` with a sentence if it is none."""
@@ -311,10 +315,12 @@ def value_of(session: Session, declared: Setting, *, branch_id: int | None, at: 
 
 def value_statement(declared: Setting, *, branch_id: Any, at: Any) -> Select[Any]:
     """Return the statement of a setting's text in force, for other statements too: branch and moment may be columns."""
+    groups = Param.branch_id.is_(None)
+    whose = groups if declared.group_only else or_(groups, Param.branch_id == branch_id)
     return (
         select(Param.value)
         .where(Param.key == declared.key, Param.effective_at <= at)
-        .where(or_(Param.branch_id.is_(None), Param.branch_id == branch_id))
+        .where(whose)
         .order_by(Param.branch_id.is_(None), Param.effective_at.desc(), Param.id.desc())
         .limit(1)
     )
@@ -352,7 +358,10 @@ def set_value(
     by: Actor,
     at: datetime,
 ) -> Param:
-    """Give a declared setting a value from a moment on. Refuses unknown keys, values out of range, the past."""
+    """Give a declared setting a value from a moment on. Refuses unknown keys, values out of range, the past.
+
+    What guards (``group_only``) is set for the whole group, by its administrator in person and by no API key.
+    """
     declared = SETTINGS.get(key)
     if declared is None:
         raise InvalidInput({"key": [_("There is no setting of this name.")]})
@@ -360,6 +369,8 @@ def set_value(
         declared.read(value)
     except ValueError as wrong:
         raise InvalidInput({"value": [str(wrong)]}) from None
+    if declared.group_only:
+        _refuse_guard(branch_id, by)
     if branch_id != by.branch_id and by.reach("param") is not Reach.GROUP:
         raise InvalidInput(
             {"branch_id": [_("Please choose your own branch; the group's values are kept by its administrator.")]}
@@ -369,6 +380,16 @@ def set_value(
     param = Param(key=key, branch_id=branch_id, value=value.strip(), effective_at=effective_at or at, reason=reason)
     session.add(param)
     return param
+
+
+def _refuse_guard(branch_id: int | None, by: Actor) -> None:
+    """Refuse to set what guards for one branch, or as anybody but the group's administrator in person."""
+    if branch_id is not None or by.reach("param") is not Reach.GROUP:
+        raise InvalidInput(
+            {"branch_id": [_("This setting holds for the whole group only; its administrator sets it.")]}
+        )
+    if by.key_id is not None:
+        raise Refusal(_("An API key does not set what guards the system."))
 
 
 # --- dictionaries -----------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ KEEP_MONTHS = setting(
         "What is older may be moved into archive files by the operator. Medical access stays as long as the record."
     ),
     source="H.2",
+    group_only=True,
 )
 SEGMENTS_IN_A_FILE = 100
 DAYS_OF_A_MONTH = 30.5

@@ -26,7 +26,7 @@ from app.models.imports import (
 )
 from app.models.tasks import OPEN_STATES, TaskState
 from app.panel import recording
-from app.panel.describe import may_open, record_url
+from app.panel.describe import TELLS, may_open, record_url
 from app.panel.house_view import HouseView, Tab, views
 from app.panel.interface import HouseInterface
 from app.panel.pages import Cell, Link, Progress, RelatedTab
@@ -35,7 +35,7 @@ from app.panel.registry import Registrar
 from app.panel.rest import HouseApi
 from app.reports.import_sheets import refused_sheet, template_sheet
 from app.services.files import log_opened, may_read_content
-from app.services.imports import KINDS
+from app.services.imports import KINDS, told_columns
 from app.services.scope import in_scope, models
 from app.unit import unit_of_work
 from app.views.tasks import progress_of
@@ -73,6 +73,9 @@ def refused_answer(batch: ImportBatch, by: Actor) -> Response:
         with unit_of_work(session):
             log_opened(session, "import_batch", batch.id, "import_file", f"{name}.xlsx", by=by, at=now())
     return sheet_answer(content, name)
+
+
+TELLS[ImportBatch.__tablename__, "columns"] = told_columns
 
 
 class ImportBatchApi(HouseApi):
@@ -141,7 +144,7 @@ class ImportBatchView(HouseView):
         elif (batch.rows_refused or batch.rows_left_out) and may_read_content(db.session(), batch, by):
             page = replace(page, progress=_refused_file(batch))
         return render_template(
-            "panel/import_batch.html", page=page, columns=self._columns(batch), appbuilder=self.appbuilder
+            "panel/import_batch.html", page=page, columns=self._columns(batch, by), appbuilder=self.appbuilder
         )
 
     @expose("/<int:pk>/act/<string:name>", methods=["GET", "POST"])
@@ -151,7 +154,7 @@ class ImportBatchView(HouseView):
             return "<!doctype html>"
         return super().act_on(pk, name)
 
-    def _columns(self, batch: ImportBatch) -> Any:
+    def _columns(self, batch: ImportBatch, by: Actor) -> Any:
         """Return what each column of the file was taken for: (header, examples, field)."""
         kind = KINDS[batch.kind]
         return [
@@ -160,7 +163,7 @@ class ImportBatchView(HouseView):
                 " · ".join(example for example in line["examples"] if example),
                 str(kind.column(line["field"]).label) if line["field"] else "",
             )
-            for line in batch.columns
+            for line in told_columns(batch, by)
         ]
 
     def banners(self, record: Any, by: Actor) -> Any:

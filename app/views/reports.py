@@ -15,7 +15,8 @@ from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.person import current_actor
 from app.panel.registry import Registrar
-from app.panel.report_view import ReportApi, view_for
+from app.panel.report_api import ReportApi
+from app.panel.report_view import view_for
 from app.reports.base import REPORTS
 from app.services.jobs import job_label
 from app.words import _, _l, _n

@@ -76,7 +76,7 @@ BEGIN
 END $$
 """
 
-# As in 0440; only the transaction's number is new.
+# As in 0440; the transaction's number is new, and that only the owner's own session tells of a pruning.
 EVENT = """
 CREATE OR REPLACE FUNCTION audit_event(happened text, about text, about_id bigint, told jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -87,7 +87,7 @@ BEGIN
   END IF;
   IF happened IN ('insert', 'update', 'delete', 'truncate') THEN
     RAISE EXCEPTION 'changes of rows are written by their triggers' USING ERRCODE = 'insufficient_privilege';
-  END IF;
+  END IF;{guard}
   INSERT INTO audit_log (actor, request, address, table_name, record_id, operation, after{column})
   VALUES (current_setting('app.actor', true), coalesce(current_setting('app.request', true), ''),
           coalesce(current_setting('app.address', true), ''), about, about_id, happened, told{value})
@@ -95,6 +95,11 @@ BEGIN
   RETURN made;
 END $$
 """
+
+OWNERS_EVENT = """
+  IF happened = 'prune' AND session_user <> current_user THEN
+    RAISE EXCEPTION 'only the owner prunes the trail' USING ERRCODE = 'insufficient_privilege';
+  END IF;"""
 
 # Rows that never change. One that its own transaction has just inserted may be completed where that is declared: the
 # trail itself says who inserted it.
@@ -223,7 +228,9 @@ def upgrade() -> None:
     op.alter_column("audit_log", "transaction_id", nullable=False)
     op.create_index("ix_audit_log_actor", "audit_log", ["actor", "id"])
     _make_chain()
-    with_number = EVENT.format(column=", transaction_id", value=", pg_current_xact_id()::text::bigint")
+    with_number = EVENT.format(
+        column=", transaction_id", value=", pg_current_xact_id()::text::bigint", guard=OWNERS_EVENT
+    )
     for function in (ROW, with_number, KEPT, KEPT_TRAIL, SEAL, PRUNE):
         op.execute(function)
     op.execute("REVOKE ALL ON FUNCTION audit_prune_segment(bigint, bigint[], text, text) FROM PUBLIC")
@@ -291,6 +298,6 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {function} CASCADE")
     op.drop_table("audit_prune")
     op.drop_table("audit_seal")
-    op.execute(EVENT.format(column="", value=""))
+    op.execute(EVENT.format(column="", value="", guard=""))
     op.drop_index("ix_audit_log_actor", "audit_log")
     op.drop_column("audit_log", "transaction_id")

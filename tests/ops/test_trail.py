@@ -234,8 +234,8 @@ def kept_rows(world: World) -> None:
     world.run("insert into branch (code, name, zone) values ('98', 'B', 'Asia/Shanghai')", as_owner=True)
     with world.connect() as connection:
         connection.execute(
-            "insert into act_run (actor, request_key, table_name, act, inputs_hash, occurred_at) "
-            "values ('house:test', 'k', 'branch', 'x', 'h', now())"
+            "insert into act_run (actor, request_key, table_name, act, inputs, inputs_hash, occurred_at) "
+            "values ('house:test', 'k', 'branch', 'x', '', 'h', now())"
         )
         connection.execute("update act_run set record_id = 5 where request_key = 'k'")
         connection.execute(
@@ -282,6 +282,7 @@ def test_the_application_forges_no_entry_and_no_seal(world: World) -> None:
         "select audit_prune_segment(1, '{1}', 'a', 'd')",
         "select setval('audit_log_id_seq', 1)",
         "select audit_event('update', 'customer', 1, '{}')",
+        "select audit_event('prune', 'audit_seal', 1, '{}')",
     ):
         with world.connect() as connection, pytest.raises(errors.InsufficientPrivilege):
             connection.execute(forged)  # type: ignore[arg-type]

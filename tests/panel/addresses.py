@@ -376,6 +376,7 @@ TABLE: tuple[Line, ...] = (
     Line(r"/api/v1/[a-z_]+/export", {"POST": rest("export", frozenset({409, 422}))}),
     Line(r"/api/v1/report/<string:name>", {"GET": rest_reports("list", frozenset({200, 422}), "")}),
     Line(r"/api/v1/report/<string:name>/rows", {"GET": rest_reports("list", frozenset({400, 404, 422}), "/rows")}),
+    Line(r"/api/v1/report/<string:name>/export", {"POST": rest_reports("export", SENT_EMPTY, "/export")}),
     Line(r"/api/v1/report/<string:name>/run", {"POST": rest_reports("run", SENT_EMPTY, "/run")}),
     # --- REST of tables
     Line(

@@ -9,7 +9,12 @@ from sqlalchemy import select, text
 
 from app.errors import InvalidInput, Refusal
 from app.models.api_keys import ApiKey
-from app.services.api_keys import narrowed
+from app.models.files import FilePurpose
+from app.roles import ACCOUNTS
+from app.services.api_keys import narrowed, never_acts
+from app.services.files import keep, readable
+
+SEEING = {("employee", "can_list"), ("employee", "can_show")}
 
 
 @pytest.fixture
@@ -141,13 +146,22 @@ def test_a_key_without_bounds_is_not_issued(values, field, issue):
     assert set(wrong.value.errors) == {field}
 
 
-def test_guessing_is_limited(app, call, monkeypatch):
-    limiter = app.appbuilder.sm.limiter
-    monkeypatch.setattr(limiter, "enabled", True)
-    limiter.limiter.storage.reset()
-    codes = [call("yk_abcdefgh_" + f"{number:043}", "GET", "customer/").status_code for number in range(32)]
+def test_guessing_is_limited(database):
+    from app import create_app
+    from app.extensions import db
+
+    app = create_app(SQLALCHEMY_DATABASE_URI=database[0], RATELIMIT_ENABLED=True)
+    with app.app_context():
+        app.appbuilder.sm.limiter.limiter.storage.reset()
+    client = app.test_client()
+    keys = [f"Bearer yk_abcdefgh_{number:043}" for number in range(32)]
+    codes = [client.get("/api/v1/customer/", headers={"Authorization": key}).status_code for key in keys]
     assert codes[:30] == [401] * 30
     assert codes[30:] == [429] * 2
+    with app.app_context():
+        app.appbuilder.sm.limiter.limiter.storage.reset()
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_a_key_opens_no_page_and_a_cookie_no_rest(issue, app, login):
@@ -162,3 +176,45 @@ def test_a_closed_login_takes_its_tokens_along(rest, do, admin, employee):
     assert call("GET", "customer/").status_code == 200
     do("employee.close_login", admin, employee("phone_consultant"))
     assert call("GET", "customer/").status_code == 401
+
+
+def test_no_key_keeps_logins_rights_or_guards(issue, call, person, employee):
+    """Every act on accounts is a person's: one that is new, too; so are reaches of roles and what guards the system."""
+    _key, row = issue("admin", roles=["admin"])
+    cut = narrowed(person("admin"), row)
+    account_acts = {("employee", f"can_{name}") for name in ACCOUNTS["employee"].split()} - SEEING
+    assert account_acts <= never_acts()
+    assert not cut.rights & account_acts
+    assert not {table for table, _right in cut.rights} & {"api_key", "role_override", "role_reach"}
+    key, _row = issue("admin", rights="param.set_value employee.unlock_login role_reach.add")
+    assert call(key, "POST", "param/set_value", {"key": "password.length", "value": "8"}).status_code == 409
+    assert call(key, "POST", "param/set_value", {"key": "appointments.grace_minutes", "value": "30"}).status_code == 201
+    assert call(key, "POST", f"employee/{employee('guide').id}/unlock_login", {"reason": "来电"}).status_code == 403
+    assert (
+        call(key, "POST", "role_reach/", {"role": "guide", "table_name": "customer", "reach": "group"}).status_code
+        == 403
+    )
+
+
+def test_a_key_reads_its_persons_files_only_with_the_right_on_their_record(issue, make_slip, person, session, at):
+    mine, slip = person("phone_consultant"), make_slip()
+
+    def kept_as(purpose, subject=None):
+        return keep(session, b"x", "a.pdf", "application/pdf", purpose=purpose, by=mine, at=at, subject=subject)
+
+    kept = kept_as(FilePurpose.EVIDENCE, ("appointment_slip", slip.id))
+    loose, held = kept_as(FilePurpose.EVIDENCE), kept_as(FilePurpose.RESULT, ("appointment_slip", slip.id))
+    blind, seeing = (narrowed(mine, issue(rights=right)[1]) for right in ("customer.list", "appointment_slip.show"))
+    assert readable(session, kept.id, mine) is kept
+    assert readable(session, kept.id, blind) is None
+    assert readable(session, kept.id, seeing) is kept
+    assert readable(session, loose.id, blind) is loose, "what the program has just sent and no record has"
+    assert readable(session, held.id, mine) is held
+    assert readable(session, held.id, seeing) is None, "nobody has said what right its content wants"
+
+
+def test_a_closed_login_takes_its_keys_along_for_good(issue, call, do, admin, employee):
+    key, _row = issue(rights="customer.list")
+    do("employee.close_login", admin, employee("phone_consultant"))
+    do("employee.reopen_login", admin, employee("phone_consultant"))
+    assert call(key, "GET", "customer/").status_code == 401

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pyotp
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from app.models.base import METADATA
 from app.models.doors import LoginAccount, LoginAttempt, LoginSession, OneTimeCode
@@ -241,6 +241,23 @@ def test_wrong_codes_lock_like_wrong_passwords_and_a_right_password_forgives_non
         assert token_login("guide").json["totp"] == "needed"
         token_login("guide", totp="123456")
     assert "15" in token_login("guide", totp=device.now()).json["message"]
+
+
+def test_unlocking_gives_no_further_tries_at_the_codes(session, login, token_login, do, person, employee):
+    """Who knows a password and lets herself be unlocked again and again does not guess the second factor."""
+    device, _codes = set_up(login("guide"), session, "guide")
+    later(session, "guide")
+    for _try in range(5):
+        token_login("guide", totp="123456")
+    do("employee.unlock_login", person("it_manager"), employee("guide"), reason="来电")
+    assert token_login("guide").json["totp"] == "needed", "her password is looked at again"
+    assert "15" in token_login("guide", totp=device.now()).json["message"]
+
+
+def test_the_trail_names_a_try_without_what_no_screen_shows(session, token_login):
+    token_login("gui\nde\u202e\x1b[2J", "wrong")
+    told = session.scalar(text("select actor from audit_log where operation = 'login_failed' order by id desc limit 1"))
+    assert told.startswith("login:guide[2j@"), told
 
 
 def test_a_second_factor_is_taken_away_with_password_and_code(session, login, token_login):

@@ -105,9 +105,19 @@ def test_without_a_reason_nothing_leaves(login, rest, session):
     assert client.post("/customer/export", data={"csrf_token": client.token, "file_format": "csv"}).status_code == 422
     assert client.post("/customer/export?nonsense=1", data={"csrf_token": client.token}).status_code == 400
     call = rest("branch_head")
-    assert call("GET", f"report/contact_daily?day={DAY}&format=csv").status_code == 422
+    assert call("POST", "report/contact_daily/export", {"day": str(DAY), "format": "csv"}).status_code == 422
     assert call("POST", "customer/export", {"format": "csv"}).status_code == 422
     assert call("POST", "customer/export", {"format": "doc", "reason": "核对"}).status_code == 400
+    assert session.scalars(select(ExportRequest)).all() == []
+
+
+@pytest.mark.parametrize("file_format", ["csv", "xlsx", "pdf"])
+def test_reading_makes_no_file(rest, session, file_format):
+    """GET changes nothing: no request, no stored file; the answer says how one is made."""
+    answer = rest("branch_head")("GET", f"report/contact_daily?day={DAY}&format={file_format}&reason=xx")
+    assert answer.status_code == 405
+    assert "POST" in answer.json["message"]
+    assert answer.headers["Allow"] == "GET"
     assert session.scalars(select(ExportRequest)).all() == []
 
 
@@ -129,7 +139,8 @@ def test_a_list_over_rest(rest, make_customer, session):
 
 
 def test_a_report_as_pdf_carries_name_and_time_on_every_page(rest, session, employee):
-    answer = rest("branch_head")("GET", f"report/contact_daily?day={DAY}&format=pdf&reason=%E6%A0%B8%E5%AF%B9")
+    asked = {"day": str(DAY), "format": "pdf", "reason": "核对"}
+    answer = rest("branch_head")("POST", "report/contact_daily/export", asked)
     assert answer.status_code == 200
     name = employee("branch_head").name
     with pypdfium2.PdfDocument(answer.data) as document:

@@ -118,6 +118,23 @@ def test_another_persons_import_is_absent(rest, send, phone, session):
     assert session.scalars(select(ImportFinding)).first() is None
 
 
+def test_examples_of_rows_are_told_to_who_may_read_the_file(rest, login, send, person):
+    """IT sees that HR handed a list of staff in, and not who stands in it: on screen, in the dialog, over REST."""
+    content = workbook(["工号", "姓名", "部门"], ["Z1", "金丝雀丁", "客服部"])
+    call = rest("hr")
+    key = call("POST", "import_batch/upload", {"kind": "employees", "file_id": send("hr", content)}).json["id"]
+    paths = (f"/import_batch/show/{key}", f"/import_batch/{key}/act/map", f"/api/v1/import_batch/{key}")
+    for username, told in (("hr", True), ("it_manager", False)):
+        client, api = login(username), rest(username)
+        texts = [client.get(path).text for path in paths[:2]]
+        answer = api("GET", f"import_batch/{key}")
+        assert answer.status_code == 200
+        listed = api("GET", "import_batch/").json["result"][0]
+        texts += [str(answer.json), str(listed)]
+        assert ["金丝雀丁" in text for text in texts] == [told] * 4, username
+        assert [line["head"] for line in answer.json["result"]["columns"]] == ["工号", "姓名", "部门"]
+
+
 def test_the_rows_of_anothers_import_are_for_who_may_import_such_and_it_is_logged(
     rest, send, work, phone, login, session, person
 ):

@@ -11,9 +11,10 @@ from app.models.audit import ActRun, Notice
 from app.models.base import METADATA
 from app.models.customers import ContactKind
 from app.models.hr import Branch, Department, DepartmentKind, Employee
-from app.models.settings import ItemState, Param
+from app.models.settings import ItemState, Param, ReachChoice, RoleReach
+from app.services.hr.people import SHARED_BY
 from app.services.notices import sentence
-from app.services.settings import SETTINGS, items_in_use, next_number
+from app.services.settings import SETTINGS, items_in_use, next_number, value_of
 
 
 def test_an_administrator_without_an_employee_file_founds_the_organisation(app, session, rest, monkeypatch):
@@ -274,6 +275,25 @@ def test_a_branch_s_it_sets_values_for_her_branch_only(session, rest, employee):
     assert answer.status_code == 201
 
 
+def guards():
+    """The settings that guard: those of customers, logins, passwords, exports, looks, keys and the trail."""
+    named = {"customers.shared_by", "exports.most_rows", "privacy.reveals_told", "privacy.reveals_most"}
+    return named | {key for key in SETTINGS if key.startswith(("login.", "password.", "api_keys.", "trail."))}
+
+
+def test_what_guards_is_set_for_the_whole_group_by_its_administrator_only(session, rest, employee, at):
+    mine, default = employee("it_manager").branch_id, {key: SETTINGS[key].default for key in guards()}
+    assert {key for key, declared in SETTINGS.items() if declared.group_only} == guards()
+    for call, branch in ((rest("it_manager"), mine), (rest("admin"), mine), (rest("it_manager"), None)):
+        for key, value in default.items():
+            answer = call("POST", "param/set_value", {"key": key, "value": value, "branch_id": branch})
+            assert (answer.status_code, list(answer.json["errors"])) == (422, ["branch_id"]), key
+    assert rest("admin")("POST", "param/set_value", {"key": SHARED_BY.key, "value": "branch"}).status_code == 201
+    session.add(Param(key=SHARED_BY.key, branch_id=mine, value="group", effective_at=at))
+    session.flush()
+    assert value_of(session, SHARED_BY, branch_id=mine, at=at) == "branch", "an older value of a branch opens nothing"
+
+
 def test_an_administrator_is_changed_by_administrators_only_and_a_closed_login_can_be_reopened(rest, employee):
     call, boss = rest("it_manager"), employee("admin")
     assert call("POST", f"employee/{boss.id}/close_login", {}).status_code == 409
@@ -297,10 +317,35 @@ def test_who_keeps_the_logins_takes_no_approvers_login_and_makes_none(rest, empl
     assert call("POST", f"employee/{head.id}/give_roles", {"roles": ["guide"]}).status_code == 409
     refused = call("POST", f"employee/{other.id}/give_roles", {"roles": ["cashier", approver]})
     assert (refused.status_code, list(refused.json["errors"])) == (422, ["roles"])
+    for act, told in (("close_login", {}), ("unlock_login", {"reason": "来电"}), ("end_sessions", {"reason": "丢失"})):
+        assert call("POST", f"employee/{head.id}/{act}", told).status_code == 409, act
+        assert call("POST", f"employee/{other.id}/{act}", told).status_code == 200, act
+    assert rest("admin")("POST", f"employee/{head.id}/close_login", {}).status_code == 200
+    assert call("POST", f"employee/{head.id}/reopen_login", {}).status_code == 409
     boss = rest("admin")
     assert boss("POST", f"employee/{head.id}/reset_password", new).status_code == 200
     assert boss("POST", f"employee/{other.id}/give_roles", {"roles": ["cashier", approver]}).status_code == 200
     assert call("POST", f"employee/{other.id}/reset_password", new).status_code == 409
+
+
+def test_a_role_that_was_made_to_reach_the_whole_group_is_an_administrators_to_give(session, rest, employee, at):
+    call, holder, other = rest("it_manager"), employee("cashier"), employee("guide")
+    set_to = RoleReach(role="cashier", table_name="customer", reach=ReachChoice.GROUP)
+    session.add(set_to)
+    session.commit()
+    refused = call("POST", f"employee/{other.id}/give_roles", {"roles": ["guide", "cashier"]})
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["roles"])
+    assert call("POST", f"employee/{holder.id}/reset_password", {"password": "Brand-new-2026"}).status_code == 409
+    set_to.retired_at = at
+    session.commit()
+    assert call("POST", f"employee/{other.id}/give_roles", {"roles": ["guide", "cashier"]}).status_code == 200
+    assert call("POST", f"employee/{holder.id}/reset_password", {"password": "Brand-new-2026"}).status_code == 200
+
+
+def test_nobody_sets_her_own_password_without_the_present_one(rest, employee):
+    for name in ("it_manager", "admin"):
+        path = f"employee/{employee(name).id}/reset_password"
+        assert rest(name)("POST", path, {"password": "Brand-new-2026"}).status_code == 409
 
 
 def test_a_new_password_and_new_roles_are_told_to_whose_they_are(rest, employee, session):

@@ -228,7 +228,7 @@ def test_who_has_no_right_is_refused_everywhere(login, rest, username):
         "stored": client.get(f"{URL}/stored/1"),
         "stored file": client.get(f"{URL}/stored/1/pdf"),
         "REST": call("GET", f"{REST}?day={DAY}"),
-        "REST file": call("GET", f"{REST}?day={DAY}&format=csv&reason=核对"),
+        "REST file": call("POST", f"{REST}/export", {"day": str(DAY), "format": "csv", "reason": "核对"}),
     }
     assert {what: answer.status_code for what, answer in answers.items()} == dict.fromkeys(answers, 403)
 
@@ -279,6 +279,10 @@ def test_rest_needs_a_day_an_export_a_known_format_a_report_a_known_name(login, 
     call = rest("branch_head")
     assert call("GET", REST).status_code == 422
     assert call("GET", f"{REST}?day={DAY}&format=doc").status_code == 400
+    for wrong in ("doc", "json", 7, ["csv"], {}):
+        assert call("POST", f"{REST}/export", {"day": str(DAY), "format": wrong, "reason": "核对"}).status_code == 400
+    assert call("POST", f"{REST}/export", {"reason": "核对"}).status_code == 422
+    assert call("POST", f"{REST}/export", {"day": str(DAY), "reason": "核对", "nonsense": 1}).status_code == 422
     assert login("branch_head").get(f"{URL}/export/doc?day={DAY}").status_code == 400
     assert call("GET", f"report/nothing?day={DAY}").status_code == 404
 
@@ -300,7 +304,8 @@ def fetch(request, login, rest, a_day):
         if request.param == "screen":
             answer = exported(login("branch_head"), f"{URL}/export/{file_format}?day={DAY}")
         else:
-            answer = rest("branch_head")("GET", f"{REST}?day={DAY}&format={file_format}&reason=核对")
+            asked = {"day": str(DAY), "format": file_format, "reason": "核对"}
+            answer = rest("branch_head")("POST", f"{REST}/export", asked)
         assert answer.status_code == 200
         assert answer.content_type == TYPES[file_format]
         name = f"appointment_daily-{DAY}.{file_format}"

@@ -235,6 +235,9 @@ def test_what_lies_on_disk_is_sealed_and_closed_to_others(send, own_store):
     assert b"PDF" not in path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o077 == 0
+    fresh = FileStore(own_store.root / "home" / "files")
+    fresh.put(b"x")
+    assert fresh.root.stat().st_mode & 0o777 == 0o700
     assert file.digest not in path.name
     path.write_bytes(b"somebody wrote here")
     with pytest.raises(FileMissing):

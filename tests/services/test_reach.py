@@ -118,6 +118,8 @@ def test_who_did_one_duty_on_a_record_may_not_do_the_other(session, make_custome
     with pytest.raises(Refusal) as said:
         do("customer.restrict", both, customer)
     assert str(REGISTRY.find("customer", "ask_restriction").label) in said.value.sentence
+    with pytest.raises(Refusal):  # a key of hers is she
+        do("customer.restrict", replace(both, name=f"{both.name} key:10"), customer)
     do("customer.restrict", person("it_manager"), customer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -170,3 +171,15 @@ def test_the_limit_holds_under_concurrency(own_world):
     assert own_world.count(SensitiveViewLog, SensitiveViewLog.denied.is_(None)) == 5
     assert own_world.count(SensitiveViewLog, SensitiveViewLog.denied.is_not(None)) == 11
     assert own_world.count(Notice, Notice.kind == "reveal_quota") == 1
+
+
+def test_looks_are_counted_by_person_whatever_she_comes_in_by(do, consultant, make_customer, session, at):
+    """A key of hers is no second quota. H.2."""
+    limit(session, at, told=1, most=2)
+    contact = make_customer().contacts[0]
+    by_key = replace(consultant, name=f"{consultant.name} key:10")
+    do("customer_contact.reveal", consultant, contact, reason="回访")
+    do("customer_contact.reveal", by_key, contact, reason="回访")
+    for by in (consultant, by_key, replace(consultant, name=f"{consultant.name} key:11")):
+        with pytest.raises(Refusal):
+            do("customer_contact.reveal", by, contact, reason="回访")

@@ -5,19 +5,23 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import inspect, select
 
 from app.errors import Refusal
 from app.models.appointments import Channel
+from app.models.audit import ReportRun
 from app.models.base import METADATA, Encrypted, EncryptedJson, models
 from app.models.customers import Customer, FileState
-from app.models.privacy import AskedHow, SubjectKind, SubjectState
+from app.models.privacy import AskedHow, SubjectKind, SubjectRequest, SubjectState
+from app.models.trail import append_only
 from app.services.files import content_of
 from app.services.privacy.holdings import NAMING_RECORDS, NOT_HERS, ids_held, pointing, through, told_tables
-from app.services.privacy.pseudonyms import RULES, Keep, plan_of, worded
+from app.services.privacy.pseudonyms import RULES, WORDED, Keep, plan_of, worded
 from app.unit import acting_as
+from tests.conftest import PASSWORD
 
 CANARY = {"name": "金丝雀甲", "alias": "雀雀乙", "phone": "13955557777", "wechat": "canary_wx_31", "note": "雀鸟备忘丙"}
 WORDS = ("雀鸣内容丁", "雀鸣结果戊", "雀鸟需求己", "雀鸟特征庚", "雀鸟地址辛", "雀鸟职业壬")
@@ -164,7 +168,7 @@ def everywhere(session, words):
     for table in METADATA.sorted_tables:
         for column in table.columns:
             kind = column.type
-            if kind.python_type not in (str, dict, list):
+            if kind.python_type not in WORDED:
                 continue
             for (value,) in session.execute(select(column).where(column.is_not(None))):
                 if any(word in str(value) for word in words):
@@ -202,7 +206,8 @@ def test_after_pseudonymisation_no_canary_stands_outside_what_the_law_keeps(do, 
     }
     left = everywhere(session, words)
     assert left <= kept, left - kept
-    assert left <= {"audit_log.before", "audit_log.after", "sensitive_view_log.reason"}
+    assert left <= {"audit_log.before", "audit_log.after", "sensitive_view_log.reason", "act_run.inputs"}
+    assert "audit_log.after" in left, "the search finds what stands in JSON"
     done = session.get_one(Customer, canary.id)
     assert (done.name, done.state) == (f"P-{canary.id}", FileState.RESTRICTED)
     assert done.pseudonymised_at is not None
@@ -210,6 +215,84 @@ def test_after_pseudonymisation_no_canary_stands_outside_what_the_law_keeps(do, 
     assert any(entry["change"] == "kept" for entry in request.outcome) or request.outcome
     with pytest.raises(Refusal):
         do("subject_request.carry_out", it, request, inputs={})
+
+
+def test_what_never_changes_is_kept_by_rule(app):
+    """The triggers and grants of append-only tables let nothing else be done."""
+    for table in append_only():
+        assert all(isinstance(rule, Keep) for rule in RULES.get(table, {}).values()), table
+
+
+@pytest.fixture
+def real(own_world):
+    """Call REST by a login name in a world in which everything really commits, with its triggers and roles."""
+    clients = {}
+
+    def call(username, method, path, body=None):
+        if username not in clients:
+            client = own_world.app.test_client()
+            told = client.post(
+                "/api/v1/security/login", json={"username": username, "password": PASSWORD, "provider": "db"}
+            )
+            clients[username] = client, {"Authorization": f"Bearer {told.json['access_token']}"}
+        client, bearer = clients[username]
+        answer = client.open(f"/api/v1/{path}", method=method, json=body, headers=bearer)
+        assert answer.status_code < 300, (path, answer.text)
+        return answer
+
+    return call
+
+
+def test_a_pseudonymisation_is_carried_out_by_the_real_roles_and_what_cannot_be_altered_stays(own_world, real):
+    """Every step in a transaction of its own, so that no row is still its maker's; a printing and a report stand."""
+    slip_id, _values = own_world.slip()
+    with own_world.app.app_context():
+        session = own_world.session()
+        slip = session.get_one(models()["appointment_slip"], slip_id)
+        customer_id, branch_id = slip.customer_id, slip.branch_id
+        slip.customer.name = CANARY["name"]
+        session.add(
+            ReportRun(
+                report="contact_daily",
+                branch_id=branch_id,
+                business_on=datetime.now(UTC).date(),
+                parameters={},
+                facts={"tables": [{"rows": [[CANARY["name"]]]}]},
+                made_at=datetime.now(UTC),
+                made_by="house:test",
+            )
+        )
+        session.commit()
+    real("phone_consultant", "POST", f"appointment_slip/{slip_id}/print/appointment_slip")
+    real("phone_supervisor", "POST", f"appointment_slip/{slip_id}/void", {"reason": "客户要求删除"})
+    real("medical_affairs", "POST", f"customer/{customer_id}/ask_restriction", {"reason": "客户要求"})
+    real("it_manager", "POST", f"customer/{customer_id}/restrict", {})
+    asked = {"customer_id": customer_id, "kind": "pseudonymisation", "asked_how": "in_person"}
+    opened = real("medical_affairs", "POST", "subject_request/open", {**asked, "identity_checked": "身份证已核对"})
+    request_id = opened.json["id"]
+    real("branch_head", "POST", f"subject_request/{request_id}/approve", {"reason": "已核对"})
+    real("it_manager", "POST", f"subject_request/{request_id}/carry_out", {})
+    with own_world.app.app_context():
+        session = own_world.session()
+        request = session.get_one(SubjectRequest, request_id)
+        assert request.state is SubjectState.DONE
+        kept = {(line["table"], line["column"]) for line in request.outcome if line["why"] == "history"}
+        assert kept >= {("act_run", "inputs"), ("print_job", "record_name"), ("report_run", "facts")}
+        left = everywhere(session, [CANARY["name"]])
+        assert left <= {"audit_log.before", "audit_log.after", "act_run.inputs", "report_run.facts"}
+        assert "report_run.facts" in left
+
+
+def test_who_has_a_restricted_file_may_still_demand_things(do, canary, person, rest, session):
+    """L13: a restriction takes no right away; a merged file's person is named by the kept one."""
+    canary.restriction_asked_by_id = person("medical_affairs").employee_id
+    canary.become(FileState.RESTRICTED)
+    session.commit()
+    asked = {"customer_id": canary.id, "kind": "copy", "asked_how": "in_person", "identity_checked": "身份证已核对"}
+    call = rest("medical_affairs")
+    assert call("POST", "subject_request/open", asked).status_code == 201
+    absent = {**asked, "customer_id": canary.id + 100_000}
+    assert call("POST", "subject_request/open", absent).status_code == 422
 
 
 def test_the_page_shows_the_dry_run(login, do, canary, person):

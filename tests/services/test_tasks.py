@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 
 from app.actors import house
 from app.errors import IllegalMove, InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal
+from app.models.api_keys import ApiKey
 from app.models.audit import Notice
 from app.models.base import METADATA
 from app.models.customers import Customer
 from app.models.files import FilePurpose, StoredFile
 from app.models.hr import EmployeeState
 from app.models.tasks import BackgroundTask, TaskState
+from app.services.api_keys import narrowed
 from app.services.files import content_of, readable
 from app.services.guard import crossing
 from app.services.notices import sentence
@@ -607,3 +609,33 @@ def test_nobody_cancels_what_she_does_not_see(declare, ask, do, colleague):
     declare(lambda run: None)
     with pytest.raises(OutOfScope):
         do("background_task.cancel", colleague, ask())
+
+
+def test_what_a_key_asked_for_is_done_with_the_rights_of_the_key_and_not_after_its_end(
+    session, declare, ask, go_on, consultant, at
+):
+    key = ApiKey(
+        name="接口",
+        prefix="yk_test",
+        key_hash="x" * 40,
+        employee_id=consultant.employee_id,
+        roles=[],
+        rights=["customer.list"],
+        issued_at=at,
+        expires_at=at + timedelta(days=800),
+    )
+    session.add(key)
+    session.commit()
+    seen = []
+    declare(lambda run: seen.append(run.by))
+    program = narrowed(consultant, key)
+    assert go_on(ask(by=program)).state is TaskState.DONE
+    assert (seen[0].rights, seen[0].name, seen[0].key_id) == (program.rights, program.name, key.id)
+    asked = ask(by=program)
+    key.revoked_at = at
+    session.commit()
+    asked = go_on(asked)
+    assert asked.state is TaskState.FAILED
+    assert asked.error
+    assert len(seen) == 1
+    assert go_on(ask()).state is TaskState.DONE, "the person herself goes on"

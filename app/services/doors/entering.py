@@ -14,14 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models.base import METADATA
-from app.models.doors import Owes, SessionKind
+from app.models.doors import LoginAccount, Owes, SessionKind
 from app.models.hr import Employee
 from app.services.doors import factor, lockout, passwords, sessions
 from app.services.trail import note
 from app.unit import unit_of_work
 from app.words import _
-
-MOST_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def enter(
     keeps what follows.
     """
     name = _storable(username)
-    act_as(f"login:{name[:MOST_NAME]}@{visitor.address}")
+    act_as(lockout.actor_name(name, visitor.address))
     place = lockout.take_place(session, name, visitor.address, at)
     with unit_of_work(session):
         user_id = _owner(session, name, password)
@@ -73,7 +71,7 @@ def enter(
             return Entry(sentence=lockout.locked_sentence(place))
         if user_id is None:
             return _failed(session, place, visitor, "password")
-        return _with_factor(session, user_id, visitor, at, code, place)
+        return _with_factor(session, user_id, name, visitor, at, code, place)
 
 
 def enter_with_code(
@@ -87,13 +85,13 @@ def enter_with_code(
     act_as: Callable[[str], None] = lambda _name: None,
 ) -> Entry:
     """Come in with the second factor after the password was right; a wrong code counts like a wrong password."""
-    act_as(f"login:{username[:MOST_NAME]}@{visitor.address}")
+    act_as(lockout.actor_name(username, visitor.address))
     place = lockout.take_place(session, username, visitor.address, at)
     with unit_of_work(session):
         if not place.allowed:
             note(session, "login_failed", why="locked", way=visitor.kind.value)
             return Entry(sentence=lockout.locked_sentence(place))
-        return _with_factor(session, user_id, visitor, at, code, place)
+        return _with_factor(session, user_id, username, visitor, at, code, place)
 
 
 def try_password(
@@ -127,7 +125,7 @@ def try_password(
 
 def _storable(text: str) -> str:
     """Return a name as the database can hold it; what it cannot hold is nobody's name."""
-    plain = lockout.plain_name(text[:MOST_NAME])
+    plain = lockout.plain_name(text[: lockout.MOST_NAME])
     return "" if "\x00" in plain or any("\ud800" <= char <= "\udfff" for char in plain) else plain
 
 
@@ -149,16 +147,31 @@ def _failed(session: Session, place: lockout.Place, visitor: Visitor, why: str) 
     return Entry(sentence=wrong_sentence())
 
 
+def _wrong_code(
+    session: Session, account: LoginAccount, name: str, visitor: Visitor, at: datetime, code: str, place: lockout.Place
+) -> Entry | None:
+    """Return why a code of the second factor does not open, or None. Counted for itself as well, so that who unlocks a
+    login for its wrong passwords gives nobody further tries at its codes."""
+    tried = lockout.take_place(session, name, visitor.address, at, lockout.FACTORS)
+    if not tried.allowed:
+        note(session, "login_failed", why="locked", way=visitor.kind.value)
+        return Entry(sentence=lockout.locked_sentence(tried))
+    if not factor.accept(session, account, code, at):
+        return _failed(session, tried if tried.locks else place, visitor, "second_factor")
+    lockout.clear(session, tried)
+    return None
+
+
 def _with_factor(
-    session: Session, user_id: int, visitor: Visitor, at: datetime, code: str | None, place: lockout.Place
+    session: Session, user_id: int, name: str, visitor: Visitor, at: datetime, code: str | None, place: lockout.Place
 ) -> Entry:
     account = passwords.account_of(session, user_id, at)
     has_factor = account.totp_seed is not None
     if has_factor and not code:
         lockout.give_back(session, place)
         return Entry(user_id=user_id, needs_code=True, sentence=_("The code of your second factor is needed as well."))
-    if has_factor and not factor.accept(session, account, code or "", at):
-        return _failed(session, place, visitor, "second_factor")
+    if has_factor and (refused := _wrong_code(session, account, name, visitor, at, code or "", place)) is not None:
+        return refused
     lockout.clear(session, place)
     owes = _owes(session, user_id, account, at)
     begun = sessions.begin(

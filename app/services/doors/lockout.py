@@ -6,6 +6,7 @@ many come at the same moment, no more than the setting says are looked at. Names
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +22,9 @@ from app.services.settings import value_of
 from app.unit import unit_of_work
 from app.words import _
 
-PASSWORDS, CODES = "password", "code"
+#: What is counted, each for itself: passwords, codes for a new password, codes of second factors.
+PASSWORDS, CODES, FACTORS = "password", "code", "factor"
+MOST_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,12 @@ class Place:
 def plain_name(name: str) -> str:
     """Return a login name as it is counted and looked up: no blanks around it, no capitals."""
     return name.strip().casefold()
+
+
+def actor_name(name: str, address: str) -> str:
+    """Return under which name the trail keeps a try: what was typed, short and without what no screen shows."""
+    shown = "".join(char for char in name[:MOST_NAME] if char.isprintable())
+    return f"login:{shown}@{address}"
 
 
 def keys_of(name: str, address: str, purpose: str = PASSWORDS) -> tuple[str, str]:
@@ -108,9 +117,9 @@ def _take_out(session: Session, key: str, was_last: bool) -> None:
     session.execute(update(LoginAttempt).where(LoginAttempt.key == key).values(changed))
 
 
-def unlock(session: Session, name: str) -> bool:
-    """Forget the failures of a name; say whether there were any."""
-    keys = [keys_of(name, "", purpose)[0] for purpose in (PASSWORDS, CODES)]
+def unlock(session: Session, name: str, purposes: Sequence[str] = (PASSWORDS,)) -> bool:
+    """Forget the wrong passwords of a name, of one-time codes only if that is said; say whether there were any."""
+    keys = [keys_of(name, "", purpose)[0] for purpose in purposes]
     gone = session.execute(delete(LoginAttempt).where(LoginAttempt.key.in_(keys)).returning(LoginAttempt.id))
     return gone.first() is not None
 

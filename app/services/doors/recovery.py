@@ -57,7 +57,7 @@ def redeem(
     password that is not allowed leaves the code as it is.
     """
     name = lockout.plain_name(username)
-    act_as(f"login:{name[:64]}@{visitor.address}")
+    act_as(lockout.actor_name(name, visitor.address))
     _refuse_alike(session, name, password, at)
     place = lockout.take_place(session, name, visitor.address, at, lockout.CODES)
     if not place.allowed:
@@ -114,5 +114,5 @@ def _give(session: Session, user_id: int, name: str, code: str, password: str, a
             raise Refusal(_("Login name or code is wrong, or the code is no longer good. Ask the information centre."))
         passwords.set_password(session, user_id, password, at=at, by_others=False, branch_id=branch_id)
         sessions.end_all(session, user_id, Ended.PASSWORD, at)
-        lockout.unlock(session, name)
+        lockout.unlock(session, name, (lockout.PASSWORDS, lockout.CODES))
         note(session, "password_recovered", table="ab_user", record_id=user_id)

@@ -1,6 +1,7 @@
-"""The settings of the doors. What the white paper marks [J] in H.2 is a setting, per group or branch.
+"""The settings of the doors. What the white paper marks [J] in H.2 is a setting.
 
-A session keeps what was in force when it began; a new value counts from the next login.
+They hold for the whole group, so that no branch loosens what guards all. A session keeps what was in force when it
+began; a new value counts from the next login.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ FAILURES = setting(
     most=20,
     help=_l("Counted per login name, also for names that do not exist, on screen and over REST alike."),
     source=H2,
+    group_only=True,
 )
 ADDRESS_FAILURES = setting(
     "login.address_failures",
@@ -30,6 +32,7 @@ ADDRESS_FAILURES = setting(
     most=1000,
     help=_l("A branch may stand behind one address, so this is more than for one name."),
     source=H2,
+    group_only=True,
 )
 LOCK_MINUTES = setting(
     "login.lock_minutes",
@@ -40,6 +43,7 @@ LOCK_MINUTES = setting(
     most=1440,
     help=_l("Failures further back than this are forgotten. The information centre can unlock earlier."),
     source=H2,
+    group_only=True,
 )
 SCREEN_LOCK = setting(
     "login.screen_lock_minutes",
@@ -50,6 +54,7 @@ SCREEN_LOCK = setting(
     most=120,
     help=_l("The session stays; the password unlocks it."),
     source=H2,
+    group_only=True,
 )
 PUBLIC_SCREEN_LOCK = setting(
     "login.public_screen_lock_minutes",
@@ -60,6 +65,7 @@ PUBLIC_SCREEN_LOCK = setting(
     most=120,
     help=_l("For people of departments that are marked as public desks."),
     source=H2,
+    group_only=True,
 )
 IDLE = setting(
     "login.idle_minutes",
@@ -70,6 +76,7 @@ IDLE = setting(
     most=1440,
     help=_l("Locked or not. What was typed and not sent is lost then."),
     source=H2,
+    group_only=True,
 )
 PUBLIC_IDLE = setting(
     "login.public_idle_minutes",
@@ -80,6 +87,7 @@ PUBLIC_IDLE = setting(
     most=1440,
     help=_l("For people of departments that are marked as public desks."),
     source=H2,
+    group_only=True,
 )
 LONGEST = setting(
     "login.longest_hours",
@@ -90,6 +98,7 @@ LONGEST = setting(
     most=24,
     help=_l("After this time one logs in again, whatever one does. Tokens of REST too."),
     source=H2,
+    group_only=True,
 )
 LENGTH = setting(
     "password.length",
@@ -99,6 +108,7 @@ LENGTH = setting(
     least=8,
     most=64,
     source=H2,
+    group_only=True,
 )
 CLASSES = setting(
     "password.classes",
@@ -109,6 +119,7 @@ CLASSES = setting(
     most=4,
     help=_l("Of four: capital letters, small letters, digits, others."),
     source=H2,
+    group_only=True,
 )
 HISTORY = setting(
     "password.history",
@@ -117,6 +128,7 @@ HISTORY = setting(
     "whole",
     most=24,
     source=H2,
+    group_only=True,
 )
 DAYS = setting(
     "password.days",
@@ -126,6 +138,7 @@ DAYS = setting(
     most=365,
     help=_l("0: for good."),
     source=H2,
+    group_only=True,
 )
 NOTICE_DAYS = setting(
     "password.notice_days",
@@ -134,6 +147,7 @@ NOTICE_DAYS = setting(
     "whole",
     most=60,
     source=H2,
+    group_only=True,
 )
 UNCOMMON = setting(
     "password.uncommon",
@@ -142,6 +156,7 @@ UNCOMMON = setting(
     "switch",
     help=_l("Those of a list of thirty thousand, also with digits and signs around them."),
     source="L14",
+    group_only=True,
 )
 CHANGE_FIRST = setting(
     "password.change_first",
@@ -150,6 +165,7 @@ CHANGE_FIRST = setting(
     "switch",
     help=_l("After a login is opened and after a new password was set by the information centre."),
     source="L14",
+    group_only=True,
 )
 SECOND_FACTOR = setting(
     "login.second_factor",
@@ -159,6 +175,7 @@ SECOND_FACTOR = setting(
     options=("nobody", "named", "everybody"),
     help=_l("named: finance, information centre, heads of branch and hospital, administrators (H.2). Open to all."),
     source=H2,
+    group_only=True,
 )
 RESET_MINUTES = setting(
     "login.reset_minutes",
@@ -169,6 +186,7 @@ RESET_MINUTES = setting(
     most=1440,
     help=_l("The information centre hands it out to who forgot hers."),
     source="L14",
+    group_only=True,
 )
 #: A code for a new password dies after this many wrong ones, whatever the settings say.
 CODE_TRIES = 5

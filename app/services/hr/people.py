@@ -31,6 +31,7 @@ SHARED_BY = setting(
         " slips, contacts and follow-ups of other branches stay theirs."
     ),
     source="1.2, part D",
+    group_only=True,
 )
 _reaches = RoleReach.__table__
 _NO_REACH = literal_column("null", String).label("reach")

@@ -5,6 +5,7 @@ their headers, ``checking`` the dry run, ``carrying`` the writing, ``batches`` t
 """
 
 from app.services.imports import background, batches, chats, customers, organisation
+from app.services.imports.batches import told_columns
 from app.services.imports.checking import raw_rows
 from app.services.imports.headings import missing_columns
 from app.services.imports.kinds import KINDS, ImportColumn, ImportKind
@@ -20,4 +21,5 @@ __all__ = [
     "missing_columns",
     "organisation",
     "raw_rows",
+    "told_columns",
 ]

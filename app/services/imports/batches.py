@@ -78,10 +78,21 @@ def upload(session: Session, *, kind: ImportOf, file_id: int, by: Actor, at: dat
 
 def may_read_rows(_session: Session, batch: ImportBatch, by: Actor) -> bool:
     """Say whether a person who sees an import may read the file and its rows: who handed it in, or may import these."""
+    return _may_read(batch, by)
+
+
+def _may_read(batch: Any, by: Actor) -> bool:
     return batch.employee_id == by.employee_id or by.may(*KINDS[batch.kind].right)
 
 
 CONTENT_RIGHTS[ImportBatch.__tablename__] = may_read_rows
+
+
+def told_columns(batch: Any, by: Actor) -> list[dict[str, Any]]:
+    """Return the columns of a file; their examples, which are rows of it, only for who may read the file."""
+    if _may_read(batch, by):
+        return list(batch.columns)
+    return [{**line, "examples": []} for line in batch.columns]
 
 
 def _refuse_known_file(session: Session, batch: ImportBatch, digest: str, by: Actor) -> None:
@@ -174,10 +185,6 @@ def read_again(
     return Outcome(notice=_next_step(batch, kind))
 
 
-def _lines(batch: Any) -> list[dict[str, Any]]:
-    return list(batch.columns)
-
-
 def _offers(batch: Any) -> list[tuple[str, str]]:
     columns = KINDS[batch.kind].columns
     return [("", _("— not read —")), *((c.field, f"{c.label} *" if c.required else str(c.label)) for c in columns)]
@@ -186,7 +193,7 @@ def _offers(batch: Any) -> list[tuple[str, str]]:
 class Mapping(HouseForm):
     """Which column of the file is which field, and what to do with rows that cannot simply be made."""
 
-    columns = Columns(_l("Columns"), lines=_lines, offers=_offers)
+    columns = Columns(_l("Columns"), lines=told_columns, offers=_offers)
     on_duplicate = Choose(_l("Rows that stand already"), options=OnDuplicate, required=True)
     all_or_nothing = Flag(
         _l("Nothing if the check refuses a row"),

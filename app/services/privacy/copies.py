@@ -21,6 +21,7 @@ from app.models.customers import Customer
 from app.models.files import FilePurpose
 from app.models.privacy import SubjectRequest
 from app.services.files import content_of, keep
+from app.services.guard import crossing
 from app.services.privacy.exports import KEPT_HOURS
 from app.services.privacy.holdings import UNTOLD, ids_held, rows_of, told_tables
 from app.services.privacy.requests import COPY_TASK, settle
@@ -100,7 +101,8 @@ def make_copy(run: TaskRun) -> object:
     if not by.may("subject_request", "can_carry_out"):
         raise NotPermitted
     request = session.get_one(SubjectRequest, run.parameters["request_id"], with_for_update=True)
-    content = copy_of(session, request.customer, run.at, by.zone)
+    with crossing("subject_copy"):  # the act that asked for it was decided, and is in the trail
+        content = copy_of(session, request.customer, run.at, by.zone)
     name = f"{request.customer.customer_no}-{run.at.astimezone(by.timezone):%Y%m%d}.zip"
     kept = keep(
         session,

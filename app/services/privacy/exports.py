@@ -20,7 +20,7 @@ from app.fields import HouseForm, Reason, Words
 from app.models.files import FilePurpose
 from app.models.hr import Employee
 from app.models.privacy import ExportRequest, ExportState, FileFormat
-from app.services.files import keep
+from app.services.files import CONTENT_RIGHTS, keep
 from app.services.hr import actor_for_user, holders_of, own_branch
 from app.services.notices import KINDS, tell
 from app.services.settings import setting, value_of
@@ -38,6 +38,7 @@ MOST_ROWS = setting(
     most=50_000,
     help=_l("A larger export waits until somebody else approves it."),
     source="H.2",
+    group_only=True,
 )
 AT_ONCE_ROWS = setting(
     "exports.at_once_rows",
@@ -172,8 +173,18 @@ def _asked_before(session: Session, wanted: Wanted, by: Actor, key: str) -> Expo
     return earlier
 
 
+def _may_read_export(_session: Session, request: ExportRequest, by: Actor) -> bool:
+    """Say whether a program may read an export with its key: its own person's, with the right on what is inside."""
+    return request.asked_by_id == by.employee_id and by.may(request.right, "can_export")
+
+
+CONTENT_RIGHTS[ExportRequest.__tablename__] = _may_read_export
+
+
 def _go_on(session: Session, request: ExportRequest, count: int, by: Actor, at: datetime) -> None:
     if count > value_of(session, MOST_ROWS, branch_id=by.branch_id, at=at):
+        if by.key_id is not None:
+            raise Refusal(_("This export needs an approval; a person has to ask for it, no API key."))
         request.state = ExportState.WAITING
         note(session, "export_asked", request, rows=count, format=request.file_format.value, source=request.right)
         for employee_id in holders_of(session, "export_request", "can_approve", branch_id=request.branch_id):

@@ -6,12 +6,13 @@ that it does not name fails a test. Decision 0026.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import inspect, or_, select, text, update
+from sqlalchemy import Text, cast, func, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
@@ -22,6 +23,7 @@ from app.models.base import Choice, models
 from app.models.customers import Customer, FileState, search_terms_of
 from app.models.files import FilePurpose, StoredFile
 from app.services.customers.closing import awaited_slip
+from app.services.guard import crossing
 from app.services.privacy.holdings import NAMING_RECORDS, files_of, ids_held
 from app.services.trail import note
 from app.words import _, _l
@@ -49,12 +51,17 @@ WHY: dict[str, object] = {
     "nothing": _l("says nothing of her"),
     "medical": _l("medical record and its proof (outpatient 15 years, inpatient 30)"),
     "trail": _l("the trail of changes and looks; it cannot be altered and ends with its retention"),
+    "history": _l(
+        "what was done, printed and reported: proof that cannot be altered, kept with the records and otherwise unused "
+        "(L06, L14; PIPL art. 47)"
+    ),
     "proof": _l("proof that her request was settled"),
     "staff": _l("the house's own work, not about her"),
 }
 NOTHING_OF_HER = Keep("nothing")
 MEDICAL = Keep("medical", _records_end)
 TRAIL = Keep("trail")
+HISTORY = Keep("history")
 PROOF = Keep("proof")
 STAFF = Keep("staff")
 
@@ -152,16 +159,16 @@ RULES: dict[str, dict[str, Rule]] = {
         "act": STAFF,
         "from_state": STAFF,
         "to_state": STAFF,
-        "inputs": lambda row: _kept_inputs(row),
+        "inputs": HISTORY,
         "inputs_hash": STAFF,
         "result_table": STAFF,
-        "notice": None,
+        "notice": HISTORY,
         "paper": STAFF,
     },
     "notice": {"kind": STAFF, "table_name": STAFF, "facts": _facts_without_words},
     "print_job": {
         "table_name": STAFF,
-        "record_name": lambda row: GONE if row.table_name == "customer" else row.record_name,
+        "record_name": HISTORY,
         "paper": STAFF,
         "actor": STAFF,
         "locale": STAFF,
@@ -182,6 +189,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "error": lambda row: GONE if row.error else None,
         "checkpoint": None,
     },
+    "report_run": {"facts": HISTORY},
     "import_row": {"table_name": STAFF},
     "import_finding": {
         **dict.fromkeys(("cell", "heading", "rule", "match_table"), STAFF),
@@ -191,9 +199,8 @@ RULES: dict[str, dict[str, Rule]] = {
 }
 
 
-def _kept_inputs(row: Any) -> dict[str, Any]:
-    """A history entry keeps which fields were given, not what stood in them; a printing keeps form and copy."""
-    return dict(row.inputs) if row.act == "print" else {}
+#: What columns hold that can hold words; JSONB says ``object`` of itself.
+WORDED = (str, dict, list, object)
 
 
 def worded(model: Any) -> list[str]:
@@ -201,9 +208,7 @@ def worded(model: Any) -> list[str]:
     return [
         column.key
         for column in inspect(model).columns
-        if column.key is not None
-        and not isinstance(column.type, Choice)
-        and column.type.python_type in (str, dict, list)
+        if column.key is not None and not isinstance(column.type, Choice) and column.type.python_type in WORDED
     ]
 
 
@@ -214,10 +219,15 @@ def plan_of(session: Session, customer: Customer) -> list[dict[str, Any]]:
     """Return the dry run: per table and column how many rows change or stay, why and until when. Changes nothing.
 
     Entries are ``{"table", "column", "rows", "change": "replaced"|"kept", "why", "until"}``; a column in which nothing
-    stands is left out.
+    stands is left out. Rows of all branches count: she is the person of one branch, and is told of by others.
     """
+    with crossing("subject_plan"):
+        return _planned(session, customer)
+
+
+def _planned(session: Session, customer: Customer) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = []
-    for table, ids in ids_held(session, customer).items():
+    for table, ids in {**ids_held(session, customer), "report_run": _reports_naming(session, customer)}.items():
         if not ids:
             continue
         for column, rule in RULES[table].items():
@@ -259,6 +269,14 @@ def _standing(session: Session, table: str, column: str, ids: Sequence[int]) -> 
     return len(session.scalars(statement).all())
 
 
+def _reports_naming(session: Session, customer: Customer) -> list[int]:
+    """Return the stored reports in which her name stands, or a name like it: they have no key to persons."""
+    names = {name for file in files_of(session, customer) for name in (file.name, file.alias) if name}
+    told = cast(ReportRun.facts, Text)
+    ways = [func.strpos(told, json.dumps(name, ensure_ascii=False)[1:-1]) > 0 for name in sorted(names)]
+    return sorted(session.scalars(select(ReportRun.id).where(or_(*ways)))) if ways else []
+
+
 def _files(session: Session, customer: Customer) -> tuple[list[StoredFile], list[StoredFile]]:
     """Return a person's files that go, and those that the law keeps: signed consents."""
     held = ids_held(session, customer)["stored_file"]
@@ -276,8 +294,8 @@ def _files(session: Session, customer: Customer) -> tuple[list[StoredFile], list
 def pseudonymise(session: Session, customer: Customer, *, by: Actor, at: datetime) -> list[dict[str, Any]]:
     """Replace for good what identifies a person, in her file and those merged into it; return what was done.
 
-    Refuses a file that is not restricted, one done already, and one for which a slip is awaited. What the trail of
-    changes holds stays under its retention and is listed as kept.
+    Refuses a file that is not restricted, one done already, and one for which a slip is awaited. What tables hold whose
+    rows never change (the trail, history, printings, stored reports) stays and is listed as kept.
     """
     if customer.pseudonymised_at is not None:
         raise Refusal(_("This file is pseudonymised already."))
@@ -289,17 +307,14 @@ def pseudonymise(session: Session, customer: Customer, *, by: Actor, at: datetim
         if awaited_slip(session, file.id) is not None:
             raise Refusal(_("A slip of this customer is still awaited. Please void it first."))
     done = plan_of(session, customer)
-    names = {name for file in files_of(session, customer) for name in (file.name, file.alias) if name}
     held = ids_held(session, customer)
     for file in _files(session, customer)[0]:
         file.dropped_at = at
     session.flush()
     for table in [*(name for name in held if name not in NAMING_RECORDS and name != "customer"), *NAMING_RECORDS]:
-        if table not in ("audit_log", "sensitive_view_log"):
-            _replace(session, table, held[table])
+        _replace(session, table, held[table])
     _findings_of_rows(session, held["import_row"])
     _replace(session, "customer", held["customer"])
-    _out_of_reports(session, names)
     session.expire_all()
     for file in files_of(session, customer):
         file.pseudonymised_at = at
@@ -342,30 +357,3 @@ def _findings_of_rows(session: Session, row_ids: Sequence[int]) -> None:
     for batch_id, row_no in lines:
         ids = session.scalars(select(finding.id).where(finding.batch_id == batch_id, finding.row_no == row_no)).all()
         _replace(session, "import_finding", ids)
-
-
-def _out_of_reports(session: Session, names: set[str]) -> None:
-    """Take her names out of stored reports; their figures stay as they are."""
-    if not names:
-        return
-    found = session.scalars(
-        select(ReportRun)
-        .where(
-            or_(*(text("report_run.facts::text like :n%d" % number) for number in range(len(names))))  # noqa: UP031
-        )
-        .params({f"n{number}": f"%{name}%" for number, name in enumerate(sorted(names))})
-    )
-    for run in found:
-        session.execute(_update(ReportRun, [run.id], {"facts": _without(run.facts, names)}))
-
-
-def _without(value: Any, names: set[str]) -> Any:
-    if isinstance(value, str):
-        for name in names:
-            value = value.replace(name, GONE)
-        return value
-    if isinstance(value, list):
-        return [_without(part, names) for part in value]
-    if isinstance(value, dict):
-        return {key: _without(part, names) for key, part in value.items()}
-    return value

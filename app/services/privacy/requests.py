@@ -44,7 +44,8 @@ COPY_TASK = "privacy.copy"
 class Demand(HouseForm):
     """What is demanded, how, and how it was made sure that it is she."""
 
-    customer_id = Pick(_l("Customer"), table="customer", required=True)
+    #: A restricted file's person may demand things too; a merged one is refused with a sentence.
+    customer_id = Pick(_l("Customer"), table="customer", required=True, unoffered=True)
     kind = Choose(_l("What is demanded"), options=SubjectKind, required=True)
     asked_how = Choose(_l("How it was demanded"), options=AskedHow, required=True)
     identity_checked = Words(

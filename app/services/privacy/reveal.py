@@ -38,6 +38,7 @@ QUOTA = setting(
     most=1000,
     help=_l("The look after this many is still allowed; the head of the department learns of it."),
     source="H.2",
+    group_only=True,
 )
 HARD_LIMIT = setting(
     "privacy.reveals_most",
@@ -48,6 +49,7 @@ HARD_LIMIT = setting(
     most=2000,
     help=_l("Beyond it every look is refused until the next day of the branch."),
     source="H.2",
+    group_only=True,
 )
 KINDS["reveal_quota"] = _l("%(who)s has looked at more than %(count)s masked values today.")
 KINDS["reveal_limit"] = _l("%(who)s has reached the limit of %(count)s masked values a day; further looks are refused.")
@@ -126,8 +128,9 @@ def _reveal(session: Session, record: Any, field: str, reason: str, by: Actor, a
 
 def _within_quota(session: Session, record: Any, by: Actor, at: datetime) -> None:
     """Count this look; tell the supervisor after so many, refuse beyond the limit. One person's looks count one by
-    one, however many are asked for at once."""
-    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:who, 2))"), {"who": f"reveal {by.name}"})
+    one, however many are asked for at once, on screen and by any of her keys."""
+    who = by.name if by.looker_id is None else by.looker_id
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:who, 2))"), {"who": f"reveal {who}"})
     seen = _looks_today(session, by, at)
     most: int = value_of(session, HARD_LIMIT, branch_id=by.branch_id, at=at)
     told_after: int = value_of(session, QUOTA, branch_id=by.branch_id, at=at)
@@ -144,8 +147,11 @@ def _within_quota(session: Session, record: Any, by: Actor, at: datetime) -> Non
 def _looks_today(session: Session, by: Actor, at: datetime) -> int:
     """Return how many values were shown to a person on this day of her branch."""
     day = at.astimezone(by.timezone).date()
+    hers = SensitiveViewLog.actor == by.name
+    if by.looker_id is not None:
+        hers = SensitiveViewLog.employee_id == by.looker_id
     statement = select(func.count()).where(
-        SensitiveViewLog.actor == by.name,
+        hers,
         SensitiveViewLog.way == Way.REVEAL,
         SensitiveViewLog.denied.is_(None),
         SensitiveViewLog.at >= datetime.combine(day, time.min, by.timezone),

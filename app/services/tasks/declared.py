@@ -70,11 +70,12 @@ def name_of(task: BackgroundTask) -> str:
 def may_read_result(session: Session, task: BackgroundTask, by: Actor) -> bool:
     """Say whether a person may read the file that a task made: its asker, and whoever holds the right on its content.
 
-    To see how far a task is, is not enough.
+    To see how far a task is, is not enough; an API key needs the right on the content of her own, too.
     """
-    if task.result_file is not None and files.is_own(task.result_file, by):
-        return True
     declared = TASKS.get(task.kind)
+    own = task.result_file is not None and files.is_own(task.result_file, by)
+    if own and (by.key_id is None or (declared is not None and declared.result_for is None)):
+        return True
     if declared is None or declared.result_for is None:
         return False
     return declared.result_for(session, task.parameters, by)

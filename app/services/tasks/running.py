@@ -7,6 +7,7 @@ under the condition that the count is still its own. Of two workers that believe
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,11 +18,13 @@ from sqlalchemy.orm import Session
 
 from app.actors import Actor, house
 from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal, first_line
+from app.models.api_keys import ApiKey
 from app.models.base import METADATA
 from app.models.hr import Branch
 from app.models.tasks import BackgroundTask, TaskState
+from app.services.api_keys import narrowed
 from app.services.constraints import sentence_for
-from app.services.guard import reading_as
+from app.services.guard import crossing, reading_as
 from app.services.hr import actor_for_user, holders_of
 from app.services.notices import tell
 from app.services.tasks.attempt import Attempt, take_up
@@ -33,6 +36,8 @@ from app.words import _, force_locale
 
 log = logging.getLogger(__name__)
 
+#: How the name of who asked ends if it was a program with an API key.
+BY_KEY = re.compile(r" key:(\d+)$")
 SAYING_NO = (Refusal, InvalidInput, NotPermitted, OutOfScope)
 MOST_FAILURES = 5
 #: Pauses before an attempt that the database broke off is made again.
@@ -115,7 +120,10 @@ def _end(run: TaskRun, said: object | None) -> None:
 
 
 def who_asked(session: Session, task: BackgroundTask) -> Actor:
-    """Return the actor who asked, as she is now; refuses one who has left or whose login is closed since."""
+    """Return the actor who asked, as she is now; refuses one who has left or whose login is closed since.
+
+    What was asked for with an API key is done with the rights of that key, and refused once the key has ended.
+    """
     if task.created_by_id is None:
         branch = session.get(Branch, task.branch_id) if task.branch_id is not None else None
         name = task.actor.removeprefix("house:")
@@ -127,8 +135,19 @@ def who_asked(session: Session, task: BackgroundTask) -> Actor:
     if row is not None and row.active:
         by = actor_for_user(session, task.created_by_id, f"{row.first_name} {row.last_name}".strip())
         if by.employee_id == task.employee_id:
-            return by
+            return _as_key(session, by, task)
     raise Refusal(_("The person who asked for this no longer works here; somebody else has to ask for it."))
+
+
+def _as_key(session: Session, by: Actor, task: BackgroundTask) -> Actor:
+    """Return a person narrowed to the API key that asked, if one did; the task's row bears the name of both."""
+    if (asked := BY_KEY.search(task.actor)) is None:
+        return by
+    with crossing("actor"):
+        key = session.get(ApiKey, int(asked[1]), populate_existing=True)
+    if key is None or key.employee_id != task.employee_id or not key.is_open(now()):
+        raise Refusal(_("The API key with which this was asked for has ended; somebody else has to ask for it."))
+    return narrowed(by, key)
 
 
 # --- how it ended ------------------------------------------------------------------------------------------------
