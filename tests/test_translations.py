@@ -28,7 +28,7 @@ LATIN |= {"doc", "xls", "xlsx", "xlsb", "ods", "utf", "UTF", "gb", "big", "Word"
 #: Keys as they are written on the keyboard.
 LATIN |= {"Ctrl", "Alt"}
 #: Commands and examples.
-QUOTED = re.compile(r"run\.py [a-z-]+|[a-z_]+\.[a-z_]+|\d{4}-\d\d-\d\dT[\d:+]+")
+QUOTED = re.compile(r"POST|/export|run\.py [a-z-]+|[a-z_]+\.[a-z_]+|\d{4}-\d\d-\d\dT[\d:+]+")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
