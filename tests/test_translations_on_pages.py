@@ -97,7 +97,7 @@ BRAND = re.compile(r"Yimei 医美|^美$")
 #: Commands and examples inside sentences.
 QUOTED = re.compile(r"run\.py [a-z-]+|[a-z_]+\.[a-z_]+|\d{4}-\d\d-\d\dT[\d:+]+")
 #: What a Chinese reader reads in Latin letters too; the rest is what settings are written in.
-ON_CHINESE_PAGES = LATIN | {"Yimei", "spring", "festival", "all", "named", "nobody", "everybody", "group"}
+ON_CHINESE_PAGES = LATIN | {"Yimei", "spring", "festival", "all", "named", "nobody", "everybody"}
 #: How the browser of the tests calls itself, in the list of one's sessions.
 ON_CHINESE_PAGES |= {"Werkzeug"}
 #: Under whose name the tests write what the house writes.
