@@ -22,7 +22,9 @@ CATALOGUE = ROOT / "app/translations/zh/LC_MESSAGES/messages.po"
 # --- the catalogue -----------------------------------------------------------------------------------------------
 
 #: What a Chinese reader reads in Latin letters too.
-LATIN = {"QQ", "IT", "VIP", "JSON", "XLSX", "CSV", "PDF", "JPEG", "PNG", "WebP", "MB", "GB", "yes", "no", "none", "tab", "branch", "group"}
+LATIN = {"QQ", "IT", "VIP", "JSON", "XLSX", "CSV", "PDF", "JPEG", "PNG", "WebP", "MB", "GB", "tab"}
+#: Values of settings, as they are typed.
+LATIN |= {"yes", "no", "none", "branch", "group"}
 #: Types of files, encodings and programs as they are called everywhere.
 LATIN |= {"doc", "xls", "xlsx", "xlsb", "ods", "utf", "UTF", "gb", "big", "Word", "Excel", "Numbers"}
 #: Keys as they are written on the keyboard.
