@@ -22,13 +22,15 @@ CATALOGUE = ROOT / "app/translations/zh/LC_MESSAGES/messages.po"
 # --- the catalogue -----------------------------------------------------------------------------------------------
 
 #: What a Chinese reader reads in Latin letters too.
-LATIN = {"QQ", "IT", "VIP", "JSON", "XLSX", "CSV", "PDF", "JPEG", "PNG", "WebP", "MB", "yes", "no", "none", "tab"}
+LATIN = {"QQ", "IT", "VIP", "JSON", "XLSX", "CSV", "PDF", "JPEG", "PNG", "WebP", "MB", "GB", "tab"}
+#: Values of settings, as they are typed.
+LATIN |= {"yes", "no", "none", "branch", "group"}
 #: Types of files, encodings and programs as they are called everywhere.
 LATIN |= {"doc", "xls", "xlsx", "xlsb", "ods", "utf", "UTF", "gb", "big", "Word", "Excel", "Numbers"}
 #: Keys as they are written on the keyboard.
 LATIN |= {"Ctrl", "Alt"}
 #: Commands and examples.
-QUOTED = re.compile(r"run\.py [a-z-]+|\d{4}-\d\d-\d\dT[\d:+]+")
+QUOTED = re.compile(r"POST|/export|run\.py [a-z-]+|[a-z_]+\.[a-z_]+|\d{4}-\d\d-\d\dT[\d:+]+")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 

@@ -24,11 +24,22 @@ from app.panel.pages import Change
 from app.services.guard import crossing
 from app.services.jobs import JOBS, job_label
 from app.services.scope import in_scope
-from app.words import _
+from app.words import _, _l
 
 #: Operations that are changes of a row; the others are events.
 CHANGES = ("insert", "update", "delete")
 Names = dict[tuple[str, int], str]
+#: What the house's own commands are called, which write without a person.
+HOUSE = {
+    "create-admin": _l("first administrator"),
+    "demo": _l("demo data"),
+    "migrate": _l("new version"),
+    "prune-trail": _l("archiving of the trail"),
+    "rotate-keys": _l("change of keys"),
+    "scheduler": _l("scheduler"),
+    "sync-security": _l("basic settings"),
+    "worker": _l("background work"),
+}
 
 
 def changes_of(entries: Iterable[AuditLog], by: Actor, names: Names, *, mixed: bool = False) -> list[Change]:
@@ -151,7 +162,7 @@ def actor_words(name: str) -> str:
     kind, _colon, rest = name.partition(":")
     if kind == "house":
         job = rest.removeprefix("job:")
-        return _("the system: %(task)s", task=job_label(job) if job in JOBS else rest)
+        return _("the system: %(task)s", task=job_label(job) if job in JOBS else HOUSE.get(rest, rest))
     if kind == "login":
         return _("at the login: %(who)s", who=rest)
     if name.startswith("anonymous@"):

@@ -62,7 +62,12 @@ def history_of(session: Session, record: Any, by: Actor, before: datetime | None
 def history_page(
     session: Session, record: Any, by: Actor, before: datetime | None = None
 ) -> tuple[list[HistoryLine], str]:
-    """Return the newest lines before an instant, and the address of the older ones, if there are any."""
+    """Return the newest lines before an instant, and the address of the older ones, if there are any.
+
+    An entry of the history has none of its own: it is never changed.
+    """
+    if isinstance(record, ActRun):
+        return [], ""
     with crossing("history"):
         acts = _acts(session, record, before)
         entries = _entries(session, record, by, before)

@@ -48,7 +48,7 @@ LONGEST_DAYS = setting(
     least=1,
     most=730,
     help=_l("A key expires after at most so many days; then a new one is issued."),
-    source="White paper H, L14",
+    source="L14",
     group_only=True,
 )
 

@@ -210,6 +210,6 @@ class AuditPruneView(HouseView):
     list_columns = ("id", "removed", "kept", "archive", "archive_digest", "pruned_at")
     labels = {"id": _l("Segment")}
     intro = _l(
-        "What is older than its retention is moved into sealed files; the setting %(setting)s says when.",
-        setting=KEEP_MONTHS.key,
+        "What is older than its retention is moved into sealed files; the setting “%(setting)s” says when.",
+        setting=KEEP_MONTHS.label,
     )
