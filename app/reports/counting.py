@@ -15,6 +15,7 @@ from app.actors import Actor
 from app.models.base import Base
 from app.reports.facts import ChartFacts, Column, Figure, Label, Number, ReportFacts, Series, Table
 from app.reports.measures import Breakdown, Drawn, Group, Measure, Rate, Window, of_branch, written
+from app.services.guard import crossing
 from app.services.scope import narrowed
 from app.words import _, _l
 
@@ -91,7 +92,9 @@ def _counts(
         sets = [tuple_(*(rows.c[f"by_{name}"] for name in names)) for names in dividing]
         statement = statement.group_by(func.grouping_sets(*sets))
     masks = {_mask(groups, names): names for names in dividing}
-    for mask, *values in session.execute(statement):
+    with crossing("report"):
+        counted = session.execute(statement).all()
+    for mask, *values in counted:
         names = masks[mask]
         found = dict(zip(groups, values, strict=False))
         numbers = dict(zip((measure.name for measure in measures), values[len(groups) :], strict=True))

@@ -94,7 +94,8 @@ def copy() -> Iterator[World]:
 def test_every_table_has_its_triggers_with_the_declared_exclusions(world: World) -> None:
     with world.session() as session:
         assert seals.trigger_faults(session) == []
-    assert set(METADATA.tables) - set(trailed()) == {"audit_log", "audit_seal", "audit_prune"}
+    counters = {"rate_limit"}  # unlogged, forgotten in a crash
+    assert set(METADATA.tables) - set(trailed()) == {"audit_log", "audit_seal", "audit_prune"} | counters
     for table, excluded in trailed().items():
         assert set(excluded) <= set(METADATA.tables[table].columns.keys()), table
 
