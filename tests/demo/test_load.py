@@ -214,7 +214,7 @@ class Killed(BaseException):
     """What ends a load in the middle of everything."""
 
 
-STORY = "select slip_no, state, need_text, appointed_at, ordered_at from appointment_slip order by id"
+STORY = "select slip_no, state, owner_id, appointed_at, ordered_at from appointment_slip order by id"
 
 
 def test_a_load_that_was_killed_is_continued_and_tells_the_same_story(empty_app, small_app, monkeypatch, census, rows):

@@ -1,8 +1,9 @@
 """Which backups are kept, and what goes with those that are not. White paper H.2."""
 
-from __future__ import annotations
+from __future__ import os
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -118,7 +119,9 @@ def test_the_doctor_says_when_changes_stopped_coming(tmp_path: Path, monkeypatch
     old(tmp_path, NOW - timedelta(hours=3))
     changes = changes_folder(tmp_path, "7")
     changes.mkdir()
-    (changes / "000000010000000000000009.sealed").touch()
+    copied = changes / "000000010000000000000009.sealed"
+    copied.touch()
+    os.utime(copied, (NOW.timestamp(), NOW.timestamp()))
     assert doctor.backups(NOW).verdict is Verdict.OK
     late = doctor.backups(NOW + timedelta(minutes=11))
     assert late.verdict is Verdict.WARN

@@ -261,11 +261,11 @@ def test_no_file_picture_or_stored_run_of_a_report_tells_of_it(session, world, e
         page = client.get(f"/report/{name}/?day={day}")
         assert not made.leaks_in(told_in(page.data)), name
         for file_format in ("pdf", "xlsx", "csv"):
-            asked = f"report/{name}?day={day}&format={file_format}&reason=abc"
-            answer = call("GET", asked)
+            asked = {"day": str(day), "format": file_format, "reason": "核对核对"}
+            answer = call("POST", f"report/{name}/export", asked)
             assert answer.status_code == 200, (name, file_format, answer.text[:200])
             assert not made.leaks_in(told_in(answer.data)), (name, file_format)
-            assert call("GET", f"{asked}&branch_id={other}").status_code == 422, name
+            assert call("POST", f"report/{name}/export", {**asked, "branch_id": other}).status_code == 422, name
         kept = call("POST", f"report/{name}/run", {"day": str(day)})
         assert kept.status_code == 201, kept.text[:200]
         assert not made.leaks_in(kept.text)
