@@ -1,6 +1,6 @@
 """Which backups are kept, and what goes with those that are not. White paper H.2."""
 
-from __future__ import os
+from __future__ import annotations
 
 import json
 import os
