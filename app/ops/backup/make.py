@@ -64,10 +64,11 @@ def _finished(making: Path, target: Path, told: dict[str, Any], key: bytes) -> B
     """Write the signed manifest and give the folder its name: from now on it is a backup."""
     signed = told | {"signature": signature(canonical(told), key)}
     with (making / MANIFEST).open("w", encoding="utf-8") as output:
-        os.fchmod(output.fileno(), 0o600)
         json.dump(signed, output, indent=2, sort_keys=True)
         output.flush()
         os.fsync(output.fileno())
+    for part in making.iterdir():
+        part.chmod(0o600)
     sync_folder(making)
     making.rename(target)
     sync_folder(target.parent)
