@@ -26,7 +26,10 @@ def _table_words(entry: Any) -> str:
 
 def _field_words(entry: Any) -> str:
     model = models().get(entry.table_name)
-    return label_of(model, entry.field) if model is not None else entry.field
+    try:
+        return label_of(model, entry.field) if model is not None else str(entry.field)
+    except LookupError:  # a file, an export: what was looked at is no column
+        return str(entry.field)
 
 
 def _denied_words(look: SensitiveViewLog) -> str:
