@@ -238,7 +238,7 @@ def _expect(
     answer = world.ask(role, call, pk)
     if answer.status_code not in expected:
         wrong.append(f"{told(role, call, answer)} for {pk}, expected {sorted(expected)}")
-    if call.rule == "/logout/":
+    if call.rule in ("/logout/", "/lock", "/my-login/end-others"):
         world.forget(role)
 
 
