@@ -62,7 +62,7 @@ class AuditLog(Base):
         Instant, server_default=func.clock_timestamp(), index=True, info=col(_l("When"))
     )
     actor: Mapped[str] = mapped_column(String(200), info=col(_l("By"), search=True))
-    request: Mapped[str] = mapped_column(String(200), info=col(_l("Request number"), search=True))
+    request: Mapped[str] = mapped_column(String(200), info=col(_l("Web request"), search=True))
     address: Mapped[str] = mapped_column(String(200), info=col(_l("Network address"), search=True))
     table_name: Mapped[str | None] = mapped_column(String(80), info=col(_l("Table")))
     record_id: Mapped[int | None] = mapped_column(BigInteger, info=col(_l("Record")))

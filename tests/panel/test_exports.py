@@ -100,6 +100,15 @@ def test_who_has_not_the_right_exports_nothing_and_the_attempt_is_kept(login, se
     assert [look.denied for look in denied] == ["no_right"]
 
 
+def test_the_book_of_looks_opens_with_a_look_at_what_is_no_column(login):
+    """A denied export is filed under the list's right, an opened file under its kind: neither is a column's name."""
+    consultant = login("phone_consultant")
+    consultant.post("/customer/export", data={"csrf_token": consultant.token, "reason": "想看看", "file_format": "csv"})
+    book = login("phone_supervisor").get("/sensitive_view_log/list/")
+    assert book.status_code == 200
+    assert 'class="empty' not in book.text
+
+
 def test_without_a_reason_nothing_leaves(login, rest, session):
     client = login("phone_supervisor")
     assert client.post("/customer/export", data={"csrf_token": client.token, "file_format": "csv"}).status_code == 422
