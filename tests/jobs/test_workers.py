@@ -29,7 +29,7 @@ from app.ops import doctor
 from app.ops.doctor import Verdict
 from app.services.runner import run
 from app.services.tasks import enqueue
-from app.unit import unit_of_work
+from app.unit import acting_as, tell_actor, unit_of_work
 from tests.databases import ROOT, fresh_database
 from tests.jobs.slow_worker import PIECES, STEPS, TAKES, WHOLE
 
@@ -256,6 +256,8 @@ def test_the_doctor_knows_whether_somebody_works(workshop):
     assert judged().verdict is Verdict.WARN, "none has run here"
     waiting = workshop.ask(WHOLE)
     with workshop.engine.begin() as connection:
+        with acting_as("house:test"):
+            tell_actor(connection)
         connection.execute(text("update background_task set queued_at = now() - interval '10 minutes'"))
     assert judged().verdict is Verdict.BAD
     assert "1 task" in judged().what
