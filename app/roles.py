@@ -47,12 +47,16 @@ ONES_OWN: Mapping[str, Reach] = {
     "background_task": OWN,
     "handover_batch": OWN,
     "export_request": OWN,
+    "saved_filter": OWN,
+    "list_columns": OWN,
 }
 EVERYBODY: Rights = {
     "notice": "list show mark_read",
     "handover_batch": "show",
     "background_task": "list show cancel retry",
     "export_request": "list show",
+    "saved_filter": "list show save rename replace make_default no_default retire",
+    "list_columns": "list show choose reset",
 }
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",

@@ -66,6 +66,8 @@ class DeclaredView(ModelView):
     #: False where people make rows by an act; imports and REST still add them.
     offers_new: ClassVar[bool] = True
     intro: ClassVar[object] = ""
+    #: What an empty list says instead of that there is nothing yet: what would stand here, and how it comes.
+    empty: ClassVar[object] = ""
     exclude_route_methods = NOT_ROUTED
 
     def __init__(self, **kwargs: Any) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask_appbuilder import expose
 
 from app.actors import Actor
 from app.acts import REGISTRY
 from app.extensions import db
-from app.panel import acting, exporting, many, printing
+from app.panel import acting, exporting, many, preferences, printing
 from app.panel.declared_view import DeclaredView
-from app.panel.describe import acts_now, cell_of, label_of, may_open_record, record_url
+from app.panel.defaults import loaded_with
+from app.panel.describe import NONE, acts_now, cell_of, label_of, may_open_record, opens, record_url
 from app.panel.interface import MOST_COUNTED
 from app.panel.listing import (
     SIZES,
@@ -40,12 +41,21 @@ class ListPages(DeclaredView):
         return []
 
     @expose("/list/")
-    def list(self) -> str:
+    def list(self) -> Any:
+        """Show the list as it is asked for; asked for nothing, as its reader lets it open."""
         by = self._require("can_list")
+        default = None if request.args else preferences.preferences(self, by).default
+        if default is not None and preferences.fits(self, default.query, by):
+            return redirect(f"{url_for('.list')}?{default.query}")
         page = self._list_page(by, self._asked())
         return render_template("panel/list.html", page=page, appbuilder=self.appbuilder)
 
     def _asked(self) -> Asked:
+        """Return what this request asks for; answers 400 to what the list does not know."""
+        return self.asked(None)
+
+    def asked(self, given: Mapping[str, str] | None) -> Asked:
+        """Return what a query string asks for, this request's if none is given."""
         by = me()
         return asked_of(
             filter_names(self.model, [*seen(self.model, self.filters, by)]),
@@ -53,6 +63,7 @@ class ListPages(DeclaredView):
             [tab.name for tab in self.quick],
             default_order=self.default_order,
             descending=self.descending,
+            given=given,
         )
 
     def _order(self, asked: Asked) -> Sequence[Any]:
@@ -72,16 +83,21 @@ class ListPages(DeclaredView):
         return self.datamodel.statement(by, conditions)
 
     def _list_page(self, by: Actor, asked: Asked) -> ListPage:
-        nothing = _("Nothing here yet.") if not asked.words and not asked.filters else _("Nothing answers this.")
         selection = many.selection_of(self.datamodel.table, by)
-        table, pager = self.table_of(by, asked, self.rows_asked(by, asked), empty=nothing, selection=selection)
+        saved = preferences.saved_tabs(self, by)
+        columns = preferences.shown_columns(self, by)
+        table, pager = self.table_of(
+            by,
+            asked,
+            self.rows_asked(by, asked),
+            empty=self._empty(asked),
+            selection=selection,
+            columns=columns,
+        )
         return ListPage(
             title=self.heading,
             crumbs=[Link(str(crumb), "") for crumb in self.crumbs],
-            tabs=[
-                Link(str(tab.label), url_with({"tab": tab.name, "page": None}), active=tab.name == asked.tab)
-                for tab in self.quick
-            ],
+            tabs=[*self._quick_tabs(asked, is_saved=any(tab.active for tab in saved)), *saved],
             search=asked.words,
             search_hint=self._search_hint(),
             filters=self._filter_bar(asked, by),
@@ -94,7 +110,45 @@ class ListPages(DeclaredView):
             exports=[*self.downloads(by), *exporting.list_link(self, by)],
             papers=printing.list_buttons(self, by) if table.rows else [],
             selection=selection,
+            views=preferences.saved_acts(self, by),
+            columns=preferences.columns_act(self, by),
+            clear_url=self._clear_url(asked),
+            ways=self._ways(asked),
         )
+
+    def _quick_tabs(self, asked: Asked, *, is_saved: bool) -> Any:
+        """Return the quick filters; a saved view that is shown stands before the one that it was made from."""
+        return [
+            Link(
+                str(tab.label),
+                url_with({"tab": tab.name, "page": None}),
+                active=tab.name == asked.tab and not is_saved,
+            )
+            for tab in self.quick
+        ]
+
+    def _clear_url(self, asked: Asked) -> str:
+        """Return the list without words and filters, if there are any; tab, order and size stay."""
+        if not asked.words and not asked.filters:
+            return ""
+        kept = {name: text for name in ("tab", "o", "d", "size") if (text := request.args.get(name))}
+        return url_for(".list", **(kept or {"all": 1}))
+
+    def _empty(self, asked: Asked) -> str:
+        """Say what would stand here, or what hides it."""
+        if asked.words or asked.filters:
+            return _("Nothing answers these words and filters.")
+        tab = next((tab for tab in self.quick if tab.name == asked.tab and tab.condition is not None), None)
+        if tab is not None:
+            return _("Nothing stands under “%(tab)s” just now.", tab=tab.label)
+        return str(self.empty) or _("No %(what)s yet. What is made appears here.", what=self.heading)
+
+    def _ways(self, asked: Asked) -> Any:
+        """Return what leads on from an empty list: away from the filters, or from the tab to the one that has all."""
+        if url := self._clear_url(asked):
+            return [Link(_("Clear all filters"), url, "x-lg")]
+        whole = next((tab for tab in self.quick if tab.condition is None and tab.name != asked.tab), None)
+        return [Link(_("Show: %(tab)s", tab=whole.label), url_with({"tab": whole.name, "page": None}))] if whole else []
 
     def _filter_bar(self, asked: Asked, by: Actor) -> Any:
         shown = [*seen(self.model, self.filters, by)]
@@ -124,18 +178,41 @@ class ListPages(DeclaredView):
         return url_for(".add") if may else ""
 
     def table_of(
-        self, by: Actor, asked: Asked, statement: Any, *, empty: str, selection: Selection | None = None
+        self,
+        by: Actor,
+        asked: Asked,
+        statement: Any,
+        *,
+        empty: str,
+        selection: Selection | None = None,
+        columns: Sequence[str] = (),
     ) -> tuple[TableView, Pager]:
-        """Return the page asked for of a scoped statement's rows, with this list's columns and acts."""
+        """Return the page asked for of a scoped statement's rows, with this list's columns, or others, and acts."""
         session = db.session()
+        names = columns or seen(self.model, self.list_columns, by)
         total = self.datamodel.count(session, statement)
         records = self.datamodel.page(
-            session, statement, order=self._order(asked), page=asked.page, size=asked.size, eager=self.eager
+            session, statement, order=self._order(asked), page=asked.page, size=asked.size, eager=self.loads(names)
         )
-        heads = [self._head(name, asked) for name in seen(self.model, self.list_columns, by)]
+        heads = [self._head(name, asked) for name in names]
         self.before_rows(records, by)
-        rows = [_selectable(self.row_of(record, by), selection) for record in records]
+        rows = [_selectable(self.row_of(record, by, names), selection) for record in records]
         return TableView(heads, rows, empty=empty), self._pager(asked, total, len(records))
+
+    def loads(self, columns: Sequence[str]) -> Sequence[str]:
+        """Return what to load with rows that show these columns."""
+        return loaded_with(self.model, columns, self.eager)
+
+    @property
+    def record_view(self) -> ListPages:
+        """The view that shows this table's records: this one, or the one that it is a further list of."""
+        from app.panel.house_view import views
+
+        return views().get(self.datamodel.table, self)
+
+    def label(self, name: str) -> str:
+        """Return a column's label: as this list has it, else as the record's page does."""
+        return label_of(self.model, name, {**self.record_view.labels, **self.labels})
 
     def _search_hint(self) -> str:
         if self.model.__tablename__ == "customer" or self.search_through:
@@ -143,7 +220,7 @@ class ListPages(DeclaredView):
         return _("Search")
 
     def _head(self, name: str, asked: Asked) -> ColumnHead:
-        label = label_of(self.model, name, self.labels)
+        label = self.label(name)
         if name not in self.order_columns:
             return ColumnHead(name, label)
         direction = ("desc" if asked.descending else "asc") if asked.order == name else ""
@@ -177,13 +254,28 @@ class ListPages(DeclaredView):
         url = record_url(table, record.id) if may_open_record(record, by) else ""
         cells = []
         for index, name in enumerate(seen(self.model, columns or self.list_columns, by)):
-            cell = self.cell(record, name, by, plain=index == 0)
+            cell = self.cell_shown(record, name, by, plain=index == 0)
             if index == 0:
                 cell = replace(cell, url=url)
             if name in self.subs:
                 cell = replace(cell, sub=self._sub(record, self.subs[name], by))
             cells.append(cell)
-        return Row(record.id, url, cells, [acting.button(act, record) for act in acts_now(record, by)], str(record))
+        acts = [acting.button(act, record) for act in acts_now(record, by)]
+        may_edit = self.record_view.form_columns and url and by.may(table, "can_edit")
+        return Row(
+            record.id,
+            url,
+            cells,
+            acts,
+            str(record),
+            edit_url=url_for(f"{table}.edit", pk=record.id) if may_edit else "",
+        )
+
+    def cell_shown(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
+        """Return a cell of a list; a column of the record's page is shown only of records that one may open."""
+        if name in self.list_columns or name in self.computed:
+            return self.cell(record, name, by, plain=plain)
+        return self.record_view.cell(record, name, by, plain=plain) if opens(record, by) else Cell(NONE)
 
     def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
         """Return one shown value, of the model or computed."""

@@ -43,6 +43,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "Item": ID,
     "Items": {"type": "array", "items": ID},
     "Columns": {"type": "object"},
+    "Ordered": {"type": "array", "items": {"type": "string"}},
 }
 
 

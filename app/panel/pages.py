@@ -87,12 +87,13 @@ class Row:
     acts: list[ActButton] = field(default_factory=list)
     title: str = ""
     selectable: bool = False
+    edit_url: str = ""
 
 
 @dataclass(frozen=True)
 class FilterControl:
-    """One filter of the bar. ``kind``: choice (``options``), day_from, day_to, text. ``chip`` says it in words
-    when it is set, ``clear_url`` takes it away."""
+    """One filter of the bar. ``kind``: choice (``options``), days (periods, or a ``span`` from and to), text. ``chip``
+    says it in words when it is set, ``clear_url`` takes it away."""
 
     name: str
     label: str
@@ -101,6 +102,7 @@ class FilterControl:
     options: list[tuple[str, str]] = field(default_factory=list)
     chip: str = ""
     clear_url: str = ""
+    span: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,9 @@ class TableView:
 
 @dataclass(frozen=True)
 class ListPage:
+    """A list. ``views`` keep what is shown under a name, or change what is kept; ``columns`` lets one choose them;
+    ``clear_url`` takes all words and filters away; ``ways`` lead on from an empty table."""
+
     title: str
     crumbs: list[Link]
     tabs: list[Link]
@@ -143,6 +148,10 @@ class ListPage:
     papers: list[ActButton] = field(default_factory=list)
     selection: Selection | None = None
     back: Link | None = None
+    views: list[ActButton] = field(default_factory=list)
+    columns: ActButton | None = None
+    clear_url: str = ""
+    ways: list[Link] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
