@@ -62,6 +62,8 @@ class DeclaredView(ModelView):
     choices: ClassVar[dict[str, Choices]] = {}
     subs: ClassVar[dict[str, str]] = {}
     search_through: ClassVar[str] = ""
+    #: The column whose value a record's page shows as bars, for a scanner: the number of a document.
+    barcode: ClassVar[str] = ""
     head_acts: ClassVar[Sequence[str]] = ()
     #: False where people make rows by an act; imports and REST still add them.
     offers_new: ClassVar[bool] = True

@@ -212,6 +212,15 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Barcode:
+    """A number as bars: the address of its picture, which is ``modules`` wide."""
+
+    text: str
+    url: str
+    modules: int
+
+
+@dataclass(frozen=True)
 class RecordPage:
     title: str
     crumbs: list[Link]
@@ -226,6 +235,7 @@ class RecordPage:
     older_url: str = ""
     banners: list[tuple[str, str]] = field(default_factory=list)
     progress: Progress | None = None
+    barcode: Barcode | None = None
 
 
 @dataclass(frozen=True)
@@ -397,6 +407,44 @@ class ErrorPage:
     sentence: str
     request_id: str
     ways: list[Link]
+
+
+@dataclass(frozen=True)
+class BoardCard:
+    """A card: what, how it stands and since when, what can be done next. ``key`` tells it from all others."""
+
+    key: str
+    title: str
+    url: str
+    lines: list[str]
+    state: Cell
+    acts: list[ActButton]
+
+
+@dataclass(frozen=True)
+class BoardLane:
+    """A lane: so many in all, of which the first ones are ``cards``; ``hot`` ones want to be looked at."""
+
+    name: str
+    label: str
+    count: int
+    cards: list[BoardCard]
+    empty: str
+    hot: bool = False
+
+
+@dataclass(frozen=True)
+class BoardPage:
+    """A board as of a moment. ``tag`` stands for all that it shows; ``other_url`` is the same for a wall, or back."""
+
+    title: str
+    crumbs: list[Link]
+    lanes: list[BoardLane]
+    as_of: str
+    tag: str
+    url: str
+    is_wall: bool
+    other_url: str
 
 
 @dataclass(frozen=True)

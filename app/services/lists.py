@@ -271,7 +271,7 @@ class Choosing(HouseForm):
 @act(
     ListColumns,
     "choose",
-    _l("Columns"),
+    _l("Choose columns"),
     form=Choosing,
     creates=True,
     icon="layout-three-columns",

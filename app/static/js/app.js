@@ -6,6 +6,8 @@ import "./keys.js";
 import "./menu.js";
 import "./list.js";
 import "./select.js";
+import "./sheet.js";
+import "./board.js";
 import "./tabs.js";
 import "./guard.js";
 import "./tree.js";
