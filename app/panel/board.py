@@ -27,6 +27,7 @@ from app.panel import acting
 from app.panel.bearer import demand_token
 from app.panel.describe import acts_now, may_open_record, record_url
 from app.panel.doors.visit import WALLS
+from app.panel.keys import keys_of
 from app.panel.pages import BoardCard, BoardLane, BoardPage, Cell, Link
 from app.panel.person import me, now
 from app.words import _, locale_in_force
@@ -146,6 +147,7 @@ class BoardView(BaseView):
             url=request.full_path.rstrip("?"),
             is_wall=is_wall,
             other_url=url_for(".list") if is_wall else url_for(".list", wall=1),
+            keys=keys_of("board"),
         )
 
     def _card(self, record: Any, lane: Lane, by: Actor, at: datetime, *, is_wall: bool) -> BoardCard:

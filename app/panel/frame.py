@@ -14,7 +14,6 @@ from app.actors import Actor
 from app.extensions import db
 from app.panel.describe import local_time
 from app.panel.doors.visit import session_in_force
-from app.panel.keys import keys_of
 from app.panel.pages import Frame, Link, Lock
 from app.panel.person import current_actor, now, watcher
 from app.roles import ROLES
@@ -124,9 +123,7 @@ def pick_url(field: Any) -> str:
 
 def install(app: Flask) -> None:
     """Give templates what they may call."""
-    app.jinja_env.globals.update(
-        icon=icon, keys_of=keys_of, pick_url=pick_url, csp_nonce=lambda: g.get("csp_nonce", "")
-    )
+    app.jinja_env.globals.update(icon=icon, pick_url=pick_url, csp_nonce=lambda: g.get("csp_nonce", ""))
 
     @app.context_processor
     def _around() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from app.panel.declared_view import DeclaredView
 from app.panel.defaults import loaded_with
 from app.panel.describe import NONE, acts_now, cell_of, label_of, may_open_record, opens, record_url
 from app.panel.interface import MOST_COUNTED
+from app.panel.keys import keys_of
 from app.panel.listing import (
     SIZES,
     Asked,
@@ -114,6 +115,7 @@ class ListPages(DeclaredView):
             columns=preferences.columns_act(self, by),
             clear_url=self._clear_url(asked),
             ways=self._ways(asked),
+            keys=keys_of("list"),
         )
 
     def _quick_tabs(self, asked: Asked, *, is_saved: bool) -> Any:

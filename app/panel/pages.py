@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.panel.keys import Key
+
 
 @dataclass(frozen=True)
 class Link:
@@ -152,6 +154,7 @@ class ListPage:
     columns: ActButton | None = None
     clear_url: str = ""
     ways: list[Link] = field(default_factory=list)
+    keys: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -445,6 +448,7 @@ class BoardPage:
     url: str
     is_wall: bool
     other_url: str
+    keys: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -95,9 +95,10 @@ def code128_image(text: str) -> tuple[str, int]:
     """
     bars = code128_modules(scannable(text))
     modules = len(bars) + 2 * QUIET_MODULES
+    path = _path(bars, QUIET_MODULES, "30")
     picture = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{modules}" height="30" viewBox="0 0 {modules} 30"'
-        f' preserveAspectRatio="none"><path fill="#fff" d="M0 0h{modules}v30H0z"/><path d="{_path(bars, QUIET_MODULES, "30")}"/></svg>'
+        f' preserveAspectRatio="none"><path fill="#fff" d="M0 0h{modules}v30H0z"/><path d="{path}"/></svg>'
     )
     return f"data:image/svg+xml,{quote(picture, safe=SVG_SAFE)}", modules
 

@@ -224,7 +224,7 @@ def replace(session: Session, saved: SavedFilter, *, query: str, by: Actor, at: 
     _l("Open the list with it"),
     guard=_is_default,
     icon="house",
-    consequence=_l("Whoever opens the list from the menu, you that is, sees this view first."),
+    consequence=_l("When you open the list from the menu, this view comes first."),
 )
 def make_default(session: Session, saved: SavedFilter, *, by: Actor, at: datetime) -> None:
     """Let a list open with this view; another one steps back."""

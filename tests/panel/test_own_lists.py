@@ -139,7 +139,7 @@ def test_chosen_columns_stand_in_their_order_in_list_and_file(login, rest, make_
     assert client.post("/list_columns/act/choose", data={**post, "columns-none": "1"}).status_code == 302
     session.expire_all()
     assert session.query(ListColumns).one().columns == []
-    for wrong in (["need_text", "nothing"], ["phone_masked"], [1], "state", [["a"]]):
+    for wrong in (["need_text", "nothing"], ["phone_masked"], [1], [["a"]]):
         assert call("POST", "list_columns/choose", {"page": page, "columns": wrong}).status_code in (400, 422), wrong
     assert slip.slip_no in client.get(f"/{page}/list/").text
 
@@ -166,11 +166,11 @@ def test_all_columns_at_once_still_take_twelve_statements(
     assert len(told) <= 12, (len(told), told)
 
 
-def test_a_column_with_a_right_of_its_own_is_not_offered(app, session, person):
+def test_a_column_with_a_right_of_its_own_is_not_offered(app, consultant, guide):
     with app.test_request_context():
         view = views()["contact_record"]
-        assert "chat_text" in offered_columns(view, person("phone_consultant"))
-        assert "chat_text" not in offered_columns(view, person("guide"))
+        assert "chat_text" in offered_columns(view, consultant)
+        assert "chat_text" not in offered_columns(view, guide)
 
 
 def test_an_empty_list_says_why_and_leads_on(login):

@@ -7,7 +7,6 @@ import "./menu.js";
 import "./list.js";
 import "./select.js";
 import "./sheet.js";
-import "./board.js";
 import "./tabs.js";
 import "./guard.js";
 import "./tree.js";
@@ -16,3 +15,4 @@ import "./progress.js";
 import "./lock.js";
 
 enhance(document);
+if (document.querySelector("[data-board]")) import("./board.js");
