@@ -153,7 +153,7 @@ class BoardView(BaseView):
     def _card(self, record: Any, lane: Lane, by: Actor, at: datetime, *, is_wall: bool) -> BoardCard:
         face, key = self.face(record, lane, by, at), f"{record.__tablename__}-{record.id}"
         if is_wall:
-            return BoardCard(key, face.initials, "", [face.number], face.state, [])
+            return BoardCard(key, face.initials or "—", "", [face.number], face.state, [])
         back = urlencode({"back": url_for(".list")})
         buttons = [acting.button(act, record) for act in acts_now(record, by) if act.name in self.acts]
         url = record_url(record.__tablename__, record.id) if may_open_record(record, by) else ""

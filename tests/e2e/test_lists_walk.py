@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models.appointments import AppointmentSlip, SlipState
+from app.models.hr import Branch
+from app.unit import acting_as
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-def test_lists_and_the_board_by_keyboard(visit):
+@pytest.fixture
+def awaited_now(live):
+    """Let a slip of the demo be awaited at this very moment, whatever the hour."""
+    with live.app.app_context(), acting_as("house:test"):
+        statement = select(AppointmentSlip).join(AppointmentSlip.branch).where(Branch.code == "01")
+        slip = db.session.scalars(statement.where(AppointmentSlip.state == SlipState.PENDING).limit(1)).one()
+        slip.appointed_at = slip.latest_arrival_at = datetime.now(UTC)
+        db.session.commit()
+        key = f"appointment_slip-{slip.id}"
+        db.session.remove()
+    return key
+
+
+def test_lists_and_the_board_by_keyboard(visit, awaited_now):
     desk = visit("phone_supervisor")
     page = desk.page
     desk.open("/department_slips/list/?tab=awaited")
@@ -53,9 +73,8 @@ def test_lists_and_the_board_by_keyboard(visit):
     for person in (guide, other):
         person.open("/arrivals_board/list/")
     guide.picture("board")
-    card = guide.page.locator('[data-card]:has(a[data-act="arrive"])').first
-    key = card.get_attribute("data-card")
-    card.focus()
+    key = awaited_now
+    guide.page.locator(f'[data-card="{key}"]').focus()
     guide.page.keyboard.press("Enter")
     guide.page.locator("dialog[open] form").wait_for()
     with guide.page.expect_navigation():
