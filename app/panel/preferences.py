@@ -85,7 +85,7 @@ class PanelLists:
     def checked(self, page: str, query: str, by: Actor) -> str:
         """Return a query string as it is kept; raises ``InvalidInput``."""
         view = _view(page, by)
-        given = dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True, max_num_fields=100))
+        given = dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True))
         kept = kept_query(given)
         if not fits(view, kept, by):
             raise InvalidInput({"query": [_("This list does not know all that is asked for here.")]})

@@ -383,7 +383,7 @@ def list_page(rows: int = 25) -> ListPage:
         filters=[
             FilterControl("state", "State", "choice", "void", STATES, "State: Void", "?clear"),
             FilterControl("owner", "Owner", "choice", "", [(str(n), f"Person {n}") for n in range(30)]),
-            FilterControl("from", "From", "day_from", "2026-11-22"),
+            FilterControl("at", "When", "days", "", [("today", "today")], span=("2026-11-22", "")),
         ],
         keep=[("tab", "today")],
         table=TableView(heads, body, "Nobody is expected today."),
