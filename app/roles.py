@@ -47,12 +47,16 @@ ONES_OWN: Mapping[str, Reach] = {
     "background_task": OWN,
     "handover_batch": OWN,
     "export_request": OWN,
+    "saved_filter": OWN,
+    "list_columns": OWN,
 }
 EVERYBODY: Rights = {
     "notice": "list show mark_read",
     "handover_batch": "show",
     "background_task": "list show cancel retry",
     "export_request": "list show",
+    "saved_filter": "list show save rename replace make_default no_default retire",
+    "list_columns": "list show choose reset",
 }
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
@@ -74,6 +78,8 @@ WORDS: Rights = {"contact_record": "see_medical"}
 #: Who takes an ID number in, compares two files or keeps the people's files.
 ID_NUMBERS: Rights = {"customer": "see_id_no"}
 PEOPLES_FILES: Rights = {"employee": "see_id_no see_phone"}
+#: The board of the day's arrivals, for the desk and for those who answer for it.
+ARRIVALS: Rights = {"arrivals_board": "list"}
 READ_DESKS: Rights = {"phone_desk": "list", "web_desk": "list", "partner_desk": "list"}
 ASK_SUPPLEMENTS: Rights = {"appointment_supplement_request": "list show submit withdraw"}
 CONSULTANT: Rights = _together(
@@ -126,6 +132,7 @@ SUPERVISOR: Rights = _together(
     ID_NUMBERS,
     OWNERS,
     EXPORTS,
+    ARRIVALS,
     {
         "appointment_slip": "void dispatch",
         "department_followups": "list",
@@ -142,6 +149,7 @@ GUIDE: Rights = _together(
     READ_SLIPS,
     ID_NUMBERS,
     READ_DESKS,
+    ARRIVALS,
     TRAITS,
     CONSENTS,
     {"appointment_slip": "arrive", "my_slips": "list", "customer": "confirm_identity"},
@@ -398,6 +406,7 @@ ROLES: dict[str, Role] = {
         "R33",
         _l("Branch head"),
         BRANCH,
+        ARRIVALS,
         READ_DESKS,
         READ_SLIPS,
         DAILY_REPORT,

@@ -7,7 +7,7 @@ zone, whether the input came from a screen or as JSON, and how to find records t
 from wtforms import ValidationError
 
 from app.fields.base import MAX_ID, MAX_LINE, MAX_TEXT, FormContext, HouseForm, Required, clean_text, kept
-from app.fields.choices import Choose, ChooseMany, Columns, Flag
+from app.fields.choices import Choose, ChooseMany, Columns, Flag, Ordered
 from app.fields.files import Upload, uploads_of
 from app.fields.numbers import Money, Whole
 from app.fields.records import Item, Items, Pick, RemoteSelect
@@ -33,6 +33,7 @@ __all__ = [
     "Items",
     "Money",
     "Month",
+    "Ordered",
     "PhoneNumber",
     "Pick",
     "Reason",

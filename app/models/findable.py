@@ -84,3 +84,11 @@ def query_terms(word: str) -> set[str]:
     if HAN.search(bare):
         return {f"n:{bare}"}
     return {f"p:{bare}", f"i:{bare}", f"n:{bare}", f"c:{bare}"}
+
+
+def initials_of(name: str) -> str:
+    """Return the initials of a name for where it must not be read: ``LXY`` of 林小雨, ``MJ`` of Mary Jones."""
+    parts = re.findall(rf"{HAN.pattern}|[^\W\d_]+?\b", name)
+    return "".join(
+        (pinyin(part, style=Style.FIRST_LETTER)[0][0] if HAN.match(part) else part[0]) for part in parts
+    ).upper()

@@ -13,6 +13,7 @@ from app.actors import Actor
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
 from app.extensions import db
+from app.fields import Words
 from app.keyring import ring
 from app.models.base import models
 from app.panel.describe import acts_now, may_open, record_url
@@ -79,7 +80,7 @@ def ids_sent() -> list[int]:
 
 
 def back_sent(otherwise: str) -> str:
-    """Return the list where rows were selected, if it is an address of ours."""
+    """Return the page where rows were selected or a button pressed, if it is an address of ours."""
     back = request.values.get("back", "")
     return back if BACK.fullmatch(back) else otherwise
 
@@ -181,11 +182,17 @@ def _from_source(act: Act, by: Actor) -> dict[str, Any]:
 
 
 def _from_address(act: Act) -> dict[str, Any]:
-    """Return the ids that the address fills in beforehand; the form still asks."""
+    """Return the ids and words that the address fills in beforehand; the form still asks."""
     given = {name: request.args[name] for name in act.from_address if name in request.args}
-    if any(text and (not text.isascii() or not text.isdigit() or len(text) > 18) for text in given.values()):
+    return {name: _addressed(getattr(act.form, name), text) for name, text in given.items()}
+
+
+def _addressed(field: Any, text: str) -> Any:
+    if issubclass(field.field_class, Words):
+        return text
+    if text and (not text.isascii() or not text.isdigit() or len(text) > 18):
         abort(400)
-    return {name: int(text) if text else None for name, text in given.items()}
+    return int(text) if text else None
 
 
 def _facts(act: Act, record: Any, by: Actor) -> list[Link]:
@@ -217,7 +224,7 @@ def _show(
         form=form,
         action=request.full_path if request.args else request.path,
         submit=str(act.label) if warned is None else _("%(act)s anyway", act=act.label),
-        cancel_url=next((crumb.url for crumb in reversed(crumbs) if crumb.url), url_for("HomeView.index")),
+        cancel_url=back_sent("") or next((c.url for c in reversed(crumbs) if c.url), url_for("HomeView.index")),
         tone="danger" if act.tone == "danger" else "accent",
         consequence=consequence,
         refusal=refusal or " ".join(str(error) for error in form.form_errors),
@@ -252,7 +259,10 @@ def _done(act: Act, done: Answer, by: Actor) -> Response | str:
 
 
 def _after(act: Act, done: Answer, made: Any, by: Actor) -> str:
-    """Return where to go after an act: to what it made, if one may see it, else to the list."""
+    """Return where to go after an act: back to the page whose button said so, to what the act made, if one may see it,
+    else to the list."""
+    if back := back_sent(""):
+        return back
     for target in (made, done.record):
         if target is None or not may_open(target.__tablename__, by):
             continue

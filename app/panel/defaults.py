@@ -33,9 +33,10 @@ def _parents(model: type[Base]) -> dict[str, str]:
 
 
 def loaded_with(model: type[Base], columns: Sequence[str], further: Sequence[str]) -> tuple[str, ...]:
-    """Return what to load with each row: the records that its columns name, then the further paths."""
-    relations = inspect(model).relationships
-    return tuple(dict.fromkeys([*(name for name in columns if name in relations), *further]))
+    """Return what to load with each row: the records and deferred columns that its columns name, then further paths."""
+    mapper = inspect(model)
+    late = {attribute.key for attribute in mapper.column_attrs if attribute.deferred}
+    return tuple(dict.fromkeys([*(name for name in columns if name in mapper.relationships or name in late), *further]))
 
 
 def fixed_once_added(model: Any, form_columns: Sequence[str], add_only: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from flask import Response, abort, current_app, flash, g, jsonify, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -19,12 +19,14 @@ from app.models.audit import Way
 from app.models.base import Labelled
 from app.models.privacy import ExportRequest, ExportState, FileFormat
 from app.panel import acting
-from app.panel.describe import NONE, label_of, record_url
+from app.panel.days import fixed_days
+from app.panel.describe import NONE, record_url
+from app.panel.listing import is_time
 from app.panel.pages import FormPage, Link
 from app.panel.person import me, now
+from app.panel.preferences import offered_columns, shown_columns
 from app.reports.facts import Column, Label, ReportFacts, Table
 from app.reports.sheets import file_bytes
-from app.services.fieldrights import seen
 from app.services.files import content_of
 from app.services.looks import NO_RIGHT, log_look
 from app.services.privacy.exports import MEDIA, MOST_EXPORTED, SOURCES, Made, Mark, Source, Wanted, ask
@@ -152,12 +154,16 @@ LIST = "list"
 
 
 def list_wanted(view: HouseView, query: str, file_format: str, reason: str) -> Wanted:
-    """Return the export of a list under a query string."""
+    """Return the export of a list under a query string, with the columns that its reader sees there. A relative day
+    is that of the asking, whenever the file is made."""
+    by = me()
+    names = [name for name in view.filters if is_time(view.model, name)]
+    asked = fixed_days(dict(parse_qsl(query)), names, now().astimezone(by.timezone).date())
     return Wanted(
         LIST,
         view.class_permission_name,
         view.title or view.model.TITLES,
-        {"page": view.endpoint, "query": query},
+        {"page": view.endpoint, "query": urlencode(asked), "columns": shown_columns(view, by)},
         FileFormat(file_format),
         reason,
     )
@@ -200,20 +206,23 @@ def _make(
 ) -> Made:
     locale = locale_in_force()
     with _list_asked(parameters, by, at) as (view, asked, statement), force_locale(locale):
-        facts = _facts(session, view, asked, statement, by, at)
+        offered = offered_columns(view, by)
+        names = [name for name in parameters.get("columns") or view.list_columns if name in offered]
+        facts = _facts(session, view, names, asked, statement, by, at)
     name = f"{in_locale(view.title or view.model.TITLES, locale)}-{at.astimezone(by.timezone):%Y%m%d-%H%M}"
     return Made(file_bytes(facts, file_format.value, locale, mark), len(facts.tables[0].rows), name)
 
 
-def _facts(session: Session, view: HouseView, asked: Any, statement: Any, by: Actor, at: datetime) -> ReportFacts:
+def _facts(
+    session: Session, view: HouseView, names: list[str], asked: Any, statement: Any, by: Actor, at: datetime
+) -> ReportFacts:
     """Return a list as it is shown, all its pages: the columns, masked, in the reader's words."""
     records = view.datamodel.page(
-        session, statement, order=view._order(asked), page=0, size=MOST_EXPORTED + 1, eager=view.eager
+        session, statement, order=view._order(asked), page=0, size=MOST_EXPORTED + 1, eager=view.loads(names)
     )
     view.before_rows(records, by)
-    names = [*seen(view.model, view.list_columns, by)]
-    columns = tuple(Column(name, Label.same(label_of(view.model, name, view.labels))) for name in names)
-    rows = tuple(tuple(_text(view.cell(record, name, by, plain=True)) for name in names) for record in records)
+    columns = tuple(Column(name, Label.same(view.label(name))) for name in names)
+    rows = tuple(tuple(_text(view.cell_shown(record, name, by, plain=True)) for name in names) for record in records)
     filters = [(name, text) for name, text in asked.filters.items()]
     return ReportFacts(
         report=view.endpoint,

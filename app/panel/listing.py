@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 
 from flask import abort, request, url_for
@@ -16,8 +16,10 @@ from app.fields import clean_text
 from app.models.base import Base, column_names, described, models
 from app.models.customers import Customer
 from app.models.hr import Employee
+from app.panel.days import OFFERED, bounds_asked, days_words, period_words
 from app.panel.describe import label_of
 from app.panel.pages import FilterControl
+from app.panel.person import now
 from app.services.customers import search_clause
 from app.services.fieldrights import seen
 from app.services.scope import in_scope
@@ -30,7 +32,8 @@ MOST_PAGE = 100_000
 MAX_QUERY = 80
 #: Returns (value, label) pairs.
 Choices = Callable[[], list[tuple[str, str]]]
-RESERVED = {"q", "tab", "o", "d", "page", "size", "_l_"}
+#: ``all`` says that the list is wanted as the house has it, not as a person lets it open.
+RESERVED = {"q", "tab", "o", "d", "page", "size", "all", "_l_"}
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,18 @@ class Asked:
     size: int
 
 
-def asked_of(names: set[str], orders: set[str], tabs: list[str], *, default_order: str, descending: bool) -> Asked:
-    """Read the query string; answers 400 to unknown names, orders, tabs and to numbers that are none."""
-    given = request.args
+def asked_of(
+    names: set[str],
+    orders: set[str],
+    tabs: list[str],
+    *,
+    default_order: str,
+    descending: bool,
+    given: Mapping[str, str] | None = None,
+) -> Asked:
+    """Read a query string, this request's if none is given; answers 400 to unknown names, orders, tabs and to numbers
+    that are none."""
+    given = request.args if given is None else given
     for name in given:
         if name not in RESERVED and name not in names:
             abort(400)
@@ -124,10 +136,10 @@ def searched_columns(model: type[Base]) -> list[str]:
 
 
 def filter_names(model: type[Base], columns: list[str]) -> set[str]:
-    """Return the query parameters of a list's filters: days become a from and a to."""
-    names: set[str] = set()
+    """Return the query parameters of a list's filters: days have a from and a to beside their periods."""
+    names = set(columns)
     for column in columns:
-        names |= {f"{column}_from", f"{column}_to"} if is_time(model, column) else {column}
+        names |= {f"{column}_from", f"{column}_to"} if is_time(model, column) else set()
     return names
 
 
@@ -149,19 +161,17 @@ def filter_conditions(model: type[Base], columns: list[str], filters: Mapping[st
 
 def _time_conditions(model: type[Base], column: str, filters: Mapping[str, str], by: Actor) -> list[Any]:
     attribute = getattr(model, column)
-    found = []
-    for suffix, extra in (("from", 0), ("to", 1)):
-        text = filters.get(f"{column}_{suffix}")
-        if text is None:
-            continue
-        try:
-            day = date.fromisoformat(text) + timedelta(days=extra)
-            is_instant = inspect(model).columns[column].type.python_type is datetime
-            edge: Any = datetime.combine(day, time.min, by.timezone) if is_instant else day
-        except (ValueError, OverflowError):
-            abort(400)
-        found.append(attribute >= edge if suffix == "from" else attribute < edge)
-    return found
+    is_instant = inspect(model).columns[column].type.python_type is datetime
+    try:
+        first, after = bounds_asked(column, filters, now().astimezone(by.timezone).date())
+        edges = [
+            None if day is None else datetime.combine(day, time.min, by.timezone) if is_instant else day
+            for day in (first, after)
+        ]
+    except (ValueError, OverflowError):
+        abort(400)
+    found = [attribute >= edges[0]] if edges[0] is not None else []
+    return [*found, attribute < edges[1]] if edges[1] is not None else found
 
 
 def _value(model: type[Base], column: str, text: str) -> Any:
@@ -197,10 +207,7 @@ def filter_controls(
     for column in columns:
         label = label_of(model, column, labels)
         if is_time(model, column):
-            controls += [
-                _control(asked, f"{column}_from", _("%(what)s from", what=label), "day_from", []),
-                _control(asked, f"{column}_to", _("%(what)s to", what=label), "day_to", []),
-            ]
+            controls.append(_days(asked, column, label))
         else:
             options = choices[column]() if column in choices else options_of(session, model, column, by)
             is_typed = not options and inspect(model).columns[column].type.python_type in (int, str)
@@ -243,6 +250,23 @@ def _control(asked: Asked, name: str, label: str, kind: str, options: list[tuple
         options,
         chip=_("%(what)s: %(value)s", what=label, value=shown) if value else "",
         clear_url=url_with({name: None, "page": None}) if value else "",
+    )
+
+
+def _days(asked: Asked, column: str, label: str) -> FilterControl:
+    """Return the control of a day: a period that goes on with the calendar, or a from and a to."""
+    words = days_words(column, asked.filters)
+    names = (f"{column}_from", f"{column}_to")
+    span = (asked.filters.get(names[0], ""), asked.filters.get(names[1], ""))
+    return FilterControl(
+        column,
+        label,
+        "days",
+        asked.filters.get(column, ""),
+        [(period, period_words(period)) for period in OFFERED],
+        chip=_("%(what)s: %(value)s", what=label, value=words) if words else "",
+        clear_url=url_with(dict.fromkeys((column, *names, "page"))) if words else "",
+        span=("", "") if column in asked.filters else span,
     )
 
 

@@ -10,6 +10,7 @@ from flask_appbuilder.api import BaseApi, expose
 
 from app.acts import REGISTRY, Act
 from app.panel.bearer import demand_token
+from app.panel.board import boards
 from app.panel.house_view import HouseView, views
 from app.panel.person import me
 from app.reports.base import REPORTS, Report, papers_of
@@ -43,6 +44,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "Item": ID,
     "Items": {"type": "array", "items": ID},
     "Columns": {"type": "object"},
+    "Ordered": {"type": "array", "items": {"type": "string"}},
 }
 
 
@@ -268,6 +270,15 @@ def _of_the_house(paths: dict[str, Any]) -> None:
     paths[f"{API}/security/login"]["post"]["security"] = []
     paths[f"{API}/acts"] = {"get": _operation("acts", "house", "The catalogue of acts", {200: "Anything"})}
     paths[f"{API}/openapi.json"] = {"get": _operation("openapi", "house", "This document", {200: "Anything"})}
+    paths[f"{API}/board/{{name}}"] = {
+        "get": _operation(
+            "board",
+            "board",
+            "A board: lanes of cards",
+            {200: "Anything"},
+            parameters=[_in_path("name", {"type": "string", "enum": sorted(boards())})],
+        )
+    }
     asked = [_in_query("q", {"type": "string"})]
     paths[f"{API}/options/{{table}}"] = {
         "get": _operation(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.panel.keys import Key
+
 
 @dataclass(frozen=True)
 class Link:
@@ -87,12 +89,13 @@ class Row:
     acts: list[ActButton] = field(default_factory=list)
     title: str = ""
     selectable: bool = False
+    edit_url: str = ""
 
 
 @dataclass(frozen=True)
 class FilterControl:
-    """One filter of the bar. ``kind``: choice (``options``), day_from, day_to, text. ``chip`` says it in words
-    when it is set, ``clear_url`` takes it away."""
+    """One filter of the bar. ``kind``: choice (``options``), days (periods, or a ``span`` from and to), text. ``chip``
+    says it in words when it is set, ``clear_url`` takes it away."""
 
     name: str
     label: str
@@ -101,6 +104,7 @@ class FilterControl:
     options: list[tuple[str, str]] = field(default_factory=list)
     chip: str = ""
     clear_url: str = ""
+    span: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,9 @@ class TableView:
 
 @dataclass(frozen=True)
 class ListPage:
+    """A list. ``views`` keep what is shown under a name, or change what is kept; ``columns`` lets one choose them;
+    ``clear_url`` takes all words and filters away; ``ways`` lead on from an empty table."""
+
     title: str
     crumbs: list[Link]
     tabs: list[Link]
@@ -143,6 +150,11 @@ class ListPage:
     papers: list[ActButton] = field(default_factory=list)
     selection: Selection | None = None
     back: Link | None = None
+    views: list[ActButton] = field(default_factory=list)
+    columns: ActButton | None = None
+    clear_url: str = ""
+    ways: list[Link] = field(default_factory=list)
+    keys: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -203,6 +215,15 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Barcode:
+    """A number as bars: the address of its picture, which is ``modules`` wide."""
+
+    text: str
+    url: str
+    modules: int
+
+
+@dataclass(frozen=True)
 class RecordPage:
     title: str
     crumbs: list[Link]
@@ -217,6 +238,7 @@ class RecordPage:
     older_url: str = ""
     banners: list[tuple[str, str]] = field(default_factory=list)
     progress: Progress | None = None
+    barcode: Barcode | None = None
 
 
 @dataclass(frozen=True)
@@ -388,6 +410,45 @@ class ErrorPage:
     sentence: str
     request_id: str
     ways: list[Link]
+
+
+@dataclass(frozen=True)
+class BoardCard:
+    """A card: what, how it stands and since when, what can be done next. ``key`` tells it from all others."""
+
+    key: str
+    title: str
+    url: str
+    lines: list[str]
+    state: Cell
+    acts: list[ActButton]
+
+
+@dataclass(frozen=True)
+class BoardLane:
+    """A lane: so many in all, of which the first ones are ``cards``; ``hot`` ones want to be looked at."""
+
+    name: str
+    label: str
+    count: int
+    cards: list[BoardCard]
+    empty: str
+    hot: bool = False
+
+
+@dataclass(frozen=True)
+class BoardPage:
+    """A board as of a moment. ``tag`` stands for all that it shows; ``other_url`` is the same for a wall, or back."""
+
+    title: str
+    crumbs: list[Link]
+    lanes: list[BoardLane]
+    as_of: str
+    tag: str
+    url: str
+    is_wall: bool
+    other_url: str
+    keys: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from app.panel.defaults import loaded_with
 from app.panel.describe import NONE, label_of
 from app.panel.history import asked_before, history_page
 from app.panel.pages import (
+    Barcode,
     Cell,
     ColumnHead,
     Fact,
@@ -22,6 +23,7 @@ from app.panel.pages import (
     Section,
     TableView,
 )
+from app.reports.barcodes import code128_image
 from app.services.fieldrights import seen
 from app.words import _
 
@@ -49,7 +51,14 @@ def record_page(view: HouseView, record: Any, by: Actor) -> RecordPage:
         older_url=older,
         edit_url=url_for(".edit", pk=record.id) if view.form_columns and by.may(table, "can_edit") else "",
         banners=view.banners(record, by),
+        barcode=_barcode(view, record),
     )
+
+
+def _barcode(view: HouseView, record: Any) -> Barcode | None:
+    """Return the bars of a document's number; none where its table has no such number."""
+    text = getattr(record, view.barcode) if view.barcode else None
+    return Barcode(text, *code128_image(text)) if text else None
 
 
 def _sections(view: HouseView, record: Any, by: Actor) -> list[Section]:

@@ -9,6 +9,7 @@ from flask_appbuilder import AppBuilder, ModelView
 from flask_appbuilder.api import ModelRestApi
 from flask_appbuilder.menu import MenuItem
 
+from app.panel.board import BoardApi
 from app.panel.house_view import HouseView, missing_views, views
 from app.panel.interface import HouseInterface
 from app.panel.openapi import OpenApi
@@ -59,6 +60,7 @@ class Registrar:
         """Register the catalogue; refuse to start if a table has no view or a view goes around the machinery."""
         self.appbuilder.add_api(CatalogueApi)
         self.appbuilder.add_api(OptionsApi)
+        self.appbuilder.add_api(BoardApi)
         self.appbuilder.add_api(OpenApi)
         absent = missing_views()
         if absent:

@@ -24,6 +24,7 @@ from app.views import (
     hr,
     imports,
     jobs,
+    lists,
     reports,
     settings,
 )
@@ -57,5 +58,6 @@ def register(appbuilder: AppBuilder) -> None:
     audit.register(menu)
     files.register(menu)
     doors.register(menu)
+    lists.register(menu)
     menu.placed()
     menu.finish()

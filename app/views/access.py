@@ -136,11 +136,13 @@ class MatrixView(_RightsPage):
         area = form.area.data or (None if form.role.data else next(iter(Area)))
         roles = [form.role.data.value] if form.role.data else [*ROLES]
         current = standing(db.session())
-        heads = [ColumnHead("table", _("Of what")), ColumnHead("function", _("Function"))]
+        # One leading column, which stays in sight while the roles pass beside it.
+        heads = [ColumnHead("function", _("Function"))]
         heads += [ColumnHead(name, str(ROLES[name].label)) for name in roles]
         rows = []
         for index, pair in enumerate(functions_of(current, area)):
-            cells = [Cell(str(words)) for words in function_words(pair)]
+            what, function = function_words(pair)
+            cells = [Cell(str(function), sub=str(what))]
             for name in roles:
                 tone = "warn" if current.is_changed(name, pair) else ""
                 cells.append(Cell(cell_words(current, name, pair), tone=tone))

@@ -14,6 +14,7 @@ from app.panel.pages import RelatedTab
 from app.panel.recording import table_of
 from app.panel.registry import Registrar
 from app.services.appointments import chain_of
+from app.views.arrivals import ArrivalsBoard
 from app.words import _l
 
 CRUMBS = (_l("Service workstation"), _l("Appointments"))
@@ -43,6 +44,7 @@ def _awaited(_by: Actor, _now: datetime) -> Any:
 class ContactRecordView(HouseView):
     """Every contact; the desks show their channel."""
 
+    barcode = "record_no"
     datamodel = HouseInterface(ContactRecord)
     crumbs = CRUMBS
     list_columns = ("record_no", "contacted_at", "channel", "business_category", "customer", "consultant")
@@ -170,6 +172,7 @@ class _SlipList(HouseView):
 class AppointmentSlipView(_SlipList):
     """The slip itself, and every slip that one may see."""
 
+    barcode = "slip_no"
     record_eager = (
         "preferred_consultant",
         "preferred_doctor",
@@ -306,6 +309,7 @@ def register(menu: Registrar) -> None:
     menu.page(MySlipsView, group="appointments", icon="person-lines-fill")
     menu.page(DepartmentSlipsView, group="appointments", icon="people")
     menu.page(RedoSlipsView, group="appointments", icon="arrow-repeat")
+    menu.page(ArrivalsBoard, group="appointments", icon="kanban")
     menu.page(ContactRecordView)
     menu.page(AppointmentSlipView)
     menu.page(AppointmentSlipItemView)

@@ -30,6 +30,7 @@ class CustomerView(HouseView):
     """One person, one file."""
 
     datamodel = HouseInterface(Customer)
+    barcode = "customer_no"
     list_columns = (
         "customer_no",
         "display_name",

@@ -308,6 +308,11 @@ TABLE: tuple[Line, ...] = (
     Line(r"/api/v1/security/refresh", {"POST": one(ANYBODY, frozenset({401, 422}))}),
     Line(r"/search", {"GET": one(has("customer", "list"), frozenset({302}), path="/search?q=x")}),
     Line(r"/api/v1/stored_file/", {"GET": rest("list", OPENED), "POST": one(ANYBODY, frozenset({422}))}),
+    # --- boards, over REST; on screen they stand where lists do
+    Line(
+        r"/api/v1/board/<string:name>",
+        {"GET": one(has("arrivals_board", "list"), path="/api/v1/board/arrivals_board")},
+    ),
     # --- pages of their own, before the general shapes
     Line(r"/customer/whose", {"POST": one(has("customer", "register_temporary"))}),
     Line(r"/department/tree", {"GET": one(has("department_tree", "list"))}),

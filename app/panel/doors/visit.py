@@ -34,6 +34,8 @@ WHEN_OWING: dict[Owes, set[str]] = {
     Owes.SECOND_FACTOR: {"DoorsView.second_factor", "DoorsView.begin_second_factor"},
 }
 LOCKED = 423
+#: Pages that, with ``?wall=1``, show initials and numbers alone: they stand while the screen is locked.
+WALLS: set[str] = set()
 
 
 def visitor(kind: SessionKind = SessionKind.WEB) -> Visitor:
@@ -113,11 +115,17 @@ def guard() -> Any:
     if request.endpoint in WHEN_LOCKED:
         return None
     if sessions.is_locked(found, now()):
-        return locked_answer()
+        return None if is_wall() else locked_answer()
     if found.owes is not None and request.endpoint not in WHEN_OWING[found.owes] | {"HouseAuthView.logout"}:
         return _owing_answer(found.owes)
-    mark_seen(found)
+    if "X-Board" not in request.headers:  # a page that asks by itself is no sign that somebody is there
+        mark_seen(found)
     return None
+
+
+def is_wall() -> bool:
+    """Say whether a board is asked for as it hangs on a wall."""
+    return request.endpoint in WALLS and request.method == "GET" and request.args.get("wall") == "1"
 
 
 def mark_seen(found: LoginSession) -> None:

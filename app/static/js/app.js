@@ -6,6 +6,7 @@ import "./keys.js";
 import "./menu.js";
 import "./list.js";
 import "./select.js";
+import "./sheet.js";
 import "./tabs.js";
 import "./guard.js";
 import "./tree.js";
@@ -14,3 +15,4 @@ import "./progress.js";
 import "./lock.js";
 
 enhance(document);
+if (document.querySelector("[data-board]")) import("./board.js");
