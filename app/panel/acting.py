@@ -181,11 +181,11 @@ def _from_source(act: Act, by: Actor) -> dict[str, Any]:
 
 
 def _from_address(act: Act) -> dict[str, Any]:
-    """Return the ids that the address fills in beforehand; the form still asks."""
+    """Return the ids and numbers that the address fills in beforehand; the form still asks."""
     given = {name: request.args[name] for name in act.from_address if name in request.args}
     if any(text and (not text.isascii() or not text.isdigit() or len(text) > 18) for text in given.values()):
         abort(400)
-    return {name: int(text) if text else None for name, text in given.items()}
+    return {name: text if not name.endswith("_id") else int(text) if text else None for name, text in given.items()}
 
 
 def _facts(act: Act, record: Any, by: Actor) -> list[Link]:

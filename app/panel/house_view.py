@@ -23,6 +23,7 @@ from app.extensions import db
 from app.fields import HouseForm
 from app.models.base import Base, described, models
 from app.panel import acting, exporting, many, printing, recording
+from app.panel.codes import Code
 from app.panel.defaults import facts_of, fixed_once_added, loaded_with
 from app.panel.describe import acts_now, cell_of, label_of, may_open_record, opens, record_url
 from app.panel.forms import acts_picking, form_for, picks_of
@@ -101,6 +102,8 @@ class HouseView(ModelView):
     choices: ClassVar[dict[str, Choices]] = {}
     subs: ClassVar[dict[str, str]] = {}
     search_through: ClassVar[str] = ""
+    #: What the scan box finds this table's records by.
+    codes: ClassVar[Sequence[Code]] = ()
     head_acts: ClassVar[Sequence[str]] = ()
     #: False where people make rows by an act; imports and REST still add them.
     offers_new: ClassVar[bool] = True
