@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from app.actors import Actor
@@ -27,6 +28,11 @@ from app.panel.person import now
 from app.services.fieldrights import declaration
 from app.services.privacy.pseudonyms import WHY, plan_of
 from app.words import _, _l
+
+
+def _to_decide(by: Actor, _now: datetime) -> Any:
+    """What waits for a second person, who is another than who asked. H.2."""
+    return (ExportRequest.state == ExportState.WAITING) & (ExportRequest.asked_by_id != by.employee_id)
 
 
 class ExportRequestView(HouseView):
