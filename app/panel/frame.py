@@ -68,7 +68,7 @@ def lock_of_screen() -> Lock | None:
 
 
 def menu_of(by: Actor) -> list[tuple[str, list[Link]]]:
-    """Return the menu groups that this person may open, what waits there beside: (``Workstation · Appointments``, links)."""
+    """Return the menu groups that this person may open: (``Workstation · Appointments``, links with what waits)."""
     groups: list[tuple[str, list[Link]]] = []
     g.waiting = cards.waiting(db.session(), by, now())
     for top in current_app.appbuilder.menu.get_list():  # type: ignore[attr-defined]
