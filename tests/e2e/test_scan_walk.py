@@ -9,13 +9,22 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 CODE = "YY01-20200101-9999"
 #: One field of each kind in the page, as a form might hold them.
 FIELDS = """() => {
-  const form = document.createElement('form'); form.id = 'bench'; form.setAttribute('action', '/sent');
-  form.innerHTML = `<input id=t value="左边右边"><textarea id=a>第一行\\n第二行</textarea><input id=n type=number value="12">
-    <select id=s><option>甲</option><option>Y1</option><option>Y2</option></select><input id=d type=date value="2026-11-22">`;
-  window.events = []; window.sent = [];
-  for (const name of ['input', 'change', 'submit']) form.addEventListener(name, (e) => { window.events.push(name); if (name === 'submit') e.preventDefault(); });
+  const form = document.createElement('form');
+  form.setAttribute('action', '/sent');
+  form.innerHTML = `<input id=t value="左边右边"><textarea id=a>第一行第二行</textarea>
+    <input id=n type=number value="12"><input id=d type=date value="2026-11-22">
+    <select id=s><option>甲</option><option>Y1</option><option>Y2</option></select>`;
+  window.events = [];
+  window.sent = [];
+  for (const name of ['input', 'change', 'submit']) form.addEventListener(name, (event) => {
+    window.events.push(name);
+    if (name === 'submit') event.preventDefault();
+  });
   document.querySelector('main').append(form);
-  document.querySelector('form.scan').addEventListener('submit', (e) => { e.preventDefault(); window.sent.push(document.getElementById('scan').value); });
+  document.querySelector('form.scan').addEventListener('submit', (event) => {
+    event.preventDefault();
+    window.sent.push(document.getElementById('scan').value);
+  });
 }"""
 STATE = """(id) => { const f = document.getElementById(id); let at = null;
   try { at = [f.selectionStart, f.selectionEnd]; } catch { /* a number has none */ }
