@@ -40,7 +40,8 @@ class Shows(Enum):
 
 @dataclass(frozen=True)
 class Declared:
-    """A card as its area declares it. ``needs`` are rights beyond the one to the list: (table, permission)."""
+    """A card as its area declares it. ``needs`` are rights beyond the one to the list: (table, permission); a ``quiet``
+    number stands there only while it is not nought."""
 
     page: str
     tab: str
@@ -52,6 +53,7 @@ class Declared:
     needs: tuple[tuple[str, str], ...] = ()
     menu: bool = False
     hot: bool = False
+    quiet: bool = False
     nothing: object = ""
 
     def is_for(self, by: Actor) -> bool:

@@ -162,10 +162,10 @@ def row_found(record: Any, by: Actor) -> Row:
     row = view.row_of(record, by, tuple(view.list_columns[:5]))
     following = next_act(record, by)
     if following is None:
-        return replace(row, acts=[])
+        return replace(row, title="", acts=[])
     act, makes = following
     button = acting.button(act, source=record) if makes else acting.button(act, record)
-    return replace(row, acts=[replace(button, tone="accent")])
+    return replace(row, title="", acts=[replace(button, tone="accent")])
 
 
 def offers(text: str, by: Actor) -> list[ActButton]:

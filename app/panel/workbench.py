@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +34,11 @@ def workbench(session: Session, by: Actor, at: datetime) -> HomePage:
     return HomePage(
         title=_("Workbench"),
         greeting=_greeting(by, at),
-        cards=[_number(each, counts[each], by) for each in shown if each.shows is not Shows.ROWS],
+        cards=[
+            _number(each, counts[each])
+            for each in shown
+            if each.shows is not Shows.ROWS and (counts[each][0] or not each.quiet)
+        ],
         lists=sorted((_rows(session, each, counts, by, at) for each in lists), key=lambda made: not made.rows),
         acts=[
             acting.button(act)
@@ -53,7 +58,7 @@ def _greeting(by: Actor, at: datetime) -> str:
     return _("Good evening, %(name)s", name=by.display_name)
 
 
-def _number(each: Declared, numbers: Sequence[int], by: Actor) -> Card:
+def _number(each: Declared, numbers: Sequence[int]) -> Card:
     """Return a number; a compared one says yesterday's and that of the same weekday, whole days both."""
     url = cards.url_of(each)
     if each.shows is not Shows.COMPARED or len(numbers) < cards.DAYS:
@@ -88,7 +93,7 @@ def _rows(session: Session, each: Declared, counts: Mapping[Declared, Sequence[i
         _shown(number) if number else "",
         str(each.nothing),
         cards.url_of(each),
-        [view.row_of(record, by, each.columns) for record in records],
+        [replace(view.row_of(record, by, each.columns), title="") for record in records],
         hot=each.hot,
     )
 

@@ -142,7 +142,7 @@ class DemoStateView(HouseView):
     labels = {"id": _l("Demo data")}
 
 
-card("notice", "unread", _l("Unread notices"), order=90)
+card("notice", "unread", _l("Unread notices"), order=90, quiet=True)
 card("job_run", "failed", _l("Jobs that failed"), order=64, menu=True, hot=True)
 card("act_run", "today", _l("Acts today"), shows=Shows.COMPARED, order=15)
 card("sensitive_view_log", "today", _l("Looks at masked values today"), shows=Shows.COMPARED, order=35)

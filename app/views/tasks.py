@@ -184,5 +184,5 @@ def _link_to(file: StoredFile, *, opens: bool) -> Link:
     return Link(_("Download: %(file)s", file=file.name), url, "download")
 
 
-card("background_task", "open", _l("Work in the background"), order=80)
-card("background_task", "failed", _l("Failed in the background"), order=82)
+card("background_task", "open", _l("Work in the background"), order=80, quiet=True)
+card("background_task", "failed", _l("Failed in the background"), order=82, quiet=True, hot=True)
