@@ -56,6 +56,7 @@ FIXED: dict[str, Any] = {
         "unlock": "20 per 1 minute",
         "reveal": "30 per 1 minute",
         "post": "300 per 1 minute",
+        "find": "240 per 1 minute",
         "api_key": "600 per 1 minute",
         "api_key_refused": "30 per 1 minute",
     },

@@ -13,7 +13,6 @@ from app.actors import Actor
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
 from app.extensions import db
-from app.fields import Words
 from app.keyring import ring
 from app.models.base import models
 from app.panel.describe import acts_now, may_open, record_url
@@ -182,13 +181,13 @@ def _from_source(act: Act, by: Actor) -> dict[str, Any]:
 
 
 def _from_address(act: Act) -> dict[str, Any]:
-    """Return the ids and words that the address fills in beforehand; the form still asks."""
+    """Return the ids, numbers and words that the address fills in beforehand; the form still asks."""
     given = {name: request.args[name] for name in act.from_address if name in request.args}
-    return {name: _addressed(getattr(act.form, name), text) for name, text in given.items()}
+    return {name: _addressed(name, text) for name, text in given.items()}
 
 
-def _addressed(field: Any, text: str) -> Any:
-    if issubclass(field.field_class, Words):
+def _addressed(name: str, text: str) -> Any:
+    if not name.endswith("_id"):
         return text
     if text and (not text.isascii() or not text.isdigit() or len(text) > 18):
         abort(400)

@@ -11,6 +11,7 @@ from flask_appbuilder import ModelView
 
 from app.actors import Actor
 from app.models.base import Base
+from app.panel.codes import Code
 from app.panel.defaults import facts_of, fixed_once_added, loaded_with
 from app.panel.interface import HouseInterface
 from app.panel.listing import Choices, Tab
@@ -62,6 +63,8 @@ class DeclaredView(ModelView):
     choices: ClassVar[dict[str, Choices]] = {}
     subs: ClassVar[dict[str, str]] = {}
     search_through: ClassVar[str] = ""
+    #: What the scan box finds this table's records by.
+    codes: ClassVar[Sequence[Code]] = ()
     #: The column whose value a record's page shows as bars, for a scanner: the number of a document.
     barcode: ClassVar[str] = ""
     head_acts: ClassVar[Sequence[str]] = ()

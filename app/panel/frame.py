@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from app.actors import Actor
 from app.extensions import db
+from app.panel import cards
 from app.panel.describe import local_time
 from app.panel.doors.visit import session_in_force
 from app.panel.pages import Frame, Link, Lock
@@ -67,8 +68,9 @@ def lock_of_screen() -> Lock | None:
 
 
 def menu_of(by: Actor) -> list[tuple[str, list[Link]]]:
-    """Return the menu groups that this person may open: (``Workstation · Appointments``, links)."""
+    """Return the menu groups that this person may open: (``Workstation · Appointments``, links with what waits)."""
     groups: list[tuple[str, list[Link]]] = []
+    g.waiting = cards.waiting(db.session(), by, now())
     for top in current_app.appbuilder.menu.get_list():  # type: ignore[attr-defined]
         straight = [item for item in top.childs if not item.childs and item.name != "-"]
         for inner in (item for item in top.childs if item.childs):
@@ -78,13 +80,14 @@ def menu_of(by: Actor) -> list[tuple[str, list[Link]]]:
 
 
 def _add_group(groups: list[tuple[str, list[Link]]], by: Actor, title: str, items: Any) -> None:
-    links = [
-        Link(str(item.label), item.get_url(), item.icon, active=_is_here(item))
-        for item in items
-        if by.may(item.name, "menu_access")
-    ]
+    links = [_entry(item) for item in items if by.may(item.name, "menu_access")]
     if links:
         groups.append((title, links))
+
+
+def _entry(item: Any) -> Link:
+    count, hot = g.waiting.get(item.name, (0, False))
+    return Link(str(item.label), item.get_url(), item.icon, active=_is_here(item), count=count or None, hot=hot)
 
 
 def _is_here(item: Any) -> bool:
@@ -124,6 +127,12 @@ def pick_url(field: Any) -> str:
 def install(app: Flask) -> None:
     """Give templates what they may call."""
     app.jinja_env.globals.update(icon=icon, pick_url=pick_url, csp_nonce=lambda: g.get("csp_nonce", ""))
+
+    @app.after_request
+    def _count_anew(response: Any) -> Any:
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            cards.forget_of_request()
+        return response
 
     @app.context_processor
     def _around() -> dict[str, Any]:

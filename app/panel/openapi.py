@@ -269,6 +269,15 @@ def _of_the_house(paths: dict[str, Any]) -> None:
     paths[f"{API}/security/login"] = {"post": _operation("login", "login", "Log in", {200: "Anything"}, body=login)}
     paths[f"{API}/security/login"]["post"]["security"] = []
     paths[f"{API}/acts"] = {"get": _operation("acts", "house", "The catalogue of acts", {200: "Anything"})}
+    paths[f"{API}/find"] = {
+        "get": _operation(
+            "find",
+            "house",
+            "What a code, a number, a name or pinyin leads to",
+            {200: "Anything"},
+            parameters=[_in_query("q", {"type": "string"})],
+        )
+    }
     paths[f"{API}/openapi.json"] = {"get": _operation("openapi", "house", "This document", {200: "Anything"})}
     paths[f"{API}/board/{{name}}"] = {
         "get": _operation(

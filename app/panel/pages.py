@@ -308,13 +308,17 @@ class ShownPage:
 
 @dataclass(frozen=True)
 class Card:
-    """A card of the workbench: a number or a short list."""
+    """A card of the workbench: a number or a short list. ``trend`` is a line through a week's numbers, ``trend_alt``
+    says them; ``hot``: it presses."""
 
     label: str
     number: str = ""
     note: str = ""
     url: str = ""
     rows: list[Row] = field(default_factory=list)
+    trend: str = ""
+    trend_alt: str = ""
+    hot: bool = False
 
 
 @dataclass(frozen=True)
@@ -324,6 +328,28 @@ class HomePage:
     cards: list[Card]
     lists: list[Card]
     acts: list[ActButton]
+    day: str = ""
+    pages: list[tuple[str, list[Link]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FoundGroup:
+    """What was found of one kind, each row with the act that is next."""
+
+    label: str
+    rows: list[Row]
+    more_url: str = ""
+
+
+@dataclass(frozen=True)
+class FoundPage:
+    """What a scan or a search led to where it is not one record; ``sentence`` says that nothing answers."""
+
+    title: str
+    text: str
+    groups: list[FoundGroup]
+    sentence: str = ""
+    acts: list[ActButton] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

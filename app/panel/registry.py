@@ -10,6 +10,8 @@ from flask_appbuilder.api import ModelRestApi
 from flask_appbuilder.menu import MenuItem
 
 from app.panel.board import BoardApi
+from app.panel.cards import misdeclared
+from app.panel.find_api import FindApi
 from app.panel.house_view import HouseView, missing_views, views
 from app.panel.interface import HouseInterface
 from app.panel.openapi import OpenApi
@@ -61,10 +63,13 @@ class Registrar:
         self.appbuilder.add_api(CatalogueApi)
         self.appbuilder.add_api(OptionsApi)
         self.appbuilder.add_api(BoardApi)
+        self.appbuilder.add_api(FindApi)
         self.appbuilder.add_api(OpenApi)
         absent = missing_views()
         if absent:
             raise RuntimeError(f"tables without a view: {sorted(absent)}")
+        if wrong := misdeclared():
+            raise RuntimeError(f"cards of lists or tabs that there are not: {wrong}")
         bypassing = bypassing_views(self.appbuilder)
         if bypassing:
             raise RuntimeError(f"views that go around the machinery: {bypassing}")

@@ -8,6 +8,8 @@ from typing import Any
 from app.actors import Actor
 from app.extensions import db
 from app.models.appointments import AppointmentSlip, AppointmentSlipItem, Channel, ContactRecord, SlipState
+from app.panel.cards import Shows, card
+from app.panel.codes import Code
 from app.panel.house_view import HouseView, Related, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import RelatedTab
@@ -37,6 +39,12 @@ def _on(column: Any, days: int = 0) -> Any:
     return condition
 
 
+def _ordinary(column: Any) -> Any:
+    """Return the condition of a day's slips by one of their times, without supplementary ones."""
+    on = _on(column)
+    return lambda by, now: on(by, now) & AppointmentSlip.is_supplement.is_(False)
+
+
 def _awaited(_by: Actor, _now: datetime) -> Any:
     return AppointmentSlip.state == SlipState.PENDING
 
@@ -46,6 +54,8 @@ class ContactRecordView(HouseView):
 
     barcode = "record_no"
     datamodel = HouseInterface(ContactRecord)
+    codes = (Code("record_no"),)
+    quick = (Tab("all", _l("All")), Tab("today", _l("Today"), _on(ContactRecord.contacted_at)))
     crumbs = CRUMBS
     list_columns = ("record_no", "contacted_at", "channel", "business_category", "customer", "consultant")
     show_sections = (
@@ -170,7 +180,15 @@ class _SlipList(HouseView):
 
 
 class AppointmentSlipView(_SlipList):
-    """The slip itself, and every slip that one may see."""
+    """The slip itself, and every slip that one may see. Supplementary slips are counted apart. R-2.1.3-5."""
+
+    codes = (Code("slip_no"),)
+    quick = (
+        *_SlipList.quick,
+        Tab("due", _l("Awaited today"), lambda by, now: _awaited(by, now) & _on(AppointmentSlip.appointed_at)(by, now)),
+        Tab("placed", _l("Placed today"), _ordinary(AppointmentSlip.ordered_at)),
+        Tab("arrived", _l("Arrived today"), _ordinary(AppointmentSlip.arrived_at)),
+    )
 
     barcode = "slip_no"
     record_eager = (
@@ -299,6 +317,24 @@ class AppointmentSlipItemView(HouseView):
     datamodel = HouseInterface(AppointmentSlipItem)
     list_columns = ("slip", "item")
     show_sections = ((_l("Item"), ("slip", "item")),)
+
+
+SLIP_LINE = ("slip_no", "customer", "appointed_at", "owner")
+card("contact_record", "today", _l("Contacts today"), shows=Shows.COMPARED, order=10)
+card("appointment_slip", "placed", _l("Slips placed today"), shows=Shows.COMPARED, order=20)
+card("appointment_slip", "arrived", _l("Arrivals today"), shows=Shows.COMPARED, order=30)
+card("appointment_slip", "due", _l("Still awaited today"), shows=Shows.NUMBER, order=40)
+card(
+    "appointment_slip",
+    "due",
+    _l("Next appointments"),
+    shows=Shows.ROWS,
+    order=40,
+    columns=SLIP_LINE,
+    sort="appointed_at",
+    nothing=_l("Nobody is awaited any more today."),
+)
+card("redo_slips", "lapsed", _l("Lapsed, to be redone"), order=60, menu=True)
 
 
 def register(menu: Registrar) -> None:

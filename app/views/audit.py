@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.actors import Actor
 from app.models.audit import ActRun, DemoState, JobHeartbeat, JobRun, Notice, SensitiveViewLog
 from app.models.base import models
+from app.panel.cards import Shows, card
 from app.panel.describe import NONE, label_of, may_open, record_url
 from app.panel.history import act_words
 from app.panel.house_view import HouseView, Tab
@@ -38,6 +40,12 @@ def _denied_words(look: SensitiveViewLog) -> str:
     return known.get(look.denied or "", look.denied or "")
 
 
+def _on_day(column: Any, by: Actor, at: datetime) -> Any:
+    """Return the condition of a day's rows by the reader's clock."""
+    start = at.astimezone(by.timezone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (column >= start) & (column < start + timedelta(days=1))
+
+
 class ActRunView(HouseView):
     """Every act that ran, in one list."""
 
@@ -46,6 +54,10 @@ class ActRunView(HouseView):
     labels = {"table_words": _l("Table"), "act_words": _l("Act")}
     computed = {"table_words": _table_words, "act_words": act_words}
     filters = ("occurred_at",)
+    quick = (
+        Tab("all", _l("All")),
+        Tab("today", _l("Today"), lambda by, now: _on_day(ActRun.occurred_at, by, now)),
+    )
 
 
 class SensitiveViewLogView(HouseView):
@@ -65,6 +77,7 @@ class SensitiveViewLogView(HouseView):
     quick = (
         Tab("all", _l("All")),
         Tab("denied", _l("Denied"), lambda by, now: SensitiveViewLog.denied.is_not(None)),
+        Tab("today", _l("Today"), lambda by, now: _on_day(SensitiveViewLog.at, by, now)),
     )
 
 
@@ -104,6 +117,14 @@ class JobRunView(HouseView):
     order_columns = ("started_at", "ended_at")
     filters = ("job", "started_at")
     choices = {"job": lambda: [(name, job_label(name)) for name in JOBS]}
+    quick = (
+        Tab("all", _l("All")),
+        Tab(
+            "failed",
+            _l("Failed, last 24 hours"),
+            lambda by, now: JobRun.error.is_not(None) & (JobRun.started_at >= now - timedelta(days=1)),
+        ),
+    )
 
 
 class JobHeartbeatView(HouseView):
@@ -119,6 +140,12 @@ class DemoStateView(HouseView):
     datamodel = HouseInterface(DemoState)
     list_columns = ("id",)
     labels = {"id": _l("Demo data")}
+
+
+card("notice", "unread", _l("Unread notices"), order=90, quiet=True)
+card("job_run", "failed", _l("Jobs that failed"), order=64, menu=True, hot=True)
+card("act_run", "today", _l("Acts today"), shows=Shows.COMPARED, order=15)
+card("sensitive_view_log", "today", _l("Looks at masked values today"), shows=Shows.COMPARED, order=35)
 
 
 def register(menu: Registrar) -> None:

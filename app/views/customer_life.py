@@ -27,6 +27,7 @@ from app.models.customers import (
     TraitState,
 )
 from app.models.privacy import ConsentPurpose
+from app.panel.cards import Shows, card
 from app.panel.describe import label_of, may_open, record_url
 from app.panel.house_view import HouseView, Tab, views
 from app.panel.interface import HouseInterface
@@ -262,6 +263,18 @@ def _missing_tab(customer: Customer) -> list[RelatedTab]:
         for number, (stage, fields) in enumerate(missing.items())
     ]
     return [RelatedTab("missing", _("Still missing"), TableView(heads, rows), len(rows))]
+
+
+card(
+    "customer_merge_log",
+    "open",
+    _l("Merges to carry out"),
+    shows=Shows.ROWS,
+    order=30,
+    columns=MERGE_COLUMNS,
+    needs=(("customer_merge_log", "can_carry_out"),),
+    menu=True,
+)
 
 
 def register(menu: Registrar) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.models.doors import LoginAccount, LoginAttempt, LoginSession, OneTimeCode, PasswordHistory
+from app.panel.cards import card
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.registry import Registrar
@@ -40,6 +41,9 @@ class LoginSessionView(HouseView):
         Tab("open", _l("Open"), lambda by, now: LoginSession.ended_at.is_(None) & (LoginSession.ends_at > now)),
         Tab("all", _l("All")),
     )
+
+
+card("login_session", "open", _l("Logged in now"), order=66, needs=(("employee", "can_end_sessions"),))
 
 
 class LoginAccountView(HouseView):

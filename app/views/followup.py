@@ -9,6 +9,7 @@ from app.actors import Actor
 from app.extensions import db
 from app.models.followup import FollowupPlan, PlanState
 from app.models.privacy import ConsentPurpose
+from app.panel.cards import Shows, card
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.person import now
@@ -76,6 +77,19 @@ class DepartmentFollowupsView(FollowupPlanView):
     canonical = False
     page = "department_followups"
     title = _l("Department's follow-up plans")
+
+
+card(
+    "my_followups",
+    "due",
+    _l("Calls due"),
+    shows=Shows.ROWS,
+    order=50,
+    columns=("category", "customer", "planned_on"),
+    sort="planned_on",
+    menu=True,
+)
+card("department_followups", "due", _l("Department's calls due"), order=70, menu=True)
 
 
 def register(menu: Registrar) -> None:

@@ -17,6 +17,8 @@ from app.models.hr import (
     PositionDepartment,
     PostChange,
 )
+from app.panel.cards import card
+from app.panel.codes import Code
 from app.panel.describe import OPENS, may_open
 from app.panel.house_view import HouseView, Related, Tab, views
 from app.panel.interface import HouseInterface
@@ -47,6 +49,7 @@ class BranchView(HouseView):
     """分院."""
 
     datamodel = HouseInterface(Branch)
+    codes = (Code("code", ruled=False),)
     list_columns = ("code", "name", "phone", "address", "zone")
     show_sections = ((_l("Branch"), ("code", "name", "phone", "address", "licence_no", "surgical_level_max", "zone")),)
     form_columns = ("code", "name", "phone", "address", "licence_no", "surgical_level_max", "zone")
@@ -61,6 +64,7 @@ class DepartmentView(HouseView):
     """部门, REF-1. What it is part of, its head and its end are acts."""
 
     datamodel = HouseInterface(Department)
+    codes = (Code("code", ruled=False),)
     crumbs = CRUMBS
     list_columns = ("code", "name", "kind", "parent", "head", "branch", "settles", "valid_from", "valid_to")
     show_sections = (
@@ -89,6 +93,11 @@ class DepartmentView(HouseView):
     filters = ("kind",)
     quick = (
         Tab("open", _l("Open"), lambda by, now: Department.retired_at.is_(None)),
+        Tab(
+            "headless",
+            _l("Without a head"),
+            lambda by, now: Department.retired_at.is_(None) & Department.head_id.is_(None),
+        ),
         Tab("all", _l("All")),
     )
     related = (
@@ -129,6 +138,7 @@ class PositionView(HouseView):
     """岗位."""
 
     datamodel = HouseInterface(Position)
+    codes = (Code("code", ruled=False),)
     crumbs = CRUMBS
     list_columns = ("code", "name", "name_en", "default_role")
     form_columns = ("code", "name", "name_en", "default_role", "retired_at")
@@ -197,6 +207,8 @@ class _EmployeeList(HouseView):
 
 class EmployeeView(_EmployeeList):
     """员工. Hiring, changes of post and leaving are acts; the form keeps the rest of the file."""
+
+    codes = (Code("employee_no", ruled=False),)
 
     show_sections = (
         (
@@ -323,6 +335,11 @@ def _handed_over(name: str, label: str, table: str, batch: HandoverBatch, by: Ac
     return RelatedTab(
         name, label, TableView(shown.heads, shown.rows, empty=_("These records are not for you to see.")), count
     )
+
+
+card("employee", "active", _l("Employed"), order=60, needs=(("employee", "can_hire"),))
+card("employee", "no_login", _l("Without a login"), order=62, needs=(("employee", "can_open_login"),))
+card("department", "headless", _l("Departments without a head"), order=64, needs=(("department", "can_name_head"),))
 
 
 def register(menu: Registrar) -> None:

@@ -26,6 +26,7 @@ from app.models.imports import (
 )
 from app.models.tasks import OPEN_STATES, TaskState
 from app.panel import recording
+from app.panel.cards import card
 from app.panel.describe import TELLS, may_open, record_url
 from app.panel.house_view import HouseView, Tab, views
 from app.panel.interface import HouseInterface
@@ -93,6 +94,10 @@ class ImportBatchApi(HouseApi):
         return refused_answer(self.view.record_in_scope(by, pk), by)
 
 
+GOING_ON = (ImportState.UPLOADED, ImportState.CHECKING, ImportState.CHECKED, ImportState.IMPORTING, ImportState.FAILED)
+card("import_batch", "open", _l("Imports to go on with"), order=68, menu=True)
+
+
 class ImportBatchView(HouseView):
     """导入."""
 
@@ -114,6 +119,10 @@ class ImportBatchView(HouseView):
     )
     order_columns = ("created_at",)
     filters = ("kind", "state")
+    quick = (
+        Tab("all", _l("All")),
+        Tab("open", _l("To go on with"), lambda by, now: ImportBatch.state.in_(GOING_ON)),
+    )
     eager = ("employee", "branch", "task")
 
     def downloads(self, by: Actor) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from app.actors import Actor
@@ -19,6 +20,7 @@ from app.models.privacy import (
     SubjectRequest,
     SubjectState,
 )
+from app.panel.cards import Shows, card
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import Cell, ColumnHead, RelatedTab, Row, TableView
@@ -26,6 +28,11 @@ from app.panel.person import now
 from app.services.fieldrights import declaration
 from app.services.privacy.pseudonyms import WHY, plan_of
 from app.words import _, _l
+
+
+def _to_decide(by: Actor, _now: datetime) -> Any:
+    """What waits for a second person, who is another than who asked. H.2."""
+    return (ExportRequest.state == ExportState.WAITING) & (ExportRequest.asked_by_id != by.employee_id)
 
 
 class ExportRequestView(HouseView):
@@ -43,6 +50,13 @@ class ExportRequestView(HouseView):
     quick = (
         Tab("all", _l("All")),
         Tab("waiting", _l("Waiting for approval"), lambda by, now: ExportRequest.state == ExportState.WAITING),
+        Tab(
+            "decide",
+            _l("Waiting for me"),
+            lambda by, now: (
+                (ExportRequest.state == ExportState.WAITING) & (ExportRequest.asked_by_id != by.employee_id)
+            ),
+        ),
         Tab("mine", _l("Mine"), lambda by, now: ExportRequest.asked_by_id == by.employee_id),
     )
     filters = ("state", "file_format", "asked_at", "asked_by_id")
@@ -179,3 +193,18 @@ class KeyRotationView(HouseView):
     group = "system"
     icon = "key"
     list_columns = ("fingerprint", "started_at", "ended_at", "values_done", "files_done")
+
+
+card(
+    "export_request",
+    "decide",
+    _l("Exports waiting for approval"),
+    shows=Shows.ROWS,
+    order=20,
+    columns=("what", "state", "row_count", "asked_by", "asked_at"),
+    sort="asked_at",
+    needs=(("export_request", "can_approve"),),
+    menu=True,
+    hot=True,
+)
+card("subject_request", "open", _l("Requests of persons"), order=58, menu=True)

@@ -11,6 +11,7 @@ from sqlalchemy import Select
 
 from app.actors import Actor
 from app.models.audit import ReportRun
+from app.panel.cards import Shows, card
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.person import current_actor
@@ -81,6 +82,17 @@ class ReportRunView(HouseView):
         if run.report not in REPORTS:
             abort(404)
         return redirect(url_for(f"{REPORTS[run.report].right}.stored", pk=pk))
+
+
+card(
+    "report_run",
+    "all",
+    _l("Stored reports"),
+    shows=Shows.ROWS,
+    order=85,
+    columns=("report_words", "business_on", "branch", "made_at"),
+    nothing=_l("No report has been stored yet."),
+)
 
 
 def register(menu: Registrar) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy import and_, false, or_
 
 from app.actors import Actor
 from app.models.appointments import AppointmentSupplementRequest, SupplementState
+from app.panel.cards import Shows, card
+from app.panel.codes import Code
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.words import _l
@@ -31,6 +33,7 @@ class SupplementRequestsView(HouseView):
     """补预约单: requests, from the asking to the slip."""
 
     datamodel = HouseInterface(Request)
+    codes = (Code("request_no"),)
     group, icon = "appointments", "calendar2-plus"
     crumbs = (_l("Service workstation"), _l("Appointments"))
     list_columns = (
@@ -102,3 +105,16 @@ class SupplementRequestsView(HouseView):
         "For a customer who came by arrangement and had no slip: one asks, the branch head approves, the IT manager "
         "makes the slip. The three are three people."
     )
+
+
+card(
+    Request.__tablename__,
+    "waiting",
+    _l("Supplementary slips waiting for you"),
+    shows=Shows.ROWS,
+    order=10,
+    columns=("request_no", "state", "customer", "requested_by"),
+    sort="requested_at",
+    menu=True,
+    hot=True,
+)

@@ -15,6 +15,7 @@ from app.extensions import db
 from app.models.files import StoredFile
 from app.models.tasks import OPEN_STATES, BackgroundTask, TaskState
 from app.panel import many, recording
+from app.panel.cards import card
 from app.panel.describe import NONE, may_open, record_url
 from app.panel.files import content_url, opens_in_browser
 from app.panel.house_view import HouseView, Tab
@@ -181,3 +182,7 @@ def _link_to(file: StoredFile, *, opens: bool) -> Link:
     if opens:
         return Link(_("Open: %(file)s", file=file.name), url, "file-earmark-pdf")
     return Link(_("Download: %(file)s", file=file.name), url, "download")
+
+
+card("background_task", "open", _l("Work in the background"), order=80, quiet=True)
+card("background_task", "failed", _l("Failed in the background"), order=82, quiet=True, hot=True)

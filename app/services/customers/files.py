@@ -165,6 +165,7 @@ class TemporaryFile(HouseForm):
     icon="person-plus",
     tone="accent",
     main=True,
+    from_address=("phone",),
     starts_from={"contact_record": {"contact_record_id": "id", "channel_partner_id": "channel_partner_id"}},
     consequence=_l("The number is matched first; a known customer is never doubled."),
 )

@@ -207,6 +207,8 @@ dialog.addEventListener("submit", (event) => {
   send(event.target, event.submitter);
 });
 dialog.addEventListener("input", () => { dirty = true; });
+// A scan leaves the page from within a dialog, too: what is half filled there asks first.
+addEventListener("beforeunload", (event) => { if (dirty && dialog.open && !isSending()) event.preventDefault(); });
 dialog.addEventListener("close", () => {
   const form = dialog.querySelector("form");
   if (dirty && form && !form.hasAttribute("data-busy")) kept.set(address, form);

@@ -2,6 +2,7 @@
 import { enhance } from "./enhance.js";
 import "./act.js";
 import "./confirm.js";
+import "./scan.js";
 import "./keys.js";
 import "./menu.js";
 import "./list.js";

@@ -1,0 +1,117 @@
+// A scanner is a keyboard that types fast and ends with Enter. What it types goes to the scan box from wherever one is,
+// also from within a dialog, and the field that has the focus never sees it: a key waits until the next one could have
+// come, then it is a person's and goes on. A person's fastest fingers are slower than the slowest scanner.
+const GAP = 35;
+const LEAST = 6;
+const box = document.getElementById("scan");
+const TEXT = "input:not([type]), input:is([type=text], [type=search], [type=tel], [type=url], [type=email], [type=password], [type=number]), textarea";
+const OTHER = "select, input";
+
+let keys = [];
+let last = -Infinity;
+let timer = 0;
+let field = null;
+let before = null;
+let withheld = [];
+let handing = false;
+
+const kindOf = (element) => {
+  if (element.isContentEditable || element.matches?.(TEXT)) return "text";
+  return element.matches?.(OTHER) ? "other" : "none";
+};
+
+/** What a select or a day holds: its own keys change it before one knows whose they are. */
+const standing = (element) => ({ value: element.value, checked: element.checked, index: element.selectedIndex });
+
+function restore(element, held) {
+  if (element.matches("select")) element.selectedIndex = held.index;
+  else if (element.type === "checkbox" || element.type === "radio") element.checked = held.checked;
+  else if (element.value !== held.value) element.value = held.value;
+}
+
+function reset() {
+  clearTimeout(timer);
+  keys = [];
+  withheld = [];
+  field = before = null;
+  last = -Infinity;
+}
+
+/** The keys were a person's: give them to where they were meant for. */
+function hand() {
+  const [mine, into, events, typed] = [keys, field, withheld, kindOf(field || document.body)];
+  reset();
+  if (!mine.length) return;
+  handing = true;
+  try {
+    if (typed === "text") {
+      if (document.activeElement === into) document.execCommand("insertText", false, mine.map((key) => key.key).join(""));
+    } else if (typed === "other") {
+      for (const event of events) event.target.dispatchEvent(new Event(event.type, { bubbles: true }));
+    } else {
+      for (const key of mine) (into?.isConnected ? into : document.body).dispatchEvent(new KeyboardEvent("keydown", key));
+    }
+  } finally {
+    handing = false;
+  }
+}
+
+function wait() {
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    // A busy page handles keys late: what is on its way already is looked at first.
+    if (navigator.scheduling?.isInputPending?.()) wait();
+    else hand();
+  }, GAP + 5);
+}
+
+function scanned() {
+  const code = keys.map((key) => key.key).join("");
+  if (before) restore(field, before);
+  reset();
+  box.value = code;
+  box.form.requestSubmit();
+}
+
+function keep(event) {
+  const kind = kindOf(event.target);
+  if (!keys.length) {
+    field = event.target;
+    before = kind === "other" ? standing(event.target) : null;
+  }
+  keys.push({ key: event.key, code: event.code, shiftKey: event.shiftKey, bubbles: true, cancelable: true });
+  last = event.timeStamp;
+  if (kind !== "other") event.preventDefault();
+  event.stopImmediatePropagation();
+  wait();
+}
+
+function onKey(event) {
+  if (handing || document.documentElement.classList.contains("is-locked")) return;
+  // A shifted letter of a scanner comes with the key Shift itself.
+  if (event.key === "Shift" && !event.isComposing) return;
+  const inTime = event.timeStamp - last <= GAP;
+  const isChar = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat;
+  const isMine = isChar && !event.isComposing && event.keyCode !== 229;
+  if (event.key === "Enter" && inTime && keys.length >= LEAST) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    scanned();
+    return;
+  }
+  if (keys.length && (!inTime || !isMine || event.target !== field)) hand();
+  if (isMine) keep(event);
+}
+
+if (box) {
+  addEventListener("keydown", onKey, true);
+  for (const name of ["pointerdown", "focusout", "paste", "compositionstart", "submit"]) addEventListener(name, hand, true);
+  // A select tells of its change at once; it is told when it is known to be a person's.
+  for (const name of ["input", "change"]) {
+    addEventListener(name, (event) => {
+      if (handing || !before || event.target !== field) return;
+      event.stopImmediatePropagation();
+      withheld.push(event);
+    }, true);
+  }
+}
