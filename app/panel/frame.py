@@ -16,6 +16,7 @@ from app.panel.describe import local_time
 from app.panel.doors.visit import session_in_force
 from app.panel.pages import Frame, Link, Lock
 from app.panel.person import current_actor, now, watcher
+from app.panel.theme import theme_in_force, themes
 from app.roles import ROLES
 from app.services.notices import unread_count
 from app.words import _, locale_in_force
@@ -55,6 +56,8 @@ def _frame(by: Actor) -> Frame:
         seeing="" if watcher() is None else by.display_name,
         stop_url=url_for("see_as.stop"),
         watermark=f"{by.display_name} {local_time(now(), by)}",
+        themes=themes(),
+        theme_url=url_for("HomeView.theme"),
     )
 
 
@@ -131,4 +134,5 @@ def install(app: Flask) -> None:
             "frame": frame,
             "html_lang": "en" if locale_in_force() == "en" else "zh-Hans",
             "app_name": app.config["APP_NAME"],
+            "theme": theme_in_force(),
         }

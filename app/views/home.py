@@ -24,6 +24,7 @@ from app.panel.house_view import views
 from app.panel.listing import MAX_QUERY
 from app.panel.pages import Card, HomePage
 from app.panel.person import me, now
+from app.panel.theme import THEMES, keep_theme
 from app.services.customers import search
 from app.services.scope import in_scope
 from app.views.supplements import Request as SupplementRequest
@@ -79,8 +80,17 @@ class HomeView(IndexView):
             abort(404)
         session["locale"] = locale
         refresh()
-        back = request.referrer or ""
-        return redirect(back if back.startswith(request.host_url) else url_for("HomeView.index"))
+        return _back()
+
+    @expose("/theme", methods=["POST"])
+    def theme(self) -> Response:
+        """Keep how the pages look for this person on this screen, and go back to where one was."""
+        name = request.form.get("theme", "")
+        if name not in THEMES:
+            abort(400)
+        answer = _back()
+        keep_theme(answer, name)
+        return answer
 
     @expose("/alive")
     def alive(self) -> Response:
@@ -90,6 +100,11 @@ class HomeView(IndexView):
         except DBAPIError:
             return make_response(jsonify(alive=False), 503)
         return jsonify(alive=True)
+
+
+def _back() -> Response:
+    back = request.referrer or ""
+    return redirect(back if back.startswith(request.host_url) else url_for("HomeView.index"))
 
 
 def _slip_by_number(words: str, by: Actor) -> AppointmentSlip | None:

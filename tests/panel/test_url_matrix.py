@@ -196,7 +196,11 @@ def _refused_writes(world: World, told: Callable[..., str], method: str, *, most
         if call.method != method or call.need in (PUBLIC, ANYBODY):
             continue
         lacking = _refused_roles(world, call, most=None)
-        chosen = lacking if most is None else [lacking[(turn + each) % len(lacking)] for each in range(min(most, len(lacking)))]
+        chosen = (
+            lacking
+            if most is None
+            else [lacking[(turn + each) % len(lacking)] for each in range(min(most, len(lacking)))]
+        )
         turn += len(chosen)
         for role in chosen:
             answer = world.ask(role, call)
