@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from html.parser import HTMLParser
+from itertools import groupby
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -27,6 +28,7 @@ from app.models.settings import Dictionary, DictionaryItem, Effect, RoleOverride
 from app.reports.base import REPORTS, Asked
 from app.reports.runs import make
 from app.services.jobs import JOBS
+from tests.pages import one_of_each, pages_of
 from tests.test_translations import LATIN
 
 HAN = re.compile(r"[\u3400-\u9fff]+")
@@ -35,7 +37,9 @@ HAN = re.compile(r"[\u3400-\u9fff]+")
 
 VOID_TAGS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 UNSEEN = {"script", "style"}
-PERCEIVED = {"title", "aria-label", "placeholder", "alt", "aria-description"}
+PERCEIVED = {"title", "aria-label", "aria-roledescription", "aria-valuetext", "placeholder", "alt", "aria-description"}
+#: What scripts say later, and what style sheets write beside a value.
+SAID_LATER = ("data-t-", "data-label", "data-say", "data-title")
 #: Where rows of the database may stand in their own words; everywhere else is the house's own text.
 OF_DATA = {"td", "dd", "h1", "title", "ol", "option", "textarea"}
 
@@ -65,7 +69,7 @@ class Reading(HTMLParser):
             self.demanding |= {form.get("action", "") for name, form in self.around if name == "form" and posts(form)}
         for name, value in given.items():
             is_caption = name == "value" and tag == "input" and given.get("type") in ("submit", "button", "reset")
-            if name in PERCEIVED or name.startswith("data-t-") or is_caption:
+            if name in PERCEIVED or name.startswith(SAID_LATER) or is_caption:
                 self._add(value, tag)
         if given.get("src", "").startswith("data:image/svg+xml;base64,"):
             self.handle_picture(given["src"].partition(",")[2])
@@ -317,8 +321,43 @@ def wrong_words(
     return "\n".join(f"{url}  {place}  {text}" for (place, text), url in sorted(wrong.items(), key=lambda one: one[1]))
 
 
+#: Whose links are followed by day; everybody's by night. Every page itself is read by day: see below.
+BY_DAY = {"phone_supervisor", "it_manager", "admin"}
+
+
+def each_role(*roles: str) -> list[Any]:
+    return [role if role in BY_DAY else pytest.param(role, marks=pytest.mark.nightly) for role in roles]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_page_of_the_panel_is_in_the_readers_language(
+    app: Flask, session: Session, login: Any, data: set[str], own_names: dict[str, set[str]], language: str
+) -> None:
+    """The pages are those that axe looks at (tests/pages.py), each as the person who sees most of it: a page that no
+    link leads to is read too. In English, one of each kind."""
+    pages = pages_of(app, session)
+    words_of, other = (latin_words, "en") if language == "zh" else (han_words, "zh")
+    chosen = pages if language == "zh" else one_of_each(pages)
+    wrong: dict[tuple[str, str], str] = {}
+    read = 0
+    for person, hers in groupby(sorted(chosen, key=lambda page: page.person), key=lambda page: page.person):
+        client = login(person) if person else app.test_client()
+        client.get(f"/language/{language}")
+        for page in hers:
+            answer = client.get(page.address, follow_redirects=True)
+            assert answer.status_code < 500, (person, page.address)
+            if answer.mimetype != "text/html":
+                continue
+            read += 1
+            allowed = data if page.address.startswith(KEEPING_NAMES) else data - own_names[other]
+            wrong.update(dict.fromkeys(words_of(Reading(answer.text), allowed), f"{person} {page.address}"))
+    assert read > 100
+    assert not wrong, "\n".join(f"{url}  {place}  {text}" for (place, text), url in sorted(wrong.items()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", each_role(*ROLES))
 def test_no_page_in_chinese_shows_an_untranslated_word(
     login: Any, data: set[str], own_names: dict[str, set[str]], role: str
 ) -> None:
@@ -327,7 +366,7 @@ def test_no_page_in_chinese_shows_an_untranslated_word(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("role", ["phone_consultant", "phone_supervisor", "operations", "admin"])
+@pytest.mark.parametrize("role", each_role("phone_consultant", "phone_supervisor", "operations", "admin"))
 def test_no_page_in_english_shows_chinese_but_data(
     login: Any, data: set[str], own_names: dict[str, set[str]], role: str
 ) -> None:

@@ -54,7 +54,7 @@ def test_the_largest_lists_stay_small(visit, live):
 
 def test_light_and_dark_are_chosen_where_one_stands(visit):
     """In the menu of the person: at once, kept for the next page, there before any script; as the system says else."""
-    desk = visit("phone_consultant")
+    desk = visit("phone_supervisor")
     root = desk.page.locator("html")
     assert root.get_attribute("data-bs-theme") == "light"
     desk.page.emulate_media(color_scheme="dark")
