@@ -9,7 +9,9 @@ from typing import Any
 from playwright.sync_api import Page
 
 GRAVE = ("serious", "critical")
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+#: Of the good practices those that may be serious; the others would be tried for nothing.
+MORE = ("accesskeys", "aria-dialog-name", "aria-text", "aria-treeitem-name", "label-title-only", "tabindex")
 #: A telephone; and a screen of 1280 points at 200 %.
 NARROW = (390, 640)
 
@@ -45,7 +47,10 @@ def grave_faults(page: Page, rules: list[str] | None = None, *, frame: bool = Tr
         page.evaluate(axe_core())
     only: dict[str, Any] = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
     leave = [] if frame else [".side", ".bar"]
-    found = page.evaluate(RUN, [{"resultTypes": ["violations"], "runOnly": only}, MOST_ROWS, leave])
+    run: dict[str, Any] = {"resultTypes": ["violations"], "runOnly": only}
+    if not rules:
+        run["rules"] = {name: {"enabled": True} for name in MORE}
+    found = page.evaluate(RUN, [run, MOST_ROWS, leave])
     return [
         f"{each['rule']} at {each['target']}: {each['say']} {each['html']}" for each in found if each["impact"] in GRAVE
     ]
