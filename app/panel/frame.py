@@ -113,9 +113,14 @@ def _symbols() -> dict[str, tuple[str, str]]:
 
 def icon(name: str, label: str = "") -> Markup:
     """Return one icon inline: a few hundred bytes where the sprite would be 231 KB."""
+    return _drawn(name, Markup('role="img" aria-label="%s"') % escape(label) if label else Markup('aria-hidden="true"'))
+
+
+@lru_cache(maxsize=512)
+def _drawn(name: str, said: Markup) -> Markup:
+    """Return an icon with its words; kept, since a list shows a hundred of them."""
     symbols = _symbols()
     box, shapes = symbols.get(name) or symbols["dot"]
-    said = Markup('role="img" aria-label="%s"') % escape(label) if label else Markup('aria-hidden="true"')
     return Markup('<svg class="bi" viewBox="%s" %s>%s</svg>') % (Markup(box), said, Markup(shapes))  # noqa: S704
 
 
