@@ -60,12 +60,13 @@ def test_light_and_dark_are_chosen_where_one_stands(visit):
     desk.page.emulate_media(color_scheme="dark")
     assert root.get_attribute("data-bs-theme") == "dark", "as the system says"
     desk.page.locator('button[popovertarget="me"]').click()
-    desk.page.locator('form[data-themes] button[value="light"]').click()
+    with desk.page.expect_response("**/theme"):
+        desk.page.locator('form[data-themes] button[value="light"]').click()
     assert root.get_attribute("data-bs-theme") == "light"
-    desk.page.locator('form[data-themes] button[value="dark"]').click()
+    with desk.page.expect_response("**/theme"):
+        desk.page.locator('form[data-themes] button[value="dark"]').click()
     assert root.get_attribute("data-bs-theme") == "dark"
     desk.page.emulate_media(color_scheme="light")
-    desk.page.wait_for_load_state("networkidle")
     assert 'data-bs-theme="dark"' in desk.page.request.get(f"{desk.address}/").text(), "the server writes it"
     for name, path in (
         ("workbench", "/"), ("list", "/department_slips/list/?tab=all"), ("report", "/report/appointment_daily/"),
