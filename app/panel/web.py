@@ -64,7 +64,8 @@ def is_api() -> bool:
 
 def install(app: Flask) -> None:
     """Bind the manners to an application."""
-    app.before_request(_number_request)
+    # Before all others, those of the extensions too: whoever of them refuses, its page needs number and nonce.
+    app.before_request_funcs.setdefault(None, []).insert(0, _number_request)
     app.before_request(_demand_known_host)
     app.before_request(_demand_login)
     app.before_request(_only_look)

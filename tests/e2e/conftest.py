@@ -189,12 +189,14 @@ def visit(live: Live, browser: Browser) -> Iterator[Callable[..., Visit]]:
 
 #: Refusals are part of the flow, and so is a lost connection: Chromium reports every 4xx answer as an error.
 EXPECTED = ("Failed to load resource",)
-HERE = ("http://127.0.0.1:", "data:", "blob:", "about:", "chrome-error:")
+#: This host, what needs none, and the viewer of PDFs inside the browser.
+HERE = ("http://127.0.0.1:", "data:", "blob:", "about:", "chrome-error:", "chrome-extension:", "chrome:")
 
 
 def _listen(context: BrowserContext) -> None:
     def console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.text.startswith(EXPECTED):
+        ours = not message.location.get("url", "").startswith("chrome")
+        if ours and message.type in ("error", "warning") and not message.text.startswith(EXPECTED):
             FAULTS.append(f"{message.type}: {message.text}")
 
     def request(sent: Request) -> None:
