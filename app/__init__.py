@@ -22,7 +22,7 @@ def create_app(**settings: Any) -> Flask:
     from app import filestore, jobs, keyring, views  # noqa: F401  (jobs declare themselves; the page of jobs shows them)
     from app.extensions import bootstrap, csrf, db, migrate
     from app.models.base import refuse_undeclared
-    from app.panel import frame, web
+    from app.panel import assets, frame, web
     from app.panel.person import name_for_database, reader_of_request
     from app.services.guard import provide_reader
     from app.unit import provide_actor
@@ -41,6 +41,7 @@ def create_app(**settings: Any) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     provide_actor(name_for_database)
     provide_reader(reader_of_request)
+    assets.install(app)
     web.install(app)
     frame.install(app)
     with app.app_context():

@@ -17,6 +17,7 @@ from app.panel.describe import local_time
 from app.panel.doors.visit import session_in_force
 from app.panel.pages import Frame, Link, Lock
 from app.panel.person import current_actor, now, watcher
+from app.panel.theme import theme_in_force, themes
 from app.roles import ROLES
 from app.services.notices import unread_count
 from app.words import _, locale_in_force
@@ -56,6 +57,8 @@ def _frame(by: Actor) -> Frame:
         seeing="" if watcher() is None else by.display_name,
         stop_url=url_for("see_as.stop"),
         watermark=f"{by.display_name} {local_time(now(), by)}",
+        themes=themes(),
+        theme_url=url_for("HomeView.theme"),
     )
 
 
@@ -113,9 +116,14 @@ def _symbols() -> dict[str, tuple[str, str]]:
 
 def icon(name: str, label: str = "") -> Markup:
     """Return one icon inline: a few hundred bytes where the sprite would be 231 KB."""
+    return _drawn(name, Markup('role="img" aria-label="%s"') % escape(label) if label else Markup('aria-hidden="true"'))
+
+
+@lru_cache(maxsize=512)
+def _drawn(name: str, said: Markup) -> Markup:
+    """Return an icon with its words; kept, since a list shows a hundred of them."""
     symbols = _symbols()
     box, shapes = symbols.get(name) or symbols["dot"]
-    said = Markup('role="img" aria-label="%s"') % escape(label) if label else Markup('aria-hidden="true"')
     return Markup('<svg class="bi" viewBox="%s" %s>%s</svg>') % (Markup(box), said, Markup(shapes))  # noqa: S704
 
 
@@ -140,4 +148,5 @@ def install(app: Flask) -> None:
             "frame": frame,
             "html_lang": "en" if locale_in_force() == "en" else "zh-Hans",
             "app_name": app.config["APP_NAME"],
+            "theme": theme_in_force(),
         }

@@ -489,6 +489,16 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class Theme:
+    """A look of the pages that can be chosen; ``chosen`` is the one in force."""
+
+    name: str
+    label: str
+    icon: str
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
 class Frame:
     """What stands around every page: menu, person, branch, notices, languages."""
 
@@ -508,3 +518,5 @@ class Frame:
     seeing: str = ""
     stop_url: str = ""
     watermark: str = ""
+    themes: list[Theme] = field(default_factory=list)
+    theme_url: str = ""

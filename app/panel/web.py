@@ -28,6 +28,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal, Warned
 from app.extensions import db
+from app.panel.assets import STATIC
 from app.panel.doors.visit import guard, over_sentence
 from app.panel.pages import ErrorPage, Link
 from app.panel.person import current_actor
@@ -38,9 +39,7 @@ log = logging.getLogger(__name__)
 
 #: Endpoints that strangers may reach; REST demands a token itself.
 OPEN = {
-    "static",
-    "appbuilder.static",
-    "bootstrap.static",
+    *STATIC,
     "HouseAuthView.login",
     "HouseAuthView.second",
     "DoorsView.forgotten",
@@ -65,7 +64,8 @@ def is_api() -> bool:
 
 def install(app: Flask) -> None:
     """Bind the manners to an application."""
-    app.before_request(_number_request)
+    # Before all others, those of the extensions too: whoever of them refuses, its page needs number and nonce.
+    app.before_request_funcs.setdefault(None, []).insert(0, _number_request)
     app.before_request(_demand_known_host)
     app.before_request(_demand_login)
     app.before_request(_only_look)
@@ -136,7 +136,7 @@ def _headers(response: Response) -> Response:
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     response.headers.setdefault("X-Request-Id", g.get("request_id", ""))
-    if request.endpoint not in ("static", "appbuilder.static", "bootstrap.static"):
+    if request.endpoint not in STATIC:
         response.headers.setdefault("Cache-Control", "no-store")
     return response
 

@@ -7,6 +7,7 @@ it is to post an unknown input. Part D, H, "least privilege".
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import inspect
@@ -15,8 +16,9 @@ from app.actors import Actor
 from app.models.base import Column, column_names, described, models
 
 
+@lru_cache(maxsize=4096)
 def declaration(model: Any, name: str) -> Column | None:
-    """Return what a column says of itself; a relationship speaks through its foreign key."""
+    """Return what a column says of itself; a relationship speaks through its foreign key. Kept: each cell asks."""
     mapper = inspect(model)
     if name in mapper.relationships:
         for local in mapper.relationships[name].local_columns:

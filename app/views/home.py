@@ -20,6 +20,7 @@ from app.panel.finding import find_anything, offers, row_found
 from app.panel.frame import menu_of
 from app.panel.pages import FoundGroup, FoundPage
 from app.panel.person import me, now
+from app.panel.theme import THEMES, keep_theme
 from app.panel.workbench import workbench
 from app.words import _
 
@@ -66,8 +67,17 @@ class HomeView(IndexView):
             abort(404)
         session["locale"] = locale
         refresh()
-        back = request.referrer or ""
-        return redirect(back if back.startswith(request.host_url) else url_for("HomeView.index"))
+        return _back()
+
+    @expose("/theme", methods=["POST"])
+    def theme(self) -> Response:
+        """Keep how the pages look for this person on this screen, and go back to where one was."""
+        name = request.form.get("theme", "")
+        if name not in THEMES:
+            abort(400)
+        answer = _back()
+        keep_theme(answer, name)
+        return answer
 
     @expose("/alive")
     def alive(self) -> Response:
@@ -77,3 +87,8 @@ class HomeView(IndexView):
         except DBAPIError:
             return make_response(jsonify(alive=False), 503)
         return jsonify(alive=True)
+
+
+def _back() -> Response:
+    back = request.referrer or ""
+    return redirect(back if back.startswith(request.host_url) else url_for("HomeView.index"))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.conftest import PASSWORD, always_open
@@ -66,17 +66,41 @@ def live() -> Iterator[Live]:
                 db.engine.dispose()
 
 
+#: What the pages of the test under way did wrong; a test may take away what it called forth itself.
+FAULTS: list[str] = []
+#: Says on the console what the content policy refused, also where Chromium says it in another way.
+TELL_REFUSED = """addEventListener("securitypolicyviolation", (event) =>
+  console.error(`refused by the content policy: ${event.violatedDirective} ${event.blockedURI}`));"""
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    """A headless Chromium whose every context is listened to, whoever opens it: see ``without_faults``."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        open_plainly = chromium.new_context
+
+        def new_context(**given: Any) -> BrowserContext:
+            context = open_plainly(**given)
+            _listen(context)
+            return context
+
+        chromium.new_context = new_context  # type: ignore[method-assign]
         yield chromium
         chromium.close()
 
 
+@pytest.fixture(autouse=True)
+def without_faults() -> Iterator[None]:
+    """No page of any walk writes a fault to the console, breaks its content policy or asks another host."""
+    FAULTS.clear()
+    yield
+    assert FAULTS == []
+
+
 @dataclass
 class Visit:
-    """A person at her screen. ``faults`` collects script errors and requests that leave the host."""
+    """A person at her screen. ``faults`` are those of ``FAULTS``: script errors, requests that leave the host."""
 
     page: Page
     address: str
@@ -147,8 +171,7 @@ def visit(live: Live, browser: Browser) -> Iterator[Callable[..., Visit]]:
     def enter(username: str, *, width: int = 1280, locale: str = "zh") -> Visit:
         context = browser.new_context(viewport={"width": width, "height": 860}, timezone_id="Asia/Shanghai")
         page = context.new_page()
-        person = Visit(page, live.address, [])
-        _listen(person)
+        person = Visit(page, live.address, FAULTS)
         person.open("/login/")
         page.fill("[name=username]", username)
         page.fill("[name=password]", PASSWORD)
@@ -160,21 +183,30 @@ def visit(live: Live, browser: Browser) -> Iterator[Callable[..., Visit]]:
         return person
 
     yield enter
-    for context, person in opened:
+    for context, _person in opened:
         context.close()
-        assert person.faults == []
 
 
-def _listen(person: Visit) -> None:
+#: Refusals are part of the flow, and so is a lost connection: Chromium reports every 4xx answer as an error.
+EXPECTED = ("Failed to load resource",)
+#: This host, what needs none, and the viewer of PDFs inside the browser.
+HERE = ("http://127.0.0.1:", "data:", "blob:", "about:", "chrome-error:", "chrome-extension:", "chrome:")
+
+
+def _listen(context: BrowserContext) -> None:
     def console(message: ConsoleMessage) -> None:
-        # Chromium reports every 4xx answer here; refusals are part of the flow.
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            person.faults.append(message.text)
+        ours = not message.location.get("url", "").startswith("chrome")
+        if ours and message.type in ("error", "warning") and not message.text.startswith(EXPECTED):
+            FAULTS.append(f"{message.type}: {message.text}")
 
     def request(sent: Request) -> None:
-        if not sent.url.startswith((person.address, "data:", "blob:", "about:")):
-            person.faults.append(sent.url)
+        if not sent.url.startswith(HERE):
+            FAULTS.append(f"asked another host: {sent.url}")
 
-    person.page.on("console", console)
-    person.page.on("request", request)
-    person.page.on("pageerror", lambda wrong: person.faults.append(str(wrong)))
+    def broken(wrong: WebError) -> None:
+        FAULTS.append(f"script: {wrong.error}")
+
+    context.on("console", console)
+    context.on("request", request)
+    context.on("weberror", broken)
+    context.add_init_script(TELL_REFUSED)

@@ -282,6 +282,7 @@ TABLE: tuple[Line, ...] = (
     Line(r"/alive", {"GET": one(PUBLIC)}),
     Line(r"/language/<string:locale>", {"GET": one(PUBLIC, frozenset({302}), path="/language/zh")}),
     Line(r"/api/v1/security/login", {"POST": one(PUBLIC, frozenset({400, 401, 422}))}),
+    Line(r"/theme", {"POST": one(ANYBODY, frozenset({302, 400}))}),
     Line(r"/", {"GET": one(ANYBODY)}),
     Line(r"/api/v1/acts/?", {"GET": one(ANYBODY, frozenset({200, 308}))}),
     Line(r"/api/v1/options/dictionary/<string:code>", {"GET": one(ANYBODY, path="/api/v1/options/dictionary/area")}),

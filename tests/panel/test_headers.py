@@ -47,6 +47,14 @@ def test_a_nonce_is_used_once(login):
     assert one != two
 
 
+def test_a_page_that_is_refused_before_it_begins_has_its_nonce_and_number_too(app, session):
+    client = app.test_client()
+    answer = client.post("/login/", data={"username": "x" * (app.config["MAX_FORM_MEMORY_SIZE"] + 1)})
+    assert answer.status_code == 413
+    assert "'nonce-'" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Request-Id"]
+
+
 def test_over_tls_the_cookie_is_bound_to_the_host(tmp_path):
     made = settings(tmp_path, YIMEI_PUBLIC_URL="https://panel.example.com")
     assert made["SESSION_COOKIE_NAME"] == "__Host-yimei"

@@ -14,6 +14,7 @@ import "./tree.js";
 import "./print.js";
 import "./progress.js";
 import "./lock.js";
+import "./themes.js";
 
 enhance(document);
 if (document.querySelector("[data-board]")) import("./board.js");
