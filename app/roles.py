@@ -39,7 +39,12 @@ def _together(*parts: Rights) -> dict[str, str]:
 
 
 #: Tables that everybody must see to choose from them, whatever her reach over business rows.
-DIRECTORY: Mapping[str, Reach] = {"department": BRANCH, "employee": BRANCH, "channel_partner": BRANCH}
+DIRECTORY: Mapping[str, Reach] = {
+    "department": BRANCH,
+    "employee": BRANCH,
+    "channel_partner": BRANCH,
+    "process_remark": BRANCH,
+}
 
 #: Of these everybody sees her own, whatever her reach over business rows.
 ONES_OWN: Mapping[str, Reach] = {
@@ -53,6 +58,10 @@ EVERYBODY: Rights = {
     "handover_batch": "show",
     "background_task": "list show cancel retry",
     "export_request": "list show",
+    "guide_book": "list",
+    "process_guide": "list show",
+    "process_step": "list show",
+    "process_remark": "list show",
 }
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
@@ -221,6 +230,12 @@ SYSTEM: Rights = _together(
     },
 )
 REQUIREMENTS: Rights = {"field_requirement": "list show add edit"}
+#: The white paper's headings, and what a branch adds to them. `process_guide`.
+PROCESSES: Rights = {
+    "process_guide": "list show add edit",
+    "process_step": "list show add edit",
+    "process_remark": "list show add edit",
+}
 #: The information centre carries out what supervisors and medical affairs decided. SM-01.
 MERGES: Rights = {
     "customer": "list show restrict",
@@ -342,6 +357,7 @@ ROLES: dict[str, Role] = {
         SOURCES,
         DICTIONARIES,
         REQUIREMENTS,
+        PROCESSES,
         {"branch_day": "list show add edit"},
         **dict.fromkeys(("appointment_slip", "contact_record", "customer"), BRANCH),
     ),
@@ -462,6 +478,7 @@ ROLES: dict[str, Role] = {
         PEOPLES_FILES,
         SOURCES,
         REQUIREMENTS,
+        PROCESSES,
         IMPORT_STAFF,
         {
             "branch": "add edit",
@@ -474,6 +491,7 @@ ROLES: dict[str, Role] = {
         department=GROUP,
         employee=GROUP,
         channel_partner=GROUP,
+        process_remark=GROUP,
         handover_batch=GROUP,
         background_task=GROUP,
         import_batch=OWN,

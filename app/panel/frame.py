@@ -14,6 +14,7 @@ from app.actors import Actor
 from app.extensions import db
 from app.panel.describe import local_time
 from app.panel.doors.visit import session_in_force
+from app.panel.help import help_url
 from app.panel.pages import Frame, Link, Lock
 from app.panel.person import current_actor, now, watcher
 from app.roles import ROLES
@@ -55,6 +56,7 @@ def _frame(by: Actor) -> Frame:
         seeing="" if watcher() is None else by.display_name,
         stop_url=url_for("see_as.stop"),
         watermark=f"{by.display_name} {local_time(now(), by)}",
+        help_url=help_url(),
     )
 
 

@@ -421,3 +421,4 @@ class Frame:
     seeing: str = ""
     stop_url: str = ""
     watermark: str = ""
+    help_url: str = ""

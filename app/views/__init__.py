@@ -21,9 +21,11 @@ from app.views import (
     doors,
     files,
     followup,
+    guide,
     hr,
     imports,
     jobs,
+    processes,
     reports,
     settings,
 )
@@ -57,5 +59,8 @@ def register(appbuilder: AppBuilder) -> None:
     audit.register(menu)
     files.register(menu)
     doors.register(menu)
+    menu.group("help", _l("Help"))
+    guide.register(menu)
+    processes.register(menu)
     menu.placed()
     menu.finish()

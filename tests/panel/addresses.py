@@ -309,6 +309,9 @@ TABLE: tuple[Line, ...] = (
     Line(r"/search", {"GET": one(has("customer", "list"), frozenset({302}), path="/search?q=x")}),
     Line(r"/api/v1/stored_file/", {"GET": rest("list", OPENED), "POST": one(ANYBODY, frozenset({422}))}),
     # --- pages of their own, before the general shapes
+    Line(r"/guide/(search)?", {"GET": one(ANYBODY)}),
+    Line(r"/guide/(pictures/)?<string:name>", {"GET": one(ANYBODY, path="/guide/login")}),
+    Line(r"/process_guide/flow(\.svg)?", {"GET": one(has("process_guide", "list"))}),
     Line(r"/customer/whose", {"POST": one(has("customer", "register_temporary"))}),
     Line(r"/department/tree", {"GET": one(has("department_tree", "list"))}),
     Line(r"/job/run_now", {"POST": one(has("job_run", "run_now"), frozenset({302, 422}))}),
