@@ -59,7 +59,7 @@ def register(appbuilder: AppBuilder) -> None:
     audit.register(menu)
     files.register(menu)
     doors.register(menu)
-    menu.group("help", _l("Help"))
+    menu.group("help", _l("Guide and help"))
     guide.register(menu)
     processes.register(menu)
     menu.placed()

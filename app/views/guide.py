@@ -84,7 +84,7 @@ class GuideView(BaseView):
         return render_template(
             template,
             title=str(self.title),
-            crumbs=[Link(_("Help"), "")],
+            crumbs=[Link(_("Guide and help"), "")],
             contents=links,
             page_url=_page_url,
             appbuilder=self.appbuilder,

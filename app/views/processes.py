@@ -24,7 +24,7 @@ class ProcessGuideView(HouseView):
     """作业流程: every heading, in the white paper's order."""
 
     datamodel = HouseInterface(ProcessGuide)
-    crumbs = (_l("Help"),)
+    crumbs = (_l("Guide and help"),)
     list_columns = ("heading_no", "name", "executor", "manager", "supervisor", "prev_step", "is_stated")
     labels = {"name": _l("Name")}
     computed = {"name": lambda guide: guide.name}
@@ -100,7 +100,7 @@ class ProcessGuideView(HouseView):
             "width": width,
             "height": height,
         }
-        crumbs = [Link(_("Help"), ""), Link(self.heading, url_for(".list"))]
+        crumbs = [Link(_("Guide and help"), ""), Link(self.heading, url_for(".list"))]
         return render_template("pages/processes/flow.html", page=page, crumbs=crumbs, appbuilder=self.appbuilder)
 
     @expose("/flow.svg")
@@ -119,7 +119,7 @@ class ProcessStepView(HouseView):
     """The steps of headings; no menu entry, they show on their heading."""
 
     datamodel = HouseInterface(ProcessStep)
-    crumbs = (_l("Help"),)
+    crumbs = (_l("Guide and help"),)
     list_columns = ("step", "guide", "explanation", "module", "position", "retired_at")
     form_columns = ("guide_id", "position", "step", "explanation", "module", "retired_at")
     add_only = ("guide_id",)
@@ -131,7 +131,7 @@ class ProcessRemarkView(HouseView):
     """What branches add; no menu entry, it shows on the heading."""
 
     datamodel = HouseInterface(ProcessRemark)
-    crumbs = (_l("Help"),)
+    crumbs = (_l("Guide and help"),)
     list_columns = ("guide", "branch", "remark", "retired_at")
     form_columns = ("branch_id", "guide_id", "remark", "retired_at")
     add_only = ("guide_id",)
