@@ -21,7 +21,7 @@ class ProcessGuide(Recorded, Base):
     """
 
     __tablename__ = "process_guide"
-    TITLE, TITLES = _l("Process"), _l("Processes")
+    TITLE, TITLES = _l("Process of work"), _l("Processes")
     SCOPE = Scope(shared=True)
     __table_args__ = (CheckConstraint(r"heading_no ~ '^([0-9]+(\.[0-9]+)*|S[0-9]?)$'", name="heading_shape"),)
 
@@ -71,7 +71,7 @@ class ProcessStep(Recorded, Retirable, Base):
     SCOPE = Scope(shared=True)
     __table_args__ = (UniqueConstraint("guide_id", "position"),)
 
-    guide_id: Mapped[int] = mapped_column(ForeignKey("process_guide.id"), index=True, info=col(_l("Process")))
+    guide_id: Mapped[int] = mapped_column(ForeignKey("process_guide.id"), index=True, info=col(_l("Process of work")))
     position: Mapped[int] = mapped_column(info=col(_l("Order")))
     step: Mapped[str] = mapped_column(String(120), info=col(_l("Step"), search=True))
     explanation: Mapped[str | None] = mapped_column(String(1000), info=col(_l("Explanation"), multiline=True))
@@ -96,7 +96,7 @@ class ProcessRemark(Recorded, Branched, Retirable, Base):
     SCOPE = Scope(branch="branch_id")
     __table_args__ = (UniqueConstraint("guide_id", "branch_id"),)
 
-    guide_id: Mapped[int] = mapped_column(ForeignKey("process_guide.id"), index=True, info=col(_l("Process")))
+    guide_id: Mapped[int] = mapped_column(ForeignKey("process_guide.id"), index=True, info=col(_l("Process of work")))
     remark: Mapped[str] = mapped_column(String(1000), info=col(_l("Remark"), multiline=True, search=True))
 
     guide: Mapped[ProcessGuide] = relationship(lazy="select")

@@ -57,6 +57,7 @@ def _frame(by: Actor) -> Frame:
         stop_url=url_for("see_as.stop"),
         watermark=f"{by.display_name} {local_time(now(), by)}",
         help_url=help_url(),
+        here=menu_path(),
     )
 
 
@@ -77,6 +78,17 @@ def menu_of(by: Actor) -> list[tuple[str, list[Link]]]:
             _add_group(groups, by, f"{top.label} · {inner.label}", inner.childs)
         _add_group(groups, by, str(top.label), straight)
     return groups
+
+
+def menu_path() -> list[str]:
+    """Return the labels of the menu groups above this page, from the outermost in; none if no entry leads here."""
+    for top in current_app.appbuilder.menu.get_list():  # type: ignore[attr-defined]
+        for item in top.childs:
+            if not item.childs and _is_here(item):
+                return [str(top.label)]
+            if any(_is_here(inner) for inner in item.childs):
+                return [str(top.label), str(item.label)]
+    return []
 
 
 def _add_group(groups: list[tuple[str, list[Link]]], by: Actor, title: str, items: Any) -> None:

@@ -422,3 +422,4 @@ class Frame:
     stop_url: str = ""
     watermark: str = ""
     help_url: str = ""
+    here: list[str] = field(default_factory=list)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from PIL import Image
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 #: The first page, and the short one for readers of English.
@@ -135,7 +136,8 @@ def _read(name: str, source: str) -> GuidePage:
         for token in piece:
             _mend(token)
         sections.append(GuideSection(name, anchor, title, level, _text(piece[3:] if title else piece), next(marks, ())))
-        pieces.append(parser.renderer.render(piece, parser.options, {}))
+        shown = piece[3:] if level == 1 and title else piece  # the page's head says its title
+        pieces.append(parser.renderer.render(shown, parser.options, {}))
     return GuidePage(name, sections[0].title or name, tuple(sections), tuple(pieces))
 
 
@@ -179,8 +181,19 @@ def _mend(token: Token) -> None:
         if child.type == "link_open":
             child.attrSet("href", _served(str(child.attrGet("href") or "")))
         elif child.type == "image":
-            child.attrSet("src", str(child.attrGet("src") or "").replace("../pictures/", "pictures/"))
-            child.attrSet("loading", "lazy")
+            _place_picture(child)
+
+
+def _place_picture(token: Token) -> None:
+    """Say where a picture is and how large, so that the page does not move under the reader when it comes."""
+    source = str(token.attrGet("src") or "")
+    token.attrSet("src", source.replace("../pictures/", "pictures/"))
+    token.attrSet("loading", "lazy")
+    path = DOCS / "pictures" / source.rpartition("/")[2]
+    if PICTURE.fullmatch(path.name) and path.is_file():
+        with Image.open(path) as picture:
+            token.attrSet("width", str(picture.width))
+            token.attrSet("height", str(picture.height))
 
 
 def _served(href: str) -> str:

@@ -84,7 +84,7 @@ class GuideView(BaseView):
         return render_template(
             template,
             title=str(self.title),
-            crumbs=[Link(_("Guide and help"), "")],
+            crumbs=[Link(_("Guide and help"), ""), Link(str(self.title), _page_url(guidebook.FIRST))],
             contents=links,
             page_url=_page_url,
             appbuilder=self.appbuilder,

@@ -25,12 +25,12 @@ class ProcessGuideView(HouseView):
 
     datamodel = HouseInterface(ProcessGuide)
     crumbs = (_l("Guide and help"),)
-    list_columns = ("heading_no", "name", "executor", "manager", "supervisor", "prev_step", "is_stated")
+    list_columns = ("heading_no", "name", "executor", "manager", "supervisor")
     labels = {"name": _l("Name")}
     computed = {"name": lambda guide: guide.name}
     show_sections = (
         (
-            _l("Process"),
+            _l("Process of work"),
             ("involved_groups", "executor", "manager", "supervisor", "prev_step", "is_stated", "remark"),
         ),
         (_l("Kept for the help"), ("title", "title_en", "explains", "position")),
@@ -67,7 +67,7 @@ class ProcessGuideView(HouseView):
                 ("3", _l("Departments")),
                 ("4", _l("Offices")),
                 ("5", _l("Printing and filing")),
-                ("S", _l("Triage")),
+                ("S", _l("Triage SOP")),
             )
         ),
     )

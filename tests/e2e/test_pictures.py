@@ -46,7 +46,7 @@ class Album:
     def keep(self, name: str, picture: Image.Image) -> None:
         """Write a picture of few colours and no loss: letters stay sharp, the file small."""
         few = picture.convert("RGB").quantize(160, dither=Image.Dither.NONE).convert("RGB")
-        few.save(self.folder / f"{name}.webp", lossless=True, quality=100, method=6)
+        few.save(self.folder / f"{name}.webp", lossless=True, quality=80, method=4)
         self.taken.add(f"{name}.webp")
 
 
