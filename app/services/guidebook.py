@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -190,10 +191,9 @@ def _place_picture(token: Token) -> None:
     token.attrSet("src", source.replace("../pictures/", "pictures/"))
     token.attrSet("loading", "lazy")
     path = DOCS / "pictures" / source.rpartition("/")[2]
-    if PICTURE.fullmatch(path.name) and path.is_file():
-        with Image.open(path) as picture:
-            token.attrSet("width", str(picture.width))
-            token.attrSet("height", str(picture.height))
+    with suppress(OSError), Image.open(path) as picture:  # one that is absent or broken breaks no page
+        token.attrSet("width", str(picture.width))
+        token.attrSet("height", str(picture.height))
 
 
 def _served(href: str) -> str:

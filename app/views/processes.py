@@ -11,12 +11,13 @@ from app.actors import Actor
 from app.extensions import db
 from app.models.processes import ProcessGuide, ProcessRemark, ProcessStep
 from app.panel.describe import record_url
-from app.panel.house_view import HouseView, Related, Tab
+from app.panel.house_view import HouseView, Related, Tab, views
 from app.panel.interface import HouseInterface
-from app.panel.pages import Link
+from app.panel.pages import Link, RelatedTab
+from app.panel.recording import table_of
 from app.panel.registry import Registrar
 from app.reports.flowchart import FlowBox, flow_svg, placed, size_of
-from app.services.processes import coming_headings, flow
+from app.services.processes import coming_headings, flow, with_neighbours
 from app.words import _, _l
 
 
@@ -72,7 +73,6 @@ class ProcessGuideView(HouseView):
         ),
     )
     related = (
-        Related("process_step", "guide_id", _l("Steps"), ("step", "explanation", "module"), ("guide",)),
         Related("process_remark", "guide_id", _l("Remarks of branches"), ("branch", "remark"), ("guide", "branch")),
     )
     intro = _l(
@@ -82,6 +82,23 @@ class ProcessGuideView(HouseView):
     def downloads(self, by: Actor) -> list[Link]:
         """Lead to the flow chart from above the list."""
         return [Link(_("Flow chart"), url_for(".chart"), "diagram-3")]
+
+    def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
+        """The steps in their order, then what comes before and after."""
+        told = with_neighbours(db.session(), record, by)
+        tabs = []
+        if by.may("process_step", "can_list"):
+            shown = table_of(views()["process_step"], told.steps, by, ("step", "explanation", "module"))
+            more = url_for("process_step.list", guide_id=record.id)
+            tabs.append(RelatedTab("steps", str(_l("Steps")), shown, len(told.steps), more))
+        for key, label, near in (
+            ("before", _l("Previous steps"), told.before),
+            ("after", _l("Next steps"), told.after),
+        ):
+            if near:
+                columns = ("heading_no", "name", "executor", "manager")
+                tabs.append(RelatedTab(key, str(label), table_of(self, near, by, columns), len(near)))
+        return tabs
 
     def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
         """Say so where a heading's software is still to come."""

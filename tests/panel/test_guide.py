@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
 from app.acts import REGISTRY
@@ -61,6 +63,9 @@ def test_every_page_opens_and_every_link_in_it_leads_somewhere(login):
     assert len(pictures) > 20
     answers = {picture: client.get(picture) for picture in pictures}
     assert [picture for picture, answer in answers.items() if answer.status_code != 200] == []
+    for answer in answers.values():
+        with Image.open(io.BytesIO(answer.data)) as picture:
+            assert picture.width in (390, 1280) or picture.width > 700
     one = next(iter(answers.values()))
     assert (one.mimetype, one.headers["Cache-Control"]) == ("image/webp", "private, max-age=86400")
 
