@@ -39,7 +39,12 @@ def _together(*parts: Rights) -> dict[str, str]:
 
 
 #: Tables that everybody must see to choose from them, whatever her reach over business rows.
-DIRECTORY: Mapping[str, Reach] = {"department": BRANCH, "employee": BRANCH, "channel_partner": BRANCH}
+DIRECTORY: Mapping[str, Reach] = {
+    "department": BRANCH,
+    "employee": BRANCH,
+    "channel_partner": BRANCH,
+    "process_remark": BRANCH,
+}
 
 #: Of these everybody sees her own, whatever her reach over business rows.
 ONES_OWN: Mapping[str, Reach] = {
@@ -57,6 +62,10 @@ EVERYBODY: Rights = {
     "export_request": "list show",
     "saved_filter": "list show save rename replace make_default no_default retire",
     "list_columns": "list show choose reset",
+    "guide_book": "list",
+    "process_guide": "list show",
+    "process_step": "list show",
+    "process_remark": "list show",
 }
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
@@ -229,6 +238,12 @@ SYSTEM: Rights = _together(
     },
 )
 REQUIREMENTS: Rights = {"field_requirement": "list show add edit"}
+#: The white paper's headings, and what a branch adds to them. `process_guide`.
+PROCESSES: Rights = {
+    "process_guide": "list show add edit",
+    "process_step": "list show add edit",
+    "process_remark": "list show add edit",
+}
 #: The information centre carries out what supervisors and medical affairs decided. SM-01.
 MERGES: Rights = {
     "customer": "list show restrict",
@@ -350,6 +365,7 @@ ROLES: dict[str, Role] = {
         SOURCES,
         DICTIONARIES,
         REQUIREMENTS,
+        PROCESSES,
         {"branch_day": "list show add edit"},
         **dict.fromkeys(("appointment_slip", "contact_record", "customer"), BRANCH),
     ),
@@ -471,6 +487,7 @@ ROLES: dict[str, Role] = {
         PEOPLES_FILES,
         SOURCES,
         REQUIREMENTS,
+        PROCESSES,
         IMPORT_STAFF,
         {
             "branch": "add edit",
@@ -483,6 +500,7 @@ ROLES: dict[str, Role] = {
         department=GROUP,
         employee=GROUP,
         channel_partner=GROUP,
+        process_remark=GROUP,
         handover_batch=GROUP,
         background_task=GROUP,
         import_batch=OWN,

@@ -86,7 +86,10 @@ class Reading(HTMLParser):
         tags = {tag for tag, _given in self.around}
         spoken = not any("/language/" in given.get("href", "") for _tag, given in self.around)
         initial = any(given.get("class") == "avatar" for _tag, given in self.around)
-        if data.strip() and spoken and not initial and not tags & UNSEEN:
+        of_the_guide = any(
+            "lang" in given for tag, given in self.around if tag != "html"
+        )  # one language, and it says so
+        if data.strip() and spoken and not initial and not of_the_guide and not tags & UNSEEN:
             self._add(data)
 
     def _add(self, text: str, tag: str = "") -> None:

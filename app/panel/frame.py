@@ -15,6 +15,7 @@ from app.extensions import db
 from app.panel import cards
 from app.panel.describe import local_time
 from app.panel.doors.visit import session_in_force
+from app.panel.help import help_url
 from app.panel.pages import Frame, Link, Lock
 from app.panel.person import current_actor, now, watcher
 from app.panel.theme import theme_in_force, themes
@@ -59,6 +60,8 @@ def _frame(by: Actor) -> Frame:
         watermark=f"{by.display_name} {local_time(now(), by)}",
         themes=themes(),
         theme_url=url_for("HomeView.theme"),
+        help_url=help_url(),
+        here=menu_path(),
     )
 
 
@@ -80,6 +83,17 @@ def menu_of(by: Actor) -> list[tuple[str, list[Link]]]:
             _add_group(groups, by, f"{top.label} · {inner.label}", inner.childs)
         _add_group(groups, by, str(top.label), straight)
     return groups
+
+
+def menu_path() -> list[str]:
+    """Return the labels of the menu groups above this page, from the outermost in; none if no entry leads here."""
+    for top in current_app.appbuilder.menu.get_list():  # type: ignore[attr-defined]
+        for item in top.childs:
+            if not item.childs and _is_here(item):
+                return [str(top.label)]
+            if any(_is_here(inner) for inner in item.childs):
+                return [str(top.label), str(item.label)]
+    return []
 
 
 def _add_group(groups: list[tuple[str, list[Link]]], by: Actor, title: str, items: Any) -> None:

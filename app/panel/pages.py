@@ -520,3 +520,5 @@ class Frame:
     watermark: str = ""
     themes: list[Theme] = field(default_factory=list)
     theme_url: str = ""
+    help_url: str = ""
+    here: list[str] = field(default_factory=list)

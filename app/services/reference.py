@@ -19,6 +19,7 @@ from app.models.settings import Dictionary, DictionaryItem, ItemState, NumberRul
 from app.services.customers.requirements import add_requirements
 from app.services.customers.traits import TRAIT_TYPES
 from app.services.privacy.consents import add_first_texts
+from app.services.processes import ensure_processes
 from app.services.settings import SETTINGS
 from app.unit import unit_of_work
 
@@ -268,6 +269,7 @@ def ensure_reference_data(session: Session, at: datetime) -> dict[str, int]:
             "position": _positions(session),
             "field_requirement": add_requirements(session),
             "consent_text": add_first_texts(session, SINCE.date()),
+            "process_guide": ensure_processes(session),
         }
 
 

@@ -21,10 +21,12 @@ from app.views import (
     doors,
     files,
     followup,
+    guide,
     hr,
     imports,
     jobs,
     lists,
+    processes,
     reports,
     settings,
 )
@@ -59,5 +61,8 @@ def register(appbuilder: AppBuilder) -> None:
     files.register(menu)
     doors.register(menu)
     lists.register(menu)
+    menu.group("help", _l("Guide and help"))
+    guide.register(menu)
+    processes.register(menu)
     menu.placed()
     menu.finish()

@@ -29,6 +29,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+#: What the browser itself speaks: its fields for dates and times.
+SPOKEN = {"zh": "zh-CN", "en": "en-GB"}
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "var" / "screenshots"
 
 
@@ -169,7 +171,9 @@ def visit(live: Live, browser: Browser) -> Iterator[Callable[..., Visit]]:
     opened: list[tuple[Any, Visit]] = []
 
     def enter(username: str, *, width: int = 1280, locale: str = "zh") -> Visit:
-        context = browser.new_context(viewport={"width": width, "height": 860}, timezone_id="Asia/Shanghai")
+        context = browser.new_context(
+            viewport={"width": width, "height": 860}, timezone_id="Asia/Shanghai", locale=SPOKEN.get(locale)
+        )
         page = context.new_page()
         person = Visit(page, live.address, FAULTS)
         person.open("/login/")

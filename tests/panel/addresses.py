@@ -316,6 +316,9 @@ TABLE: tuple[Line, ...] = (
         {"GET": one(has("arrivals_board", "list"), path="/api/v1/board/arrivals_board")},
     ),
     # --- pages of their own, before the general shapes
+    Line(r"/guide/(search)?", {"GET": one(ANYBODY)}),
+    Line(r"/guide/(pictures/)?<string:name>", {"GET": one(ANYBODY, path="/guide/login")}),
+    Line(r"/process_guide/flow(\.svg)?", {"GET": one(has("process_guide", "list"))}),
     Line(r"/customer/whose", {"POST": one(has("customer", "register_temporary"))}),
     Line(r"/department/tree", {"GET": one(has("department_tree", "list"))}),
     Line(r"/job/run_now", {"POST": one(has("job_run", "run_now"), frozenset({302, 422}))}),
