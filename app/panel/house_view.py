@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from flask import abort, current_app, jsonify, redirect, render_template, request, url_for
+from flask import abort, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask_appbuilder import ModelView, expose
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
@@ -25,6 +25,7 @@ from app.models.base import Base, described, models
 from app.panel import acting, exporting, many, printing, recording
 from app.panel.defaults import facts_of, fixed_once_added, loaded_with
 from app.panel.describe import acts_now, cell_of, label_of, may_open_record, opens, record_url
+from app.panel.doors import again
 from app.panel.forms import acts_picking, form_for, picks_of
 from app.panel.interface import MOST_COUNTED, HouseInterface
 from app.panel.listing import (
@@ -385,7 +386,7 @@ class HouseView(ModelView):
         sent = request.form if request.method == "POST" else None
         form = form_class(sent, data=self._standing(record, form_class), meta={"context": context})
         refusal, anew = "", False
-        if request.method == "POST":
+        if request.method == "POST" and not again.sentence():
             try:
                 if not form.validate():
                     raise InvalidInput(form.errors)
@@ -399,7 +400,7 @@ class HouseView(ModelView):
                     row_version=acting.row_version_sent(),
                     key=acting.request_key_sent(),
                 )
-                return redirect(record_url(self.datamodel.table, saved.id))
+                return self._after_saving(saved, is_new=record is None)
             except InvalidInput as wrong:
                 acting.put_errors(form, wrong)
             except Refusal as said:
@@ -407,8 +408,15 @@ class HouseView(ModelView):
             except OutOfScope:
                 abort(404)
         page = self._form_page(form, record, refusal, anew=anew)
-        status = 200 if request.method == "GET" else (409 if refusal else 422)
+        status = 409 if refusal else 422 if form.errors else 200
         return render_template("panel/form.html", page=page, appbuilder=self.appbuilder), status
+
+    def _after_saving(self, saved: Any, *, is_new: bool) -> Response:
+        """Go to the record, or on to the next new one."""
+        if is_new and request.form.get("then") == "new":
+            flash(_("Saved: %(record)s.", record=saved), "success")
+            return redirect(url_for(".add"))
+        return redirect(record_url(self.datamodel.table, saved.id))
 
     def _standing(self, record: Any, form_class: type[HouseForm]) -> dict[str, Any]:
         """Return what an edit form begins with; sensitive values stay unseen."""
@@ -442,6 +450,9 @@ class HouseView(ModelView):
             cancel_url=back,
             refusal=refusal,
             hidden=acting.hidden_inputs(record, anew=anew),
+            and_new=record is None,
+            before=acting.done_before(acting.request_key_sent()) if anew and request.form.get("request_key") else None,
+            again=again.sentence(),
         )
 
     # --- acts ------------------------------------------------------------------------------------------------

@@ -290,6 +290,8 @@ TABLE: tuple[Line, ...] = (
     # --- the doors: before one is known, then one's own login
     Line(r"/login/second", {"GET": one(PUBLIC, frozenset({302})), "POST": one(PUBLIC, frozenset({302, 400}))}),
     Line(r"/forgotten", {"GET": one(PUBLIC), "POST": one(PUBLIC, frozenset({400, 422}))}),
+    Line(r"/again/who", {"GET": one(PUBLIC)}),
+    Line(r"/again/sent/<string:key>", {"GET": one(ANYBODY, path="/again/sent/none")}),
     Line(r"/my-login/(password|second-factor)", {"GET": one(ANYBODY), "POST": one(ANYBODY, SENT_EMPTY)}),
     Line(r"/my-login/", {"GET": one(ANYBODY)}),
     Line(r"/my-login/.+|/here", {"POST": one(ANYBODY, frozenset({200, 204, 302, 409, 422}))}),
