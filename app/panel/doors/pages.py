@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 from app.errors import InvalidInput, Refusal
 from app.extensions import db
 from app.models.doors import Ended, LoginSession
-from app.panel.acting import back_sent, put_errors
+from app.panel.acting import back_sent, is_dialog, put_errors
 from app.panel.doors import again, visit
 from app.panel.doors.browsers import browser_words
 from app.panel.doors.forms import Code, Forgotten, Only, OwnPassword, PasswordAndCode
@@ -74,11 +74,11 @@ class HouseAuthView(AuthDBView):
         """Let somebody in; a page whose session ended asks the same by script and is answered in JSON."""
         kept, after = request.form.get(again.KEPT, ""), get_safe_redirect(request.args.get("next", ""))
         back = after if request.args.get("next") else None
-        if current_user.is_authenticated and not visit.is_fetched():
+        if current_user.is_authenticated and not is_dialog():
             return redirect(self._get_safe_next_url())
         form = LoginForm_db()
         if not form.validate_on_submit():
-            if visit.is_fetched():
+            if is_dialog():
                 return jsonify(message=_("Please fill this in.")), 422
             return visit.login_page(kept, back, form)
         here = visit.visitor()
@@ -91,11 +91,11 @@ class HouseAuthView(AuthDBView):
                 "at": now().timestamp(),
                 "next": after,
             }
-            if visit.is_fetched():
+            if is_dialog():
                 return jsonify(code_needed=True)
             return self._second_page(Code(), kept) if kept else redirect(url_for("HouseAuthView.second"))
         if entry.begun is None:
-            if visit.is_fetched():
+            if is_dialog():
                 return jsonify(message=entry.sentence), 422
             flash(entry.sentence, "warning")
             if kept:
@@ -110,7 +110,7 @@ class HouseAuthView(AuthDBView):
         half, kept = session.get(HALF), request.form.get(again.KEPT, "")
         if not isinstance(half, dict) or now().timestamp() - half["at"] > HALF_IS_GOOD.total_seconds():
             session.pop(HALF, None)
-            if visit.is_fetched():
+            if is_dialog():
                 return jsonify(message=_("Please log in.")), 422
             flash(_("Please log in."), "info")
             return visit.login_page(kept) if kept else redirect(url_for("HouseAuthView.login"))
@@ -124,7 +124,7 @@ class HouseAuthView(AuthDBView):
             if entry.begun is not None:
                 return self._in(entry.begun, half["next"], kept)
             form.refuse("code", entry.sentence)
-        if visit.is_fetched():
+        if is_dialog():
             return jsonify(message=" ".join(form.errors.get("code", ()))), 422
         return self._second_page(form, kept)
 
@@ -152,7 +152,7 @@ class HouseAuthView(AuthDBView):
     def _in(self, begun: sessions.Begun, after: str, kept: str = "") -> Any:
         """Go in: a cookie of the new session, and what is to be told of the password's age."""
         visit.begin(begun, self.appbuilder.sm.get_user_by_id(begun.session.user_id))
-        if visit.is_fetched():
+        if is_dialog():
             owes = begun.session.owes is not None
             return jsonify(whose="" if owes else again.whose(), csrf_token=generate_csrf())
         opened = db.session()

@@ -12,5 +12,6 @@ import "./tree.js";
 import "./print.js";
 import "./progress.js";
 import "./lock.js";
+import "./again.js";
 
 enhance(document);
