@@ -19,6 +19,7 @@ from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import models
 from app.panel.describe import acts_now, may_open, record_url
+from app.panel import lines
 from app.panel.doors import again
 from app.panel.files import inputs_with_files
 from app.panel.pages import ActButton, FormPage, Link, ShownPage
@@ -123,8 +124,8 @@ def done_before(key: str) -> Link | None:
 def put_errors(form: Any, wrong: InvalidInput) -> None:
     """Put sentences beside their fields; what belongs to none stands above the form."""
     for name, sentences in wrong.errors.items():
-        if name in form:
-            form[name].errors = list(sentences)
+        if (field := form.place(name) if hasattr(form, "place") else form[name] if name in form else None) is not None:
+            field.errors = list(sentences)
         else:
             form.form_errors.extend(sentences)
 
@@ -141,6 +142,8 @@ def answer(act: Act, record: Any) -> Any:
     inputs, refused = inputs_with_files(act.form, by)
     inputs = own_inputs(inputs)
     form = _form(act, record, by, inputs)
+    if lines.changed(form, inputs):
+        return _show(act, record, form)
     if refused is not None:
         form.validate()
         put_errors(form, refused)
@@ -177,6 +180,25 @@ def answer(act: Act, record: Any) -> Any:
     except NotPermitted:
         abort(403)
     return _done(act, done, by)
+
+
+def recompute(act: Act, record: Any) -> Any:
+    """Answer what the lines of an act's form come to so far; nothing is changed."""
+    by = me()
+    if not by.may(act.table, act.permission):
+        abort(403)
+    if act.recompute is None:
+        abort(404)
+    return lines.answer(act, record, _form(act, record, by, own_inputs(request.form)), by)
+
+
+def lines_url(act: Act, record: Any) -> str:
+    """Return where a form asks what its lines come to; "" where nothing is computed."""
+    if act.recompute is None:
+        return ""
+    if record is None:
+        return url_for(f"{act.table}.recompute_making", name=act.name)
+    return url_for(f"{act.table}.recompute_on", pk=record.id, name=act.name)
 
 
 def _refusal_now(act: Act, record: Any, by: Actor) -> str:
@@ -250,6 +272,7 @@ def _show(
     crumbs = [Link(str(model.TITLES), url_for(f"{act.table}.list") if by.may(act.table, "can_list") else "")]
     if record is not None:
         crumbs.append(Link(str(record), record_url(act.table, record.id) if may_open(act.table, by) else ""))
+    lines.tell_computed(act, record, form, by)
     page = FormPage(
         title=f"{act.label} {record}" if record is not None else str(act.label),
         crumbs=crumbs,
@@ -265,6 +288,7 @@ def _show(
         facts=_facts(act, record, by),
         before=before,
         again=again.sentence(),
+        recompute=lines_url(act, record),
     )
     return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
 

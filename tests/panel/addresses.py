@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Flask
@@ -137,6 +137,18 @@ def acts(*, creates: bool, many: bool = False, granted: frozenset[int]) -> Calla
                 act.table if "{pk}" in path else "",
                 f"{act.table}.{act.permission}",
             )
+
+    return calls
+
+
+def recomputing(*, creates: bool) -> Callable[[Rule, str], Iterator[Call]]:
+    """What the lines of an act come to: for who may do it; there is nothing where an act has no lines."""
+
+    def calls(rule: Rule, method: str) -> Iterator[Call]:
+        for call in acts(creates=creates, granted=frozenset({404}))(rule, method):
+            name = call.path.split("/")[-1 if rule.rule.startswith("/api/") else -2]
+            act = REGISTRY.find(call.signature.partition(".")[0], name)
+            yield replace(call, granted=OPENED) if act is not None and act.recompute is not None else call
 
     return calls
 
@@ -344,6 +356,8 @@ TABLE: tuple[Line, ...] = (
             "POST": acts(creates=False, granted=SENT_EMPTY),
         },
     ),
+    Line(r"/[a-z_]+/act/<string:name>/recompute", {"POST": recomputing(creates=True)}),
+    Line(r"/[a-z_]+/<int:pk>/act/<string:name>/recompute", {"POST": recomputing(creates=False)}),
     Line(
         r"/[a-z_]+/many/<string:name>",
         {
@@ -391,6 +405,8 @@ TABLE: tuple[Line, ...] = (
     ),
     Line(r"/api/v1/[a-z_]+/<string:name>", {"POST": acts(creates=True, granted=SENT_EMPTY)}),
     Line(r"/api/v1/[a-z_]+/<int:pk>/<string:name>", {"POST": acts(creates=False, granted=SENT_EMPTY)}),
+    Line(r"/api/v1/[a-z_]+/recompute/<string:name>", {"POST": recomputing(creates=True)}),
+    Line(r"/api/v1/[a-z_]+/<int:pk>/recompute/<string:name>", {"POST": recomputing(creates=False)}),
     Line(r"/api/v1/[a-z_]+/batch/<string:name>", {"POST": acts(creates=False, many=True, granted=SENT_EMPTY)}),
     Line(r"/api/v1/[a-z_]+/<int:pk>/print/<string:name>", {"GET": papers(OPENED), "POST": papers(OPENED)}),
     Line(r"/api/v1/[a-z_]+/batch-print/<string:name>", {"POST": papers(SENT_EMPTY)}),

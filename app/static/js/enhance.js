@@ -1,11 +1,13 @@
 // What is done to every form, on a page or fetched into a dialog.
 import { makePicks } from "./pick.js";
+import { makeLines } from "./lines.js";
 import { makeLookups } from "./lookup.js";
 
 /** Turn a root's plain controls into searching ones and bring its refusal, if any, before the reader. */
 export function enhance(root) {
   makePicks(root);
   makeLookups(root);
+  makeLines(root);
   const summary = root.querySelector("[data-summary]");
   if (summary) summary.focus();
 }

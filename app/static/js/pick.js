@@ -6,9 +6,12 @@ import { make, word } from "./words.js";
 
 const WAIT = 180;
 
-class Pick {
-  constructor(root) {
+/** ``onChoose`` takes what is chosen in the place of the hidden input. */
+export class Pick {
+  constructor(root, onChoose = null) {
     this.root = root;
+    this.onChoose = onChoose;
+    root.house = this;
     this.url = root.dataset.url;
     this.value = root.querySelector("input");
     this.chosen = { id: this.value.value.startsWith("?") ? "" : this.value.value, text: root.dataset.text || this.value.value };
@@ -140,15 +143,23 @@ class Pick {
     else this.input.removeAttribute("aria-activedescendant");
   }
 
-  choose(option) {
+  /** Show something as chosen, telling nobody. */
+  take({ id, text }) {
     this.turn++;
     clearTimeout(this.timer);
-    this.chosen = { id: String(option.id), text: option.text };
+    this.waiting = false;
+    this.chosen = { id: String(id), text };
     this.value.value = this.chosen.id;
-    this.input.value = option.text;
-    this.input.setCustomValidity("");
+    this.input.value = text;
     this.showClear();
     this.close();
+  }
+
+  reset() { this.take({ id: "", text: "" }); }
+
+  choose(option) {
+    if (this.onChoose && option.id) { this.close(); this.onChoose(option); return; }
+    this.take(option);
     this.value.dispatchEvent(new Event("input", { bubbles: true }));
     this.value.dispatchEvent(new Event("change", { bubbles: true }));
   }
