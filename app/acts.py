@@ -68,8 +68,8 @@ class Act:
     that make a record stand at the head of lists and of the workbench. ``many`` acts may be done on a selection of
     rows with one set of inputs, so they cannot begin as each record has them. ``from_address`` names inputs that the
     form's address may fill in beforehand; ``tells`` is a function (session, record, by) to lines for the form's head.
-    ``recompute`` is a function (session, record, inputs, by, at) to what a form with lines shows beside them; it changes
-    nothing, inputs that are wrong or missing so far are None, and the act computes again.
+    ``recompute`` is a function (session, record, inputs, by, at) to what a form with lines shows beside them; it
+    changes nothing, inputs that are wrong or missing so far are None, and the act computes again.
     ``denied`` keeps that somebody was refused the act: a function (session, table, record id, by, what was raised).
     """
 

@@ -1,7 +1,7 @@
 """The line editor: rows of a form inside a form, such as the lines of a bill or the steps of a plan.
 
-On screens a row's inputs are called ``lines-3-quantity``; their order is the order in which they are sent, so that a row
-that was moved needs no new number. Over REST the lines are a list of objects.
+On screens a row's inputs are called ``lines-3-quantity``; their order is the order in which they are sent, so that a
+row that was moved needs no new number. Over REST the lines are a list of objects.
 """
 
 from __future__ import annotations
@@ -137,8 +137,8 @@ class Lines(Field):
             self.errors.append(_("At most %(most)s lines, please.", most=self.most))
         elif self.required and not self.rows:
             self.errors.append(_("At least one line, please."))
-        rows_stand = all([row.validate() for row in self.rows])
-        return rows_stand and not self.errors
+        rows_stand = [row.validate() for row in self.rows]  # each of them, so that each says what is wrong
+        return all(rows_stand) and not self.errors
 
     @property
     def wrong(self) -> list[WrongCell]:

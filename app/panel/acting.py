@@ -15,11 +15,12 @@ from app.actors import Actor
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
 from app.extensions import db
+from app.fields import HouseForm
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import models
-from app.panel.describe import acts_now, may_open, record_url
 from app.panel import lines
+from app.panel.describe import acts_now, may_open, record_url
 from app.panel.doors import again
 from app.panel.files import inputs_with_files
 from app.panel.pages import ActButton, FormPage, Link, ShownPage
@@ -124,7 +125,8 @@ def done_before(key: str) -> Link | None:
 def put_errors(form: Any, wrong: InvalidInput) -> None:
     """Put sentences beside their fields; what belongs to none stands above the form."""
     for name, sentences in wrong.errors.items():
-        if (field := form.place(name) if hasattr(form, "place") else form[name] if name in form else None) is not None:
+        field = form.place(name) if isinstance(form, HouseForm) else form._fields.get(name)
+        if field is not None:
             field.errors = list(sentences)
         else:
             form.form_errors.extend(sentences)

@@ -238,7 +238,8 @@ def _input_text(field: Any, value: Any, by: Actor, names: dict[tuple[str, int], 
     if "row" in field.kwargs:
         row = field.kwargs["row"]
         return "; ".join(
-            " · ".join(_input_text(getattr(row, name), part, by, names) for name, part in line.items()) for line in value
+            " · ".join(_input_text(getattr(row, name), part, by, names) for name, part in line.items())
+            for line in value
         )
     table = picked_table(field)
     if table:

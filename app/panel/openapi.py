@@ -334,7 +334,11 @@ def _schema_of_field(field: Any) -> dict[str, Any]:
         choices: dict[str, Any] = {"enum": [member.value for member in kwargs["options"]]}
         return label | ({"type": "array", "items": choices} if kind == "ChooseMany" else choices)
     if "row" in kwargs:
-        lines = {"type": "array", "items": schema_of(_fields(kwargs["row"])), "maxItems": kwargs.get("most", MOST_LINES)}
+        lines = {
+            "type": "array",
+            "items": schema_of(_fields(kwargs["row"])),
+            "maxItems": kwargs.get("most", MOST_LINES),
+        }
         return label | lines
     told = label | KINDS.get(kind, {"type": "string"})
     if kind == "Whole":

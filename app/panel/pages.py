@@ -225,8 +225,8 @@ class FormPage:
 
     ``form`` is a bound WTForms form; ``refusal`` a sentence that concerns the whole; ``hidden`` (name, value)
     pairs to send along; ``groups`` the fields in titled groups; ``facts`` what it tells of its record beforehand;
-    ``warnings`` what to think over before it is sent again; ``again`` why it stands there filled although nobody refused
-    it; ``before`` what the same form led to earlier; ``and_new`` offers to go on with the next new record;
+    ``warnings`` what to think over before it is sent again; ``again`` why it stands there filled although nobody
+    refused it; ``before`` what the same form led to earlier; ``and_new`` offers to go on with the next new record;
     ``recompute`` is asked what the lines of the form come to.
     """
 

@@ -19,8 +19,8 @@ from app.extensions import db
 from app.models.base import METADATA
 from app.models.doors import SessionKind
 from app.models.settings import Effect, RoleOverride
-from app.panel.doors.api import SecurityApi
 from app.panel.doors.again_pages import AgainView
+from app.panel.doors.api import SecurityApi
 from app.panel.doors.pages import DoorsView, HouseAuthView
 from app.panel.doors.visit import KEY, limit_writes, load_cookie_user, mark_seen, session_in_force, user_behind
 from app.panel.person import act_as, current_actor

@@ -408,7 +408,11 @@ def _kept_as(field: Any, value: Any) -> Any:
     if "row" in field.kwargs:
         row = field.kwargs["row"]
         return [
-            {name: _kept_as(getattr(row, name), part) for name, part in line.items() if part not in (None, "", [], False)}
+            {
+                name: _kept_as(getattr(row, name), part)
+                for name, part in line.items()
+                if part not in (None, "", [], False)
+            }
             for line in value
         ]
     return stored(value)

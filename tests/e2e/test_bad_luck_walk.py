@@ -1,5 +1,5 @@
-"""Bad luck at a desk: the session ends in the middle, the network is lost, keys are pressed twice. Nothing typed is lost,
-nothing is done twice."""
+"""Bad luck at a desk: the session ends in the middle, the network is lost, keys are pressed twice. Nothing typed is
+lost, nothing is done twice."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def count_named(live, name):
 
 def end_sessions(live, username):
     """As an administrator ends them."""
-    from app.unit import acting_as, unit_of_work
     from app.extensions import db
     from app.models.base import METADATA
     from app.models.doors import Ended
     from app.services.doors import sessions
     from app.services.guard import crossing
+    from app.unit import acting_as, unit_of_work
 
     user = METADATA.tables["ab_user"]
     with live.app.app_context(), crossing("doors"), acting_as("house:test"):

@@ -1,5 +1,5 @@
-"""JavaScript off: lists, records, forms, acts with their refusals, selections and printing work all the same. And values
-of unusual size: nothing breaks out of the page, nothing is lost, refusals are sentences."""
+"""JavaScript off: lists, records, forms, acts with their refusals, selections and printing work all the same. And
+values of unusual size: nothing breaks out of the page, nothing is lost, refusals are sentences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ RTL = "‏שלום עולם مرحبا"
 WIDE = """() => ({wide: document.documentElement.scrollWidth, room: document.documentElement.clientWidth,
     out: [...document.querySelectorAll('main *')].filter((each) => {
         const box = each.getBoundingClientRect();
-        return box.width && box.right > innerWidth + 1 && !each.closest('.wrap, .lines-wrap, .quick, [popover], svg, .visually-hidden');
+        return box.width && box.right > innerWidth + 1
+            && !each.closest('.wrap, .quick, [popover], svg, .visually-hidden');
     }).slice(0, 3).map((each) => each.className + ' ' + each.textContent.slice(0, 30))})"""
 
 
@@ -66,7 +67,9 @@ def place(desk, days=1):
 
 def test_without_script_everything_can_be_done(live, browser):
     desk = Plain(browser, live.address, "phone_supervisor")
-    desk.open("/department_slips/list/" if "/department_slips/list/" in desk.page.content() else "/appointment_slip/list/")
+    desk.open(
+        "/department_slips/list/" if "/department_slips/list/" in desk.page.content() else "/appointment_slip/list/"
+    )
     desk.page.screenshot(path=_shot("no-script-list"), full_page=True)
     if desk.page.locator('main a[rel="next"]').count():
         desk.follow('main a[rel="next"]')

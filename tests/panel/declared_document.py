@@ -1,5 +1,7 @@
-"""A throw-away document with two acts and a line editor, by declaration alone. Run by test_declared_document in a process of its own,
-since a declared table is there for the whole process. Prints nothing and ends with 0 if everything followed."""
+"""A throw-away document with two acts and a line editor, by declaration alone.
+
+Run by test_declared_document in a process of its own, since a declared table is there for the whole process.
+Prints nothing and ends with 0 if everything followed."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from werkzeug.serving import make_server
 
 from tests.conftest import PASSWORD
 
-
 NAMES = ("卫一行", "蒋二行")
 
 

@@ -1,4 +1,4 @@
-"""A session that ends in the middle of a form: what was typed stands there again for the same person, for nobody else."""
+"""A session that ends in the middle of a form: what was typed stands there for the same person, nobody else."""
 
 from __future__ import annotations
 

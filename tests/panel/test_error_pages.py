@@ -124,7 +124,9 @@ def test_a_lost_connection_is_503_and_any_other_fault_500(database):
 def test_while_the_house_is_maintained_every_page_says_so_without_the_database(tmp_path):
     from app import create_app
 
-    made = create_app(SQLALCHEMY_DATABASE_URI="postgresql+psycopg://nobody:x@127.0.0.1:1/none", YIMEI_HOME=str(tmp_path))
+    made = create_app(
+        SQLALCHEMY_DATABASE_URI="postgresql+psycopg://nobody:x@127.0.0.1:1/none", YIMEI_HOME=str(tmp_path)
+    )
     client = made.test_client()
     (Path(tmp_path) / "maintenance").write_text("今晚 22:00 至 23:00 升级。<b>", encoding="utf-8")
     answer = client.get("/customer/list/")

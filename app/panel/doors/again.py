@@ -111,7 +111,7 @@ def show_again() -> Any:
     g.shown_again = _("You logged in again after this page was opened. Nothing was sent yet: please send it once more.")
     try:
         return current_app.dispatch_request()
-    except Exception as wrong:  # as if it had come up on the usual way
+    except Exception as wrong:  # noqa: BLE001 - as if it had come up on the usual way
         return current_app.handle_user_exception(wrong)
 
 
@@ -141,7 +141,7 @@ def _is_shown_again() -> bool:
 
 
 def _is_from_our_page() -> bool:
-    """Say whether a page of ours sent this: no other site may fill in a form in somebody's name, not even to be seen."""
+    """Say whether a page of ours sent this: no other site may fill in a form for somebody, not even to be seen."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
