@@ -12,7 +12,7 @@ from tests.conftest import PASSWORD
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-NUMBER = "1397778"
+NUMBER = "1397776"
 
 
 def in_house(live, statement):
@@ -59,23 +59,23 @@ def test_bad_luck_loses_nothing_and_does_nothing_twice(visit, live):
     page = desk.page
 
     # The session ends while the dialog is open: one logs in over it, and it is sent, once.
-    open_dialog(desk, "苏未断", "0001")
+    open_dialog(desk, "苏未段", "0001")
     end_sessions(live, "phone_consultant_2")
     page.locator('dialog#act button[type="submit"]').click()
-    page.locator("dialog#again[open]").wait_for()
+    page.locator("dialog#log-in-again[open]").wait_for()
     desk.picture("session-ended")
     assert page.locator("#again-name").input_value() == "phone_consultant_2"
     page.fill("#again-password", "wrong")
     page.keyboard.press("Enter")
-    page.locator("#again [data-wrong]:not([hidden])").wait_for()
+    page.locator("#log-in-again [data-wrong]:not([hidden])").wait_for()
     page.fill("#again-password", PASSWORD)
     with page.expect_navigation():
         page.keyboard.press("Enter")
     assert "/customer/show/" in page.url
-    assert count_named(live, "苏未断") == 1
+    assert count_named(live, "苏未段") == 1
 
     # The network is lost while it is sent; the page says so, and sending again has one effect.
-    open_dialog(desk, "白无网", "0002")
+    open_dialog(desk, "白午网", "0002")
     page.context.set_offline(True)
     page.locator(".net").wait_for()
     page.locator('dialog#act button[type="submit"]').click()
@@ -83,7 +83,7 @@ def test_bad_luck_loses_nothing_and_does_nothing_twice(visit, live):
     desk.picture("network-lost")
     page.context.set_offline(False)
     page.locator(".net").wait_for(state="detached", timeout=9000)
-    assert page.locator('dialog#act [name="name"]').input_value() == "白无网"
+    assert page.locator('dialog#act [name="name"]').input_value() == "白午网"
     # This time it arrives, and the answer is lost on its way.
     lost = []
 
@@ -97,11 +97,11 @@ def test_bad_luck_loses_nothing_and_does_nothing_twice(visit, live):
     assert lost == [200]
     page.locator('dialog#act button[type="submit"]').dblclick()
     page.wait_for_url("**/customer/show/**")
-    assert count_named(live, "白无网") == 1
+    assert count_named(live, "白午网") == 1
 
     # A plain page: double Enter, back, and the form says what it led to.
     desk.open("/customer/act/register_temporary")
-    page.fill("main [name=name]", "双击人")
+    page.fill("main [name=name]", "双季人")
     page.fill("main [name=phone]", NUMBER + "0003")
     page.locator("main form button[type=submit]").dblclick(no_wait_after=True)
     page.wait_for_url("**/customer/show/**")
@@ -113,11 +113,11 @@ def test_bad_luck_loses_nothing_and_does_nothing_twice(visit, live):
     page.go_forward()
     page.wait_for_url("**/customer/show/**")
     page.reload()
-    assert count_named(live, "双击人") == 1
+    assert count_named(live, "双季人") == 1
 
     # A plain page whose session ends: the login carries what was typed.
     desk.open("/customer/act/register_temporary")
-    page.fill("main [name=name]", "登录人")
+    page.fill("main [name=name]", "登陆人")
     page.fill("main [name=phone]", NUMBER + "0004")
     page.on("dialog", lambda asked: asked.accept())
     end_sessions(live, "phone_consultant_2")
@@ -130,16 +130,16 @@ def test_bad_luck_loses_nothing_and_does_nothing_twice(visit, live):
     page.wait_for_url("**/customer/act/register_temporary")
     page.locator("main [data-summary]").wait_for()
     desk.picture("form-again")
-    assert page.input_value("main [name=name]") == "登录人"
+    assert page.input_value("main [name=name]") == "登陆人"
     page.locator("main form button[type=submit]").click()
     page.wait_for_url("**/customer/show/**")
-    assert count_named(live, "登录人") == 1
+    assert count_named(live, "登陆人") == 1
 
     # Another person at the dialog: the page is left, and nothing of it is seen.
     open_dialog(desk, "别人看", "0005")
     end_sessions(live, "phone_consultant_2")
     page.locator('dialog#act button[type="submit"]').click()
-    page.locator("dialog#again[open]").wait_for()
+    page.locator("dialog#log-in-again[open]").wait_for()
     page.fill("#again-name", "guide")
     page.fill("#again-password", PASSWORD)
     with page.expect_navigation():

@@ -206,3 +206,34 @@ def test_a_key_used_for_something_else_leads_to_what_it_made(session, typed, pho
     assert second.status_code == 409
     assert first.location in second.text
     assert session.scalars(select(ActRun).where(ActRun.request_key == given["request_key"])).one()
+
+
+def test_a_second_factor_is_asked_for_on_the_way_and_what_was_typed_goes_along(app, session, typed, at):
+    """On the page with the form carried, and in the dialog by JSON."""
+    from tests.panel.test_doors import later, set_up
+
+    client, given = typed
+    device, _codes = set_up(client, session, "phone_consultant")
+    given["csrf_token"] = token_of(app, client)
+    end(session, client, at)
+    asked = client.post(REGISTER, data=given, headers=OURS).text
+    second = log_in(app, client, asked)
+    assert hidden(second.text, "kept")
+    assert 'name="code"' in second.text
+    later(session, "phone_consultant")
+    sent = {"csrf_token": token_of(app, client), "kept": hidden(second.text, "kept")}
+    slip = client.post("/login/second", data={**sent, "code": "000000"})
+    assert hidden(slip.text, "kept")
+    entered = client.post("/login/second", data={**sent, "code": device.now()})
+    assert hidden(go_on(client, entered.text).text, "phone") == given["phone"]
+
+    end(session, client, at)
+    dialog = {**OURS, "X-Dialog": "1", "Accept": "application/json"}
+    token = client.get("/again/who", headers=dialog).json["csrf_token"]
+    said = {"username": "phone_consultant", "password": PASSWORD, "csrf_token": token}
+    assert client.post("/login/", data=said, headers=dialog).json == {"code_needed": True}
+    later(session, "phone_consultant")
+    wrong = client.post("/login/second", data={"code": "000000", "csrf_token": token}, headers=dialog)
+    assert (wrong.status_code, bool(wrong.json["message"])) == (422, True)
+    told = client.post("/login/second", data={"code": device.now(), "csrf_token": token}, headers=dialog)
+    assert told.json["whose"] == given["whose"]

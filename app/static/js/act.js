@@ -15,7 +15,7 @@ let dirty = false;
 let stays = false;
 let done = false;
 
-const dialog = make("dialog", { class: "dlg", id: "act", "aria-labelledby": "act-title" });
+const dialog = make("dialog", { class: "dlg", id: "act", "aria-labelledby": "act-title", "aria-describedby": "act-say" });
 document.body.append(dialog);
 
 // What is on its way cannot be taken back: the dialog stays until the answer is here.

@@ -3,7 +3,7 @@
 import { mends } from "./net.js";
 import { word } from "./words.js";
 
-const dialog = document.getElementById("again");
+const dialog = document.getElementById("log-in-again");
 let waiting = null;
 
 if (dialog) {
