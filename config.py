@@ -73,6 +73,8 @@ FIXED: dict[str, Any] = {
     # A note of 10 MB has to reach the form, so that it is answered beside its field and not by a bare 413.
     "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
     "MAX_FORM_MEMORY_SIZE": 12 * 1024 * 1024,
+    # Two hundred lines of a bill, each with a dozen inputs.
+    "MAX_FORM_PARTS": 4000,
 }
 
 # hide_parameters: the framework logs failing statements, and their parameters would carry password hashes.

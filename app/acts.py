@@ -50,6 +50,15 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Computed:
+    """What the server computes of lines that are being typed: for each row its computed columns, and the sums below
+    as (label, value). Money is ``Decimal``."""
+
+    rows: Sequence[Mapping[str, Any]] = ()
+    sums: Sequence[tuple[object, Any]] = ()
+
+
+@dataclass(frozen=True)
 class Act:
     """One act of one table. ``moves`` maps each state it may start from to the state it leads to.
 
@@ -59,6 +68,8 @@ class Act:
     that make a record stand at the head of lists and of the workbench. ``many`` acts may be done on a selection of
     rows with one set of inputs, so they cannot begin as each record has them. ``from_address`` names inputs that the
     form's address may fill in beforehand; ``tells`` is a function (session, record, by) to lines for the form's head.
+    ``recompute`` is a function (session, record, inputs, by, at) to what a form with lines shows beside them; it
+    changes nothing, inputs that are wrong or missing so far are None, and the act computes again.
     ``denied`` keeps that somebody was refused the act: a function (session, table, record id, by, what was raised).
     """
 
@@ -82,6 +93,7 @@ class Act:
     from_address: tuple[str, ...] = ()
     tells: Callable[[Any, Any, Actor], Sequence[Told]] | None = None
     denied: Callable[[Any, str, int, Actor, Exception], None] | None = None
+    recompute: Callable[[Any, Any, Mapping[str, Any], Actor, Any], Computed] | None = None
 
     @property
     def permission(self) -> str:

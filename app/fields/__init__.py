@@ -9,6 +9,7 @@ from wtforms import ValidationError
 from app.fields.base import MAX_ID, MAX_LINE, MAX_TEXT, FormContext, HouseForm, Required, clean_text, kept
 from app.fields.choices import Choose, ChooseMany, Columns, Flag, Ordered
 from app.fields.files import Upload, uploads_of
+from app.fields.lines import DO, MOST_LINES, Lines, lines_of
 from app.fields.numbers import Money, Whole
 from app.fields.records import Item, Items, Pick, RemoteSelect
 from app.fields.secrets import has_secrets, is_secret, is_sensitive
@@ -16,9 +17,11 @@ from app.fields.text import CallerNumber, PhoneNumber, Reason, Words, normal_pho
 from app.fields.times import Clock, Day, Instant, Month
 
 __all__ = [
+    "DO",
     "MAX_ID",
     "MAX_LINE",
     "MAX_TEXT",
+    "MOST_LINES",
     "CallerNumber",
     "Choose",
     "ChooseMany",
@@ -31,6 +34,7 @@ __all__ = [
     "Instant",
     "Item",
     "Items",
+    "Lines",
     "Money",
     "Month",
     "Ordered",
@@ -48,6 +52,7 @@ __all__ = [
     "is_secret",
     "is_sensitive",
     "kept",
+    "lines_of",
     "normal_phone",
     "uploads_of",
 ]

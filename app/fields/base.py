@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ class FormContext:
     ``find(table, id)`` returns a record in scope or None, ``choose`` the same of those that forms offer (nobody who
     left, nothing retired); ``items(dictionary)`` returns ``(id, label)`` pairs of the items in use; ``is_json``
     demands instants with a zone. ``sent_file(id)`` returns a file of this person's that nothing uses yet, or None;
-    ``largest_file()`` how many bytes one may have.
+    ``largest_file()`` how many bytes one may have. ``several(table, ids, offered)`` finds many records at once.
     """
 
     zone: ZoneInfo
@@ -39,6 +39,7 @@ class FormContext:
     actor: Any = None
     sent_file: Callable[[int], Any | None] = lambda _file_id: None
     largest_file: Callable[[], int] = lambda: 0
+    several: Callable[[str, Collection[int], bool], Mapping[int, Any]] = lambda _table, _ids, _offered: {}
 
 
 class HouseForm(Form):
@@ -69,10 +70,27 @@ class HouseForm(Form):
         return not self.errors
 
     def refuse(self, field: str, sentence: object) -> None:
-        """Put a sentence beside a field."""
-        errors = list(self[field].errors)
-        errors.append(str(sentence))
-        self[field].errors = errors
+        """Put a sentence beside a field, or beside a cell of its lines."""
+        found = self.place(field)
+        if found is None:
+            raise KeyError(field)
+        found.errors = [*found.errors, str(sentence)]
+
+    def place(self, name: str) -> Any | None:
+        """Return the field of a name, or the cell of a name such as ``lines-0-quantity``; None if there is none."""
+        if name in self:
+            return self[name]
+        asked = (field.cell(name) for field in self if hasattr(field, "cell"))
+        return next((cell for cell in asked if cell is not None), None)
+
+    @property
+    def errors(self) -> dict[Any, Any]:
+        """What was refused by field; cells of lines by their own names."""
+        told = dict(super().errors)
+        for field in self:
+            if hasattr(field, "errors_by_name"):
+                told.update(field.errors_by_name())
+        return told
 
 
 def presence(required: bool) -> list[Any]:

@@ -49,6 +49,11 @@ class Pick(Field):
         super().__init__(label, presence(required), **kwargs)
         self.table, self.accepts, self.only, self.unoffered = table, accepts, only, unoffered
         self._record: Any = None
+        self._offered: tuple[Any] | None = None
+
+    def looked_up(self, record: Any | None, offered: Any | None) -> None:
+        """Take what was found for this input and others together: its record, and the same if forms offer it."""
+        self._record, self._offered = record, (record if self.unoffered else offered,)
 
     @property
     def record(self) -> Any | None:
@@ -63,7 +68,7 @@ class Pick(Field):
     def process_formdata(self, valuelist: list[Any]) -> None:
         if not valuelist and kept(self):
             return
-        self.data, self._record = None, None
+        self.data, self._record, self._offered = None, None, None
         if not valuelist or valuelist[0] == "":
             return
         self.data = identity(valuelist[0])
@@ -72,7 +77,10 @@ class Pick(Field):
         if self.data is None or self.data == self.object_data:
             return
         context = self.meta.context
-        chosen = (context.find if self.unoffered else context.choose)(self.table, self.data)
+        if self._offered is not None:
+            chosen = self._offered[0]
+        else:
+            chosen = (context.find if self.unoffered else context.choose)(self.table, self.data)
         if chosen is None or (self.accepts is not None and not self.accepts(chosen)):
             raise StopValidation(_("Not a valid choice."))
 

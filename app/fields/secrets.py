@@ -23,6 +23,8 @@ def has_secrets(form: type[Form]) -> bool:
 
 
 def _tells(field: Any) -> bool:
+    if "row" in field.kwargs:
+        return has_secrets(field.kwargs["row"])
     if issubclass(field.field_class, FieldList | FormField):
         inner = field.args[0]
         return has_secrets(inner) if isinstance(inner, type) else _tells(inner)

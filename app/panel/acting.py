@@ -7,24 +7,34 @@ import uuid
 from typing import Any
 
 from flask import abort, flash, jsonify, redirect, render_template, request, url_for
+from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app.actors import Actor
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
 from app.extensions import db
+from app.fields import HouseForm
 from app.keyring import ring
+from app.models.audit import ActRun
 from app.models.base import models
+from app.panel import lines
 from app.panel.describe import acts_now, may_open, record_url
+from app.panel.doors import again
 from app.panel.files import inputs_with_files
 from app.panel.pages import ActButton, FormPage, Link, ShownPage
 from app.panel.person import me, now
+from app.services.guard import crossing
 from app.services.runner import MAX_KEY, Answer, form_context, prefilled, run
 from app.services.scope import find
 from app.words import _
 
 #: An address of this house: a path, and no other host behind two slashes.
 BACK = re.compile(r"/(?![/\\])[\x21-\x7e]*")
+#: What a sent form carries for the machinery; the act's own inputs are the rest. So the same form sent anew with the
+#: token of another session is still the same.
+NOT_INPUTS = frozenset({"csrf_token", "request_key", "row_version", "warned", "id", "back", again.WHOSE, again.KEPT})
 
 
 def button(act: Act, record: Any = None, source: Any = None) -> ActButton:
@@ -92,11 +102,32 @@ def row_version_sent() -> int | None:
     return int(text) if text else None
 
 
+def own_inputs(sent: Any) -> MultiDict[str, Any]:
+    """Return what a sent form holds without what the machinery sent along."""
+    return MultiDict((name, value) for name, value in sent.items(multi=True) if name not in NOT_INPUTS)
+
+
+def done_before(key: str) -> Link | None:
+    """Return what this person's form with a request key has led to; None if it was not carried out."""
+    by = me()
+    with crossing("own_request"):
+        earlier = db.session().scalars(select(ActRun).where(ActRun.actor == by.name, ActRun.request_key == key)).first()
+    if earlier is None:
+        return None
+    made = (earlier.result_table or earlier.table_name, earlier.result_id or earlier.record_id)
+    for table, record_id in (made, (earlier.table_name, earlier.record_id)):
+        record = find(db.session(), table, record_id, by) if record_id is not None and may_open(table, by) else None
+        if record is not None:
+            return Link(_("This was done already: %(record)s", record=record), record_url(table, record.id))
+    return Link(_("This was done already."), "")
+
+
 def put_errors(form: Any, wrong: InvalidInput) -> None:
     """Put sentences beside their fields; what belongs to none stands above the form."""
     for name, sentences in wrong.errors.items():
-        if name in form:
-            form[name].errors = list(sentences)
+        field = form.place(name) if isinstance(form, HouseForm) else form._fields.get(name)
+        if field is not None:
+            field.errors = list(sentences)
         else:
             form.form_errors.extend(sentences)
 
@@ -106,11 +137,15 @@ def answer(act: Act, record: Any) -> Any:
     by = me()
     if not by.may(act.table, act.permission):
         abort(403)
-    if request.method == "GET":
+    if request.method == "GET" or again.sentence():
         refusal = _refusal_now(act, record, by)
-        return _show(act, record, _form(act, record, by, None), refusal), 409 if refusal else 200
+        sent = None if request.method == "GET" else own_inputs(request.form)
+        return _show(act, record, _form(act, record, by, sent), refusal), 409 if refusal else 200
     inputs, refused = inputs_with_files(act.form, by)
+    inputs = own_inputs(inputs)
     form = _form(act, record, by, inputs)
+    if lines.changed(form, inputs):
+        return _show(act, record, form)
     if refused is not None:
         form.validate()
         put_errors(form, refused)
@@ -139,12 +174,33 @@ def answer(act: Act, record: Any) -> Any:
             form.validate()
             form[said.field].errors = [said.sentence]
             return _show(act, record, form), 409
-        return _show(act, record, form, said.sentence, anew=isinstance(said, Stale | KeyReused)), 409
+        before = done_before(request_key_sent()) if isinstance(said, KeyReused) else None
+        anew = isinstance(said, Stale | KeyReused)
+        return _show(act, record, form, said.sentence, anew=anew, before=before), 409
     except OutOfScope:
         abort(404)
     except NotPermitted:
         abort(403)
     return _done(act, done, by)
+
+
+def recompute(act: Act, record: Any) -> Any:
+    """Answer what the lines of an act's form come to so far; nothing is changed."""
+    by = me()
+    if not by.may(act.table, act.permission):
+        abort(403)
+    if act.recompute is None:
+        abort(404)
+    return lines.answer(act, record, _form(act, record, by, own_inputs(request.form)), by)
+
+
+def lines_url(act: Act, record: Any) -> str:
+    """Return where a form asks what its lines come to; "" where nothing is computed."""
+    if act.recompute is None:
+        return ""
+    if record is None:
+        return url_for(f"{act.table}.recompute_making", name=act.name)
+    return url_for(f"{act.table}.recompute_on", pk=record.id, name=act.name)
 
 
 def _refusal_now(act: Act, record: Any, by: Actor) -> str:
@@ -209,7 +265,14 @@ def _facts(act: Act, record: Any, by: Actor) -> list[Link]:
 
 
 def _show(
-    act: Act, record: Any, form: Any, refusal: str = "", *, anew: bool = False, warned: Warned | None = None
+    act: Act,
+    record: Any,
+    form: Any,
+    refusal: str = "",
+    *,
+    anew: bool = False,
+    warned: Warned | None = None,
+    before: Link | None = None,
 ) -> str:
     model = models()[act.table]
     consequence = str(act.consequence)
@@ -217,6 +280,7 @@ def _show(
     crumbs = [Link(str(model.TITLES), url_for(f"{act.table}.list") if by.may(act.table, "can_list") else "")]
     if record is not None:
         crumbs.append(Link(str(record), record_url(act.table, record.id) if may_open(act.table, by) else ""))
+    lines.tell_computed(act, record, form, by)
     page = FormPage(
         title=f"{act.label} {record}" if record is not None else str(act.label),
         crumbs=crumbs,
@@ -230,6 +294,9 @@ def _show(
         hidden=hidden_inputs(record, anew=anew) + ([] if warned is None else [("warned", warned.token)]),
         warnings=[] if warned is None else warned.warnings,
         facts=_facts(act, record, by),
+        before=before,
+        again=again.sentence(),
+        recompute=lines_url(act, record),
     )
     return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
 
@@ -247,6 +314,8 @@ def _done(act: Act, done: Answer, by: Actor) -> Response | str:
             return jsonify(redirect=None, open=None, shown_html=render_template("panel/shown_dialog.html", page=page))
         return render_template("panel/shown.html", page=page)
     flash(_("%(act)s: %(record)s.", act=act.label, record=made if made is not None else ""), "success")
+    if done.replayed:
+        flash(_("Done before; nothing happened this time."), "info")
     if done.notice:
         flash(done.notice, "info")
     paper = url_for(f"{act.table}.print_paper", pk=done.record.id, name=done.paper) if done.paper else None

@@ -25,6 +25,7 @@ KINDS = {
     "Item": "id",
     "Items": "ids",
     "Upload": "file",
+    "Lines": "lines",
 }
 
 
@@ -54,8 +55,12 @@ def _state(state: Any) -> str | None:
 
 def inputs_of(act: Act) -> list[dict[str, Any]]:
     """Return an act's inputs: name, kind, label, whether required, what it is chosen from, bounds."""
+    return _inputs(fields_of(act.form))
+
+
+def _inputs(fields: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
     found = []
-    for name, field in fields_of(act):
+    for name, field in fields:
         told: dict[str, Any] = {
             "name": name,
             "kind": KINDS.get(field.field_class.__name__, field.field_class.__name__),
@@ -67,13 +72,15 @@ def inputs_of(act: Act) -> list[dict[str, Any]]:
                 told[key] = field.kwargs[key]
         if "options" in field.kwargs:
             told["values"] = [member.value for member in field.kwargs["options"]]
+        if "row" in field.kwargs:
+            told["lines"] = _inputs(fields_of(field.kwargs["row"]))
         found.append(told)
     return found
 
 
-def fields_of(act: Act) -> Iterable[tuple[str, Any]]:
-    """Return an act's unbound fields in the order of their declaration."""
-    pairs = [(name, getattr(act.form, name)) for name in dir(act.form)]
+def fields_of(form: type[Any]) -> Iterable[tuple[str, Any]]:
+    """Return a form's unbound fields in the order of their declaration."""
+    pairs = [(name, getattr(form, name)) for name in dir(form)]
     fields = [(name, field) for name, field in pairs if hasattr(field, "field_class")]
     return sorted(fields, key=lambda pair: pair[1].creation_counter)
 

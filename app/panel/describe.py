@@ -235,6 +235,12 @@ def _input_text(field: Any, value: Any, by: Actor, names: dict[tuple[str, int], 
     options = field.kwargs.get("options")
     if options is not None:
         return ", ".join(str(options(one).label) for one in (value if isinstance(value, list) else [value]))
+    if "row" in field.kwargs:
+        row = field.kwargs["row"]
+        return "; ".join(
+            " · ".join(_input_text(getattr(row, name), part, by, names) for name, part in line.items())
+            for line in value
+        )
     table = picked_table(field)
     if table:
         keys = value if isinstance(value, list) else [value]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from flask import abort, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask_appbuilder import expose
+from werkzeug.wrappers import Response
 
 from app.actors import Actor
 from app.errors import InvalidInput, KeyReused, OutOfScope, Refusal, Stale
@@ -16,6 +17,7 @@ from app.models.base import Base, described
 from app.panel import acting
 from app.panel.declared_view import DeclaredView
 from app.panel.describe import record_url
+from app.panel.doors import again
 from app.panel.forms import form_for
 from app.panel.pages import FormPage, Link
 from app.panel.person import now
@@ -56,7 +58,7 @@ class FormPages(DeclaredView):
         sent = request.form if request.method == "POST" else None
         form = form_class(sent, data=self._standing(record, form_class), meta={"context": context})
         refusal, anew = "", False
-        if request.method == "POST":
+        if request.method == "POST" and not again.sentence():
             try:
                 if not form.validate():
                     raise InvalidInput(form.errors)
@@ -70,7 +72,7 @@ class FormPages(DeclaredView):
                     row_version=acting.row_version_sent(),
                     key=acting.request_key_sent(),
                 )
-                return redirect(record_url(self.datamodel.table, saved.id))
+                return self._after_saving(saved, is_new=record is None)
             except InvalidInput as wrong:
                 acting.put_errors(form, wrong)
             except Refusal as said:
@@ -78,8 +80,15 @@ class FormPages(DeclaredView):
             except OutOfScope:
                 abort(404)
         page = self._form_page(form, record, refusal, anew=anew)
-        status = 200 if request.method == "GET" else (409 if refusal else 422)
+        status = 409 if refusal else 422 if form.errors else 200
         return render_template("panel/form.html", page=page, appbuilder=self.appbuilder), status
+
+    def _after_saving(self, saved: Any, *, is_new: bool) -> Response:
+        """Go to the record, or on to the next new one."""
+        if is_new and request.form.get("then") == "new":
+            flash(_("Saved: %(record)s.", record=saved), "success")
+            return redirect(url_for(".add"))
+        return redirect(record_url(self.datamodel.table, saved.id))
 
     def _standing(self, record: Any, form_class: type[HouseForm]) -> dict[str, Any]:
         """Return what an edit form begins with; sensitive values stay unseen."""
@@ -113,6 +122,9 @@ class FormPages(DeclaredView):
             cancel_url=back,
             refusal=refusal,
             hidden=acting.hidden_inputs(record, anew=anew),
+            and_new=record is None,
+            before=acting.done_before(acting.request_key_sent()) if anew and request.form.get("request_key") else None,
+            again=again.sentence(),
         )
 
 

@@ -90,12 +90,34 @@ def inputs_from_json(body: Any, form: type[Form]) -> MultiDict[str, Any]:
         raise InvalidInput({name: [_("There is no such input.")] for name in unknown})
     told: MultiDict[str, Any] = MultiDict()
     for name, value in body.items():
+        if "row" in getattr(form, name).kwargs:
+            _put_lines(told, name, value, getattr(form, name).kwargs["row"])
+            continue
         many = issubclass(getattr(form, name).field_class, SelectMultipleField | FieldList)
         if isinstance(value, dict) or (isinstance(value, list) and not (many and _is_flat(value))):
             raise InvalidInput({name: [_("This must be one value.")]})
         is_no = value is False and issubclass(getattr(form, name).field_class, Flag)
         _put(told, name, "false" if is_no else value)
     return told
+
+
+def _put_lines(told: MultiDict[str, Any], name: str, value: Any, row: type[Form]) -> None:
+    """Put a list of objects as the inputs of lines, each row with a mark so that one without inputs is seen too."""
+    if value is None or value == []:
+        told.add(name, "")
+        return
+    if not isinstance(value, list) or not all(isinstance(line, dict) for line in value):
+        raise InvalidInput({name: [_("This must be a list of lines.")]})
+    errors: dict[str, list[str]] = {}
+    for index, line in enumerate(value):
+        told.add(f"{name}-{index}", "")
+        try:
+            for key, part in inputs_from_json(line, row).items(multi=True):
+                told.add(f"{name}-{index}-{key}", part)
+        except InvalidInput as wrong:
+            errors.update({f"{name}-{index}-{key}": said for key, said in wrong.errors.items()})
+    if errors:
+        raise InvalidInput(errors)
 
 
 def _is_flat(values: list[Any]) -> bool:
@@ -127,6 +149,8 @@ def picks_of(form: type[Form]) -> set[str]:
         unbound = getattr(form, name)
         if hasattr(unbound, "field_class") and "table" in unbound.kwargs:
             found.add(unbound.kwargs["table"])
+        elif hasattr(unbound, "field_class") and "row" in unbound.kwargs:
+            found |= picks_of(unbound.kwargs["row"])
     return found
 
 

@@ -8,12 +8,14 @@ from importlib.resources import files
 from typing import Any
 
 from flask import Flask, current_app, g, request, url_for
+from flask_login import current_user
 from markupsafe import Markup, escape
 
 from app.actors import Actor
 from app.extensions import db
 from app.panel import cards
 from app.panel.describe import local_time
+from app.panel.doors.again import whose
 from app.panel.doors.visit import session_in_force
 from app.panel.help import help_url
 from app.panel.pages import Frame, Link, Lock
@@ -54,6 +56,7 @@ def _frame(by: Actor) -> Frame:
         logout_url=url_for("HouseAuthView.logout"),
         password_url=url_for("DoorsView.password"),
         login_url=url_for("DoorsView.mine"),
+        username=str(getattr(current_user, "username", "")),
         lock=lock_of_screen(),
         seeing="" if watcher() is None else by.display_name,
         stop_url=url_for("see_as.stop"),
@@ -148,7 +151,7 @@ def pick_url(field: Any) -> str:
 
 def install(app: Flask) -> None:
     """Give templates what they may call."""
-    app.jinja_env.globals.update(icon=icon, pick_url=pick_url, csp_nonce=lambda: g.get("csp_nonce", ""))
+    app.jinja_env.globals.update(icon=icon, pick_url=pick_url, whose=whose, csp_nonce=lambda: g.get("csp_nonce", ""))
 
     @app.after_request
     def _count_anew(response: Any) -> Any:

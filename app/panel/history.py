@@ -6,7 +6,7 @@ stands by itself, and so does an event about the record, for those who may read 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -240,12 +240,13 @@ def _names_of(session: Session, record: Any, entries: Any, by: Actor) -> Names:
         model = models().get(entry.table_name)
         for name, value in entry.inputs.items():
             field_ = getattr(act.form, name, None) if act is not None else None
-            table = picked_table(field_) if field_ is not None else ""
+            pointed = [*_picked(field_, value)] if field_ is not None else []
             if act is None and model is not None:
-                table = pointed_table(model, name)
-            if table:
-                keys = value if isinstance(value, list) else [value]
-                wanted.setdefault(table, set()).update(key for key in keys if isinstance(key, int))
+                pointed = [(pointed_table(model, name), value)]
+            for table, given in pointed:
+                keys = given if isinstance(given, list) else [given]
+                if table:
+                    wanted.setdefault(table, set()).update(key for key in keys if isinstance(key, int))
     found: Names = {}
     for table, keys in wanted.items():
         model = models()[table]
@@ -253,6 +254,17 @@ def _names_of(session: Session, record: Any, entries: Any, by: Actor) -> Names:
             rows = session.scalars(_nameable(model, record, by).where(model.id.in_(sorted(keys)))).all()
         found |= {(table, row.id): str(row) for row in rows}
     return found
+
+
+def _picked(field_: Any, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what an input points to, as (table, ids); the cells of lines each by their own."""
+    row = field_.kwargs.get("row")
+    if row is None:
+        yield picked_table(field_), value
+        return
+    for line in value:
+        for name, part in line.items():
+            yield from _picked(getattr(row, name), part)
 
 
 def _nameable(model: Any, record: Any, by: Actor) -> Any:

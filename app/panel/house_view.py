@@ -81,6 +81,17 @@ class HouseView(ListPages, FormPages):
         act = self._act(name, creates=False)
         return acting.answer(act, self.record_for(act, me(), pk, is_tried=request.method == "POST"))
 
+    @expose("/act/<string:name>/recompute", methods=["POST"])
+    def recompute_making(self, name: str) -> Any:
+        """Answer what the lines of a making act's form come to."""
+        return acting.recompute(self._act(name, creates=True), None)
+
+    @expose("/<int:pk>/act/<string:name>/recompute", methods=["POST"])
+    def recompute_on(self, pk: int, name: str) -> Any:
+        """Answer what the lines of an act's form come to."""
+        act = self._act(name, creates=False)
+        return acting.recompute(act, self.record_for(act, me(), pk, is_tried=False))
+
     def record_for(self, act: Act, by: Actor, pk: int, *, is_tried: bool) -> Any:
         """Return the record that an act is asked for on: 403 without the right, 404 out of scope, both kept where the
         act keeps its denials and it was tried."""

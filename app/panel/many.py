@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import abort, flash, jsonify, redirect, render_template, request, url_for
-from werkzeug.datastructures import MultiDict
 
 from app.actors import Actor
 from app.acts import REGISTRY, Act
@@ -14,8 +13,9 @@ from app.extensions import db
 from app.models.base import models
 from app.models.tasks import BackgroundTask
 from app.panel import printing
-from app.panel.acting import back_sent, hidden_inputs, ids_sent, is_dialog, put_errors, request_key_sent
+from app.panel.acting import back_sent, hidden_inputs, ids_sent, is_dialog, own_inputs, put_errors, request_key_sent
 from app.panel.describe import NONE, json_value, may_open, record_url
+from app.panel.doors import again
 from app.panel.pages import (
     ActButton,
     Cell,
@@ -41,7 +41,6 @@ MOST_NAMED = 8
 #: Of a batch's page: so many rows at first, all on request.
 ROWS_SHOWN = 200
 TASK = "background_task"
-NOT_INPUTS = {"id", "back", "csrf_token", "request_key", "row_version"}
 
 
 def selection_of(table: str, by: Actor) -> Selection | None:
@@ -67,9 +66,9 @@ def answer(act: Act) -> Any:
         ids = chosen(ids_sent(), most=most_rows(act))
     except InvalidInput as wrong:
         return _show(act, by, form, [], " ".join(wrong.errors["ids"])), 422
-    if sent is None:
+    if sent is None or again.sentence():
         return _show(act, by, form, ids)
-    inputs = MultiDict((name, value) for name, value in sent.items(multi=True) if name not in NOT_INPUTS)
+    inputs = own_inputs(sent)
     asked = {"inputs": inputs, "by": by, "at": now(), "key": request_key_sent()}
     try:
         if takes_long(db.session(), act, len(ids), by=by, at=now()):
@@ -113,6 +112,7 @@ def _show(act: Act, by: Actor, form: Any, ids: list[int], refusal: str = "", *, 
         consequence=" · ".join(part for part in (_named(model, ids, by), str(act.consequence), later) if part),
         refusal=refusal,
         hidden=hidden,
+        again=again.sentence(),
     )
     return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
 

@@ -9,6 +9,7 @@ from flask import Response, jsonify
 from flask_appbuilder.api import BaseApi, expose
 
 from app.acts import REGISTRY, Act
+from app.fields import MOST_LINES
 from app.panel.bearer import demand_token
 from app.panel.board import boards
 from app.panel.house_view import HouseView, views
@@ -193,9 +194,11 @@ def _of_act(paths: dict[str, Any], act: Act) -> None:
     if act.creates:
         done = _operation(act.key, act.table, act.label, {201: "Record"}, parameters=[KEY], body=body)
         paths[f"{API}/{act.table}/{act.name}"] = {"post": done}
+        _of_lines(paths, act, f"{API}/{act.table}/recompute/{act.name}", [], body)
         return
     done = _operation(act.key, act.table, act.label, {200: "Record"}, parameters=[PK, KEY], body=body)
     paths[f"{API}/{act.table}/{{pk}}/{act.name}"] = {"post": done}
+    _of_lines(paths, act, f"{API}/{act.table}/{{pk}}/recompute/{act.name}", [PK], body)
     if act.many:
         several = schema_of(_fields(act.form))
         several["properties"]["ids"] = IDS
@@ -210,6 +213,17 @@ def _of_act(paths: dict[str, Any], act: Act) -> None:
                 body=several,
             )
         }
+
+
+def _of_lines(
+    paths: dict[str, Any], act: Act, path: str, parameters: list[dict[str, Any]], body: dict[str, Any]
+) -> None:
+    """Write where an act's lines are computed, if it has any."""
+    if act.recompute is None:
+        return
+    asked = {name: part for name, part in body.items() if name != "required"}
+    name = f"{act.key}.recompute"
+    paths[path] = {"post": _operation(name, act.table, act.label, {200: "Anything"}, parameters=parameters, body=asked)}
 
 
 def _of_report(paths: dict[str, Any], report: Report) -> None:
@@ -339,6 +353,13 @@ def _schema_of_field(field: Any) -> dict[str, Any]:
     if "options" in kwargs:
         choices: dict[str, Any] = {"enum": [member.value for member in kwargs["options"]]}
         return label | ({"type": "array", "items": choices} if kind == "ChooseMany" else choices)
+    if "row" in kwargs:
+        lines = {
+            "type": "array",
+            "items": schema_of(_fields(kwargs["row"])),
+            "maxItems": kwargs.get("most", MOST_LINES),
+        }
+        return label | lines
     told = label | KINDS.get(kind, {"type": "string"})
     if kind == "Whole":
         bounds = {"least": "minimum", "most": "maximum"}

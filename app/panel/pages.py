@@ -247,7 +247,9 @@ class FormPage:
 
     ``form`` is a bound WTForms form; ``refusal`` a sentence that concerns the whole; ``hidden`` (name, value)
     pairs to send along; ``groups`` the fields in titled groups; ``facts`` what it tells of its record beforehand;
-    ``warnings`` what to think over before it is sent again.
+    ``warnings`` what to think over before it is sent again; ``again`` why it stands there filled although nobody
+    refused it; ``before`` what the same form led to earlier; ``and_new`` offers to go on with the next new record;
+    ``recompute`` is asked what the lines of the form come to.
     """
 
     title: str
@@ -263,6 +265,10 @@ class FormPage:
     groups: list[tuple[str, list[str]]] = field(default_factory=list)
     facts: list[Link] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    again: str = ""
+    before: Link | None = None
+    and_new: bool = False
+    recompute: str = ""
 
 
 @dataclass(frozen=True)
@@ -514,6 +520,7 @@ class Frame:
     logout_url: str
     password_url: str
     login_url: str = ""
+    username: str = ""
     lock: Lock | None = None
     seeing: str = ""
     stop_url: str = ""

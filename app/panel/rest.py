@@ -19,7 +19,7 @@ from app.errors import InvalidInput
 from app.extensions import db
 from app.fields import clean_text
 from app.models.base import SEALED_TYPES, Base, column_names, described
-from app.panel import exporting, many, printing
+from app.panel import exporting, lines, many, printing
 from app.panel.bearer import demand_token
 from app.panel.catalogue import catalogue
 from app.panel.describe import json_of
@@ -128,6 +128,27 @@ class HouseApi(BaseApi):
         inputs = inputs_from_json(body, act.form)
         done = run(db.session(), act, by=by, at=now(), inputs=inputs, key=key_of_header(), is_json=True, warned=warned)
         return _told(json_of(done.record, by), done), 201
+
+    @expose("/recompute/<string:name>", methods=["POST"])
+    def recompute_making(self, name: str) -> Response:
+        """Answer what the lines of an act come to, which makes nothing."""
+        act = self._act(name, creates=True)
+        return self._recomputed(act, None, self._require(act.permission))
+
+    @expose("/<int:pk>/recompute/<string:name>", methods=["POST"])
+    def recompute_on(self, pk: int, name: str) -> Response:
+        """Answer what the lines of an act on a record come to, which changes nothing."""
+        act = self._act(name, creates=False)
+        by = me()
+        return self._recomputed(act, self.view.record_for(act, by, pk, is_tried=False), by)
+
+    def _recomputed(self, act: Act, record: Any, by: Any) -> Response:
+        if act.recompute is None:
+            abort(404)
+        context = form_context(db.session(), by, now=now(), is_json=True, record=record)
+        inputs = inputs_from_json(json_body(), act.form)
+        told: Response = lines.answer_rest(act, record, act.form(inputs, meta={"context": context}), by)
+        return told
 
     @expose("/export", methods=["POST"])
     def export(self) -> Any:

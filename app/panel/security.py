@@ -19,6 +19,7 @@ from app.extensions import db
 from app.models.base import METADATA
 from app.models.doors import SessionKind
 from app.models.settings import Effect, RoleOverride
+from app.panel.doors.again_pages import AgainView
 from app.panel.doors.api import SecurityApi
 from app.panel.doors.pages import DoorsView, HouseAuthView
 from app.panel.doors.visit import KEY, limit_writes, load_cookie_user, mark_seen, session_in_force, user_behind
@@ -33,7 +34,7 @@ from app.unit import acting_as
 from app.words import _
 
 #: Pages that everybody who is logged in may use.
-FOR_EVERYBODY = frozenset({"HomeView", "LocaleView", "HouseAuthView", "DoorsView"})
+FOR_EVERYBODY = frozenset({"HomeView", "LocaleView", "HouseAuthView", "DoorsView", "AgainView"})
 Pair = tuple[str, str]
 
 
@@ -49,6 +50,7 @@ class HouseSecurityManager(SecurityManager):
         self.auth_view = self.authdbview()
         self.appbuilder.add_view_no_menu(self.auth_view)
         self.appbuilder.add_view_no_menu(DoorsView())
+        self.appbuilder.add_view_no_menu(AgainView())
 
     def create_login_manager(self, app: Flask) -> LoginManager:
         """Let the cookie open what its session on the server allows, and nothing by itself."""

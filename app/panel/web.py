@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import (
     Flask,
@@ -21,15 +24,18 @@ from flask import (
     url_for,
 )
 from flask_jwt_extended.exceptions import JWTExtendedException
+from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
 from jwt.exceptions import PyJWTError
-from sqlalchemy.exc import DataError, SQLAlchemyError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from app.errors import InvalidInput, NotPermitted, OutOfScope, Refusal, Warned
 from app.extensions import db
 from app.panel.assets import STATIC
-from app.panel.doors.visit import guard, over_sentence
+from app.panel.doors import again
+from app.panel.doors.visit import guard, is_fetched, login_page, over_sentence
 from app.panel.pages import ErrorPage, Link
 from app.panel.person import current_actor
 from app.panel.seeing import refused
@@ -45,8 +51,13 @@ OPEN = {
     "DoorsView.forgotten",
     "HomeView.language",
     "HomeView.alive",
+    "AgainView.who",
 }
+STATIC = frozenset({"static", "appbuilder.static", "bootstrap.static"})
 API = "/api/"
+#: While a file of this name lies in the home, every page says that the house is maintained, in the file's own words.
+MAINTENANCE = "maintenance"
+LONGEST_NOTICE = 500
 #: What every answer tells the browser, beside the content policy with its nonce.
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -65,14 +76,15 @@ def is_api() -> bool:
 def install(app: Flask) -> None:
     """Bind the manners to an application."""
     # Before all others, those of the extensions too: whoever of them refuses, its page needs number and nonce.
-    app.before_request_funcs.setdefault(None, []).insert(0, _number_request)
+    app.before_request_funcs.setdefault(None, [])[:0] = [_number_request, _say_if_maintained]
     app.before_request(_demand_known_host)
     app.before_request(_demand_login)
     app.before_request(_only_look)
+    app.before_request(again.take_up)
     app.after_request(_headers)
     app.teardown_request(_forget_session)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(CSRFError, lambda _wrong: _answer(400, _("This form is too old. Please load it again.")))
+    app.register_error_handler(CSRFError, _too_old)
     app.register_error_handler(NotPermitted, lambda _wrong: _answer(403))
     app.register_error_handler(OutOfScope, lambda _wrong: _answer(404))
     app.register_error_handler(InvalidInput, _invalid)
@@ -88,6 +100,21 @@ def install(app: Flask) -> None:
 def _number_request() -> None:
     g.request_id = secrets.token_hex(6)
     g.csp_nonce = secrets.token_urlsafe(16)
+
+
+def _say_if_maintained() -> Any:
+    """Answer 503 to everything but what pages are made of while the home holds a file ``maintenance``; no SQL."""
+    if request.endpoint in STATIC:
+        return None
+    try:
+        told = (Path(current_app.config["YIMEI_HOME"]) / MAINTENANCE).read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError):
+        told = ""
+    answer = make_response(_answer(503, told[:LONGEST_NOTICE]))
+    answer.headers["Retry-After"] = "60"
+    return answer
 
 
 def _demand_known_host() -> None:
@@ -106,11 +133,25 @@ def _demand_login() -> Any:
         return guard()
     if current_actor() is not None:
         return guard()
-    if request.headers.get("X-Dialog") == "1":
+    if is_fetched():
         return _answer(401)
     flash(over_sentence(), "info")
-    back = request.full_path if request.method == "GET" else None
-    return redirect(url_for("HouseAuthView.login", next=back))
+    if kept := again.keep():
+        return login_page(kept, again.way_back()), 401
+    if request.method == "POST":
+        flash(_("What you sent was not carried out."), "warning")
+    return redirect(again.login_address(again.way_back()))
+
+
+def _too_old(_wrong: CSRFError) -> Any:
+    """Refuse a form whose token is of another session; where it is this person's own, show it filled instead."""
+    if current_actor() is None:
+        if kept := again.keep():
+            flash(over_sentence(), "info")
+            return _answer(401) if is_fetched() else (login_page(kept, again.way_back()), 401)
+    elif again.may_show_again():
+        return guard() or _only_look() or again.show_again()
+    return _answer(400, _("This form is too old. Please load it again."))
 
 
 def _only_look() -> Any:
@@ -155,6 +196,7 @@ def _words(code: int) -> tuple[str, str]:
         409: (_("Refused"), _("A rule forbids this just now.")),
         413: (_("Too large"), _("What you sent is too large.")),
         422: (_("Please check"), _("Some inputs are missing or wrong.")),
+        423: (_("Locked"), _("The screen is locked.")),
         429: (_("Too many requests"), _("Please wait a minute and try again.")),
         500: (
             _("Something broke"),
@@ -169,10 +211,12 @@ def _answer(code: int, sentence: str = "") -> Any:
     """Answer a refusal in the form that was asked for: JSON for REST and dialogs, else a page."""
     title, said = _words(code)
     sentence = sentence or said
-    if is_api() or request.headers.get("X-Dialog") == "1":
+    if is_api() or is_fetched():
         response = jsonify(message=sentence, request_id=g.get("request_id", ""))
         response.status_code = code
         return response
+    if code >= 500:
+        _ask_no_database()
     try:
         page = ErrorPage(code, title, sentence, g.get("request_id", ""), _ways(code))
         return render_template("panel/error.html", page=page), code
@@ -181,11 +225,23 @@ def _answer(code: int, sentence: str = "") -> Any:
         return Response(f"{title}. {sentence}", status=code, mimetype="text/plain; charset=utf-8")
 
 
+def _ask_no_database() -> None:
+    """Let the page of a fault be written for a stranger: what asks the database may be what failed."""
+    g.actor, g.frame = None, None
+    g._login_user = AnonymousUserMixin()  # where flask-login keeps whom it has loaded
+
+
 def _ways(code: int) -> list[Link]:
-    ways = [Link(_("To the workbench"), url_for("HomeView.index"), "grid-1x2")]
+    """Return the ways on from a refusal, the likeliest first."""
+    home = Link(_("To the workbench"), url_for("HomeView.index"), "grid-1x2")
     if code == 401:
-        ways = [Link(_("Log in"), url_for("HouseAuthView.login"), "box-arrow-in-right")]
-    return ways
+        return [Link(_("Log in"), again.login_address(again.way_back()), "box-arrow-in-right")]
+    if code in (429, 500, 503) and request.method == "GET":
+        return [Link(_("Try again"), request.full_path.rstrip("?"), "arrow-clockwise"), home]
+    came_from = urlsplit(request.referrer or "")
+    here = came_from.netloc == request.host and came_from.path not in (request.path, "/login/")
+    back = came_from.path + (f"?{came_from.query}" if came_from.query else "")
+    return [home, *([Link(_("Back"), back, "arrow-left")] if here else [])]
 
 
 def _invalid(wrong: InvalidInput) -> Any:
@@ -244,7 +300,25 @@ def _read_to_the_end() -> None:
 
 
 def _broken(wrong: Exception) -> Any:
-    """A fault of ours: logged with the request's number, answered without a word of it."""
+    """A fault of ours: logged with the request's number, answered without a word of it. 503 if the database is gone."""
     log.error("request %s failed", g.get("request_id", ""), exc_info=wrong)
-    db.session.rollback()
-    return _answer(500)
+    with suppress(SQLAlchemyError):
+        db.session.rollback()
+    if not _is_out_of_reach(wrong):
+        return _answer(500)
+    answer = make_response(_answer(503))
+    answer.headers["Retry-After"] = "10"
+    return answer
+
+
+#: Classes of PostgreSQL's codes that say that nobody can be served just now: no connection, no room, shutting down.
+OUT_OF_REACH = ("08", "53", "57P")
+
+
+def _is_out_of_reach(wrong: Exception) -> bool:
+    if isinstance(wrong, PoolTimeout):
+        return True
+    if not isinstance(wrong, OperationalError | InterfaceError):
+        return False
+    state = getattr(wrong.orig, "sqlstate", None)
+    return wrong.connection_invalidated or state is None or state.startswith(OUT_OF_REACH)

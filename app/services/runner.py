@@ -35,7 +35,7 @@ from app.services.constraints import sentence_for
 from app.services.duties import refuse_second_duty
 from app.services.files import digests_of, largest_file, sent_file
 from app.services.guard import crossing, not_crossing
-from app.services.scope import find, in_scope
+from app.services.scope import find, find_several, in_scope
 from app.services.settings import items_in_use
 from app.services.warning import hearing, token_of
 from app.unit import unit_of_work
@@ -75,6 +75,7 @@ def form_context(
         actor=by,
         sent_file=lambda key: sent_file(session, key, by),
         largest_file=lambda: largest_file(session, by, now),
+        several=lambda table, ids, offered: find_several(session, table, ids, by, offered=offered),
     )
 
 
@@ -404,6 +405,16 @@ def _kept_as(field: Any, value: Any) -> Any:
         return "***"
     if is_sensitive(field):
         return mask(None, str(value))
+    if "row" in field.kwargs:
+        row = field.kwargs["row"]
+        return [
+            {
+                name: _kept_as(getattr(row, name), part)
+                for name, part in line.items()
+                if part not in (None, "", [], False)
+            }
+            for line in value
+        ]
     return stored(value)
 
 
@@ -420,4 +431,6 @@ def stored(value: Any) -> Any:
         return str(value)
     if isinstance(value, list | tuple):
         return [stored(part) for part in value]
+    if isinstance(value, Mapping):
+        return {name: stored(part) for name, part in value.items()}
     return value

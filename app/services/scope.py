@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, false, inspect, or_, select
@@ -97,6 +98,18 @@ def find(session: Session, table: str, record_id: int, by: Actor, *, offered: bo
     statement = in_scope(model, by).where(model.id == record_id)
     condition = model.offered() if offered else None
     return session.scalars(statement if condition is None else statement.where(condition)).one_or_none()
+
+
+def find_several(
+    session: Session, table: str, ids: Collection[int], by: Actor, *, offered: bool = False
+) -> dict[int, Any]:
+    """Return the records of these ids that the actor may know of, by id; ``offered``: that forms offer."""
+    model = models().get(table)
+    if model is None or not ids:
+        return {}
+    statement = in_scope(model, by).where(model.id.in_(sorted(ids)))
+    condition = model.offered() if offered else None
+    return {row.id: row for row in session.scalars(statement if condition is None else statement.where(condition))}
 
 
 def loader(model: Any, path: str) -> Any:

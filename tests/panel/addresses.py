@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Flask
@@ -137,6 +137,18 @@ def acts(*, creates: bool, many: bool = False, granted: frozenset[int]) -> Calla
                 act.table if "{pk}" in path else "",
                 f"{act.table}.{act.permission}",
             )
+
+    return calls
+
+
+def recomputing(*, creates: bool) -> Callable[[Rule, str], Iterator[Call]]:
+    """What the lines of an act come to: for who may do it; there is nothing where an act has no lines."""
+
+    def calls(rule: Rule, method: str) -> Iterator[Call]:
+        for call in acts(creates=creates, granted=frozenset({404}))(rule, method):
+            name = call.path.split("/")[-1 if rule.rule.startswith("/api/") else -2]
+            act = REGISTRY.find(call.signature.partition(".")[0], name)
+            yield replace(call, granted=OPENED) if act is not None and act.recompute is not None else call
 
     return calls
 
@@ -291,6 +303,8 @@ TABLE: tuple[Line, ...] = (
     # --- the doors: before one is known, then one's own login
     Line(r"/login/second", {"GET": one(PUBLIC, frozenset({302})), "POST": one(PUBLIC, frozenset({302, 400}))}),
     Line(r"/forgotten", {"GET": one(PUBLIC), "POST": one(PUBLIC, frozenset({400, 422}))}),
+    Line(r"/again/who", {"GET": one(PUBLIC)}),
+    Line(r"/again/sent/<string:key>", {"GET": one(ANYBODY, path="/again/sent/none")}),
     Line(r"/my-login/(password|second-factor)", {"GET": one(ANYBODY), "POST": one(ANYBODY, SENT_EMPTY)}),
     Line(r"/my-login/", {"GET": one(ANYBODY)}),
     Line(r"/my-login/.+|/here", {"POST": one(ANYBODY, frozenset({200, 204, 302, 409, 422}))}),
@@ -352,6 +366,8 @@ TABLE: tuple[Line, ...] = (
             "POST": acts(creates=False, granted=SENT_EMPTY),
         },
     ),
+    Line(r"/[a-z_]+/act/<string:name>/recompute", {"POST": recomputing(creates=True)}),
+    Line(r"/[a-z_]+/<int:pk>/act/<string:name>/recompute", {"POST": recomputing(creates=False)}),
     Line(
         r"/[a-z_]+/many/<string:name>",
         {
@@ -399,6 +415,8 @@ TABLE: tuple[Line, ...] = (
     ),
     Line(r"/api/v1/[a-z_]+/<string:name>", {"POST": acts(creates=True, granted=SENT_EMPTY)}),
     Line(r"/api/v1/[a-z_]+/<int:pk>/<string:name>", {"POST": acts(creates=False, granted=SENT_EMPTY)}),
+    Line(r"/api/v1/[a-z_]+/recompute/<string:name>", {"POST": recomputing(creates=True)}),
+    Line(r"/api/v1/[a-z_]+/<int:pk>/recompute/<string:name>", {"POST": recomputing(creates=False)}),
     Line(r"/api/v1/[a-z_]+/batch/<string:name>", {"POST": acts(creates=False, many=True, granted=SENT_EMPTY)}),
     Line(r"/api/v1/[a-z_]+/<int:pk>/print/<string:name>", {"GET": papers(OPENED), "POST": papers(OPENED)}),
     Line(r"/api/v1/[a-z_]+/batch-print/<string:name>", {"POST": papers(SENT_EMPTY)}),

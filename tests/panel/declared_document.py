@@ -1,19 +1,24 @@
-"""A throw-away document with two acts, by declaration alone. Run by test_declared_document in a process of its own,
-since a declared table is there for the whole process. Prints nothing and ends with 0 if everything followed."""
+"""A throw-away document with two acts and a line editor, by declaration alone.
+
+Run by test_declared_document in a process of its own, since a declared table is there for the whole process.
+Prints nothing and ends with 0 if everything followed."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ForeignKey, String, create_engine, select, text
+from sqlalchemy import ForeignKey, Numeric, String, create_engine, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.schema import CreateTable
 
 from app.actors import Actor
-from app.acts import REGISTRY, act
-from app.fields import HouseForm, Whole, Words
+from app.acts import REGISTRY, Computed, act
+from app.fields import HouseForm, Lines, Money, Pick, Whole, Words
 from app.models.base import Base, Branched, Choice, Labelled, Recorded, Scope, Stateful, col, one_of
 from app.words import _l
 
@@ -41,6 +46,7 @@ class Ticket(Stateful, Recorded, Branched, Base):
     what: Mapped[str] = mapped_column(String(80), info=col(_l("Content"), search=True))
     owner_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), info=col(_l("Owner")))
     hours: Mapped[int | None] = mapped_column(info=col(_l("Order")))
+    total: Mapped[Decimal | None] = mapped_column(Numeric(12, 2), info=col(_l("Total")))
     state: Mapped[TicketState] = mapped_column(Choice(TicketState), default=TicketState.OPEN, info=col(_l("State")))
 
     def __str__(self) -> str:
@@ -53,6 +59,36 @@ class Writing(HouseForm):
 
 class Closing(HouseForm):
     hours = Whole(_l("Order"), required=True, least=1, most=99)
+
+
+class Item(HouseForm):
+    customer_id = Pick(_l("Customer"), table="customer", required=True)
+    quantity = Whole(_l("Number"), required=True, least=1, most=99, default=1)
+    price = Money(_l("Amount"), required=True)
+    remark = Words(_l("Note"), most=40)
+
+
+class Itemising(HouseForm):
+    lines = Lines(_l("Rows"), row=Item, required=True, add_by="customer_id", computed={"amount": _l("Total")})
+
+
+def worth(line: Mapping[str, Any]) -> Decimal | None:
+    """What a line comes to; None while its inputs are not complete."""
+    if line["price"] is None or line["quantity"] is None or line["customer_id"] is None:
+        return None
+    amount: Decimal = line["price"] * line["quantity"]
+    return amount
+
+
+def recompute(session: Session, ticket: Ticket, inputs: Mapping[str, Any], by: Actor, at: datetime) -> Computed:
+    amounts = [worth(line) for line in inputs["lines"]]
+    total = sum((amount for amount in amounts if amount is not None), Decimal("0.00"))
+    return Computed([{"amount": amount} for amount in amounts], [(_l("Total"), total)])
+
+
+@act(Ticket, "itemise", _l("Change"), form=Itemising, moves={TicketState.OPEN: None}, recompute=recompute)
+def itemise(session: Session, ticket: Ticket, *, lines: list[dict[str, Any]], by: Actor, at: datetime) -> None:
+    ticket.total = sum((worth(line) or Decimal(0) for line in lines), Decimal(0))
 
 
 @act(Ticket, "write", _l("Open a login"), form=Writing, creates=True, main=True)
@@ -79,7 +115,7 @@ def main() -> None:
     class TicketView(HouseView):
         datamodel = HouseInterface(Ticket)
         list_columns = ("what", "state", "hours")
-        show_sections = ((_l("Notice"), ("what", "hours", "state")),)
+        show_sections = ((_l("Notice"), ("what", "hours", "total", "state")),)
 
     usual = views.audit.register
 
@@ -92,7 +128,7 @@ def main() -> None:
     from app.demo import load
     from app.panel.security import sync_security
 
-    right = {"ticket": "list show write finish"}
+    right = {"ticket": "list show write finish itemise"}
     worker = roles.ROLES["phone_consultant"]
     roles.ROLES["phone_consultant"] = roles.Role(worker.label, worker.code, worker.reach, {**worker.rights, **right})
     made = create_app()
@@ -108,6 +144,8 @@ def main() -> None:
 
 def walk(made: object) -> None:
     """Permission, button, dialog, plain page, REST, history, catalogue."""
+    from tests.panel import declared_lines
+
     client = made.test_client()  # type: ignore[attr-defined]
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/login/").text).group(1)  # type: ignore[union-attr]
     said = {"username": "phone_consultant", "password": "Yimei-demo-2026", "csrf_token": token}
@@ -124,10 +162,12 @@ def walk(made: object) -> None:
     assert "/act/finish" in page, "the act's button on the record, while its state allows it"
     key = int(re.search(r"/ticket/show/(\d+)", sent.location).group(1))  # type: ignore[union-attr]
     assert client.post(f"/ticket/{key}/act/finish", data={"csrf_token": token}).status_code == 422
+    declared_lines.on_screen(client, key, token)
 
     login = {"username": "phone_consultant", "password": "Yimei-demo-2026", "provider": "db"}
     bearer = client.post("/api/v1/security/login", json=login).json["access_token"]
     headers = {"Authorization": f"Bearer {bearer}"}
+    declared_lines.over_rest(client, key, headers)
     refused = client.post(f"/api/v1/ticket/{key}/finish", json={"hours": 0}, headers=headers)
     assert (refused.status_code, list(refused.json["errors"])) == (422, ["hours"])
     done = client.post(f"/api/v1/ticket/{key}/finish", json={"hours": 3}, headers=headers)
@@ -145,6 +185,7 @@ def walk(made: object) -> None:
     stranger = client.get("/api/v1/ticket/", headers={"Authorization": f"Bearer {bearer}"})
     assert stranger.status_code == 403, "who has no right is refused"
     history(made, key)
+    declared_lines.in_browser(made)
     assert REGISTRY.find("ticket", "finish") is not None
 
 
@@ -156,6 +197,8 @@ def history(made: object, key: int) -> None:
     with made.app_context():  # type: ignore[attr-defined]
         of_ticket = select(ActRun).where(ActRun.table_name == "ticket", ActRun.record_id == key)
         runs = db.session.scalars(of_ticket.order_by(ActRun.id)).all()
+        assert "itemise" in {run.act for run in runs}
+        runs = [run for run in runs if run.act != "itemise"]
         told = [(run.act, run.inputs, run.from_state, run.to_state, run.employee_id is not None) for run in runs]
         assert told == [
             ("write", {"what": "擦镜子"}, None, "open", True),

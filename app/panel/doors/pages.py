@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +14,14 @@ from flask_appbuilder.security.forms import LoginForm_db
 from flask_appbuilder.security.views import AuthDBView
 from flask_appbuilder.utils.base import get_safe_redirect
 from flask_login import current_user, logout_user
+from flask_wtf.csrf import generate_csrf
 from werkzeug.wrappers import Response
 
 from app.errors import InvalidInput, Refusal
 from app.extensions import db
 from app.models.doors import Ended, LoginSession
-from app.panel.acting import back_sent, put_errors
-from app.panel.doors import visit
+from app.panel.acting import back_sent, is_dialog, put_errors
+from app.panel.doors import again, visit
 from app.panel.doors.browsers import browser_words
 from app.panel.doors.forms import Code, Forgotten, Only, OwnPassword, PasswordAndCode
 from app.panel.doors.rates import hold
@@ -67,20 +68,22 @@ class SetupPage:
 class HouseAuthView(AuthDBView):
     """Login through our doors; logout by POST, so that no link or image can end a session."""
 
-    login_template = "appbuilder/general/security/login_db.html"
-
     @expose("/login/", methods=["GET", "POST"])
     @crossing("doors")
     def login(self) -> Any:
-        if current_user.is_authenticated:
+        """Let somebody in; a page whose session ended asks the same by script and is answered in JSON."""
+        kept, after = request.form.get(again.KEPT, ""), get_safe_redirect(request.args.get("next", ""))
+        back = after if request.args.get("next") else None
+        if current_user.is_authenticated and not is_dialog():
             return redirect(self._get_safe_next_url())
         form = LoginForm_db()
         if not form.validate_on_submit():
-            return self.render_template(self.login_template, title=self.title, form=form, appbuilder=self.appbuilder)
+            if is_dialog():
+                return jsonify(message=_("Please fill this in.")), 422
+            return visit.login_page(kept, back, form)
         here = visit.visitor()
         hold("login", here.address)
         entry = enter(db.session(), form.username.data, form.password.data, here, now(), act_as=act_as)
-        after = get_safe_redirect(request.args.get("next", ""))
         if entry.needs_code:
             session[HALF] = {
                 "user": entry.user_id,
@@ -88,21 +91,29 @@ class HouseAuthView(AuthDBView):
                 "at": now().timestamp(),
                 "next": after,
             }
-            return redirect(url_for("HouseAuthView.second"))
+            if is_dialog():
+                return jsonify(code_needed=True)
+            return self._second_page(Code(), kept) if kept else redirect(url_for("HouseAuthView.second"))
         if entry.begun is None:
+            if is_dialog():
+                return jsonify(message=entry.sentence), 422
             flash(entry.sentence, "warning")
+            if kept:
+                return visit.login_page(kept, back, form), 422
             return redirect(self.appbuilder.get_url_for_login_with(after))
-        return self._in(entry.begun, after)
+        return self._in(entry.begun, after, kept)
 
     @expose("/login/second", methods=["GET", "POST"])
     @crossing("doors")
     def second(self) -> Any:
         """Ask for the code of the second factor, after the password was right."""
-        half = session.get(HALF)
+        half, kept = session.get(HALF), request.form.get(again.KEPT, "")
         if not isinstance(half, dict) or now().timestamp() - half["at"] > HALF_IS_GOOD.total_seconds():
             session.pop(HALF, None)
+            if is_dialog():
+                return jsonify(message=_("Please log in.")), 422
             flash(_("Please log in."), "info")
-            return redirect(url_for("HouseAuthView.login"))
+            return visit.login_page(kept) if kept else redirect(url_for("HouseAuthView.login"))
         form = Code(request.form if request.method == "POST" else None)
         if request.method == "POST" and form.validate():
             here = visit.visitor()
@@ -111,9 +122,15 @@ class HouseAuthView(AuthDBView):
                 db.session(), half["user"], half["name"], form.code.data, here, now(), act_as=act_as
             )
             if entry.begun is not None:
-                return self._in(entry.begun, half["next"])
+                return self._in(entry.begun, half["next"], kept)
             form.refuse("code", entry.sentence)
+        if is_dialog():
+            return jsonify(message=" ".join(form.errors.get("code", ()))), 422
+        return self._second_page(form, kept)
+
+    def _second_page(self, form: Code, kept: str) -> Any:
         page = _door(_("Second factor"), form, url_for("HouseAuthView.second"), _("Log in"))
+        page = replace(page, hidden=[(again.KEPT, kept)] if kept else [])
         return _shown(page, refused=bool(form.errors))
 
     @expose("/logout/", methods=["POST"])
@@ -132,15 +149,22 @@ class HouseAuthView(AuthDBView):
             session["locale"] = language
         return redirect(self.appbuilder.get_url_for_index)
 
-    def _in(self, begun: sessions.Begun, after: str) -> Response:
+    def _in(self, begun: sessions.Begun, after: str, kept: str = "") -> Any:
         """Go in: a cookie of the new session, and what is to be told of the password's age."""
         visit.begin(begun, self.appbuilder.sm.get_user_by_id(begun.session.user_id))
+        if is_dialog():
+            owes = begun.session.owes is not None
+            return jsonify(whose="" if owes else again.whose(), csrf_token=generate_csrf())
         opened = db.session()
         account = passwords.account_of(opened, begun.session.user_id, now())
         said = passwords.notice(opened, account, begun.session.branch_id, now())
         if said is not None and begun.session.owes is None:
             flash(said, "warning")
-        return redirect(after)
+        if not kept or begun.session.owes is not None:
+            return redirect(after)
+        found = again.of(kept, begun.session.user_id)
+        # Another person than before is led to her own workbench: the page was not hers.
+        return redirect(url_for("HomeView.index")) if found is None else visit.go_on_page(kept, found.path)
 
 
 class DoorsView(BaseView):
@@ -322,7 +346,11 @@ class DoorsView(BaseView):
             return visit.locked_answer(wrong, back, code)
         with unit_of_work(db.session()) as opened:
             sessions.unlock(opened, found, now())
-        return jsonify(locked=False) if visit.is_fetched() else redirect(back)
+        if visit.is_fetched():
+            return jsonify(locked=False)
+        kept = request.form.get(again.KEPT, "")
+        waiting = again.of(kept, found.user_id)
+        return redirect(back) if waiting is None else visit.go_on_page(kept, waiting.path)
 
     @expose("/here", methods=["POST"])
     @crossing("doors")

@@ -10,11 +10,13 @@ import secrets
 from typing import Any
 
 from flask import current_app, flash, g, jsonify, redirect, render_template, request, session, url_for
+from flask_appbuilder.security.forms import LoginForm_db
 from flask_login import login_user
 from sqlalchemy import select
 
 from app.extensions import db
 from app.models.doors import Ended, LoginSession, Owes, SessionKind
+from app.panel.doors import again
 from app.panel.doors.rates import hold
 from app.panel.person import current_actor, now
 from app.services.doors import sessions
@@ -98,6 +100,7 @@ def carry(token: str) -> None:
     """Put a new key into the cookie, and with it a new secret for the forms."""
     session[KEY] = token
     session["csrf_token"] = secrets.token_hex(20)
+    g.pop("csrf_token", None)  # what was written for the old one in this very request
 
 
 def renew(found: LoginSession) -> None:
@@ -155,9 +158,27 @@ def locked_answer(wrong: str = "", back: str = "", code: int = LOCKED) -> Any:
     if is_fetched():
         return jsonify(message=wrong or _("The screen is locked."), locked=True), code
     by = current_actor()
-    back = back or (request.full_path.rstrip("?") if request.method == "GET" else "/")
-    page = {"person": by.display_name if by is not None else "", "back": back, "wrong": wrong}
+    back = back or (again.way_back() or "/").rstrip("?")
+    kept = request.form.get(again.KEPT, "") or again.keep()
+    page = {"person": by.display_name if by is not None else "", "back": back, "wrong": wrong, "kept": kept}
     return render_template("pages/doors/lock.html", page=page), code
+
+
+def login_page(kept: str = "", back: str | None = None, form: Any = None) -> str:
+    """Return the login page; ``kept`` is what was sent when the session was over, ``back`` where one wanted to go."""
+    return render_template(
+        "appbuilder/general/security/login_db.html",
+        title=_("Log in"),
+        form=form or LoginForm_db(None),
+        kept=kept,
+        action=again.login_address(back),
+    )
+
+
+def go_on_page(kept: str, path: str) -> str:
+    """Return the page that leads on, by a form of its own, to what was sent when the session was over."""
+    page = {"title": _("You are logged in again"), "kept": kept, "path": path, "leave": url_for("HomeView.index")}
+    return render_template("pages/doors/again.html", page=page)
 
 
 def _owing_answer(owes: Owes) -> Any:

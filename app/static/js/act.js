@@ -3,29 +3,20 @@
 // comes back when its act is opened again on this page.
 import { enhance } from "./enhance.js";
 import { allComplete, setBusy } from "./fields.js";
+import { ask } from "./net.js";
 import { printForm } from "./print.js";
 import { make, word } from "./words.js";
 
-const PATIENCE = 60_000;
-const PATIENCE_WITH_FILE = 300_000;
 const kept = new Map();
 let opener = null;
 let address = "";
 let after = "";
 let dirty = false;
 let stays = false;
+let done = false;
 
-const dialog = make("dialog", { class: "dlg", id: "act", "aria-labelledby": "act-title" });
+const dialog = make("dialog", { class: "dlg", id: "act", "aria-labelledby": "act-title", "aria-describedby": "act-say" });
 document.body.append(dialog);
-
-const ask = (url, options = {}) => fetch(url, {
-  ...options,
-  credentials: "same-origin",
-  signal: AbortSignal.timeout(options.body && hasFile(options.body) ? PATIENCE_WITH_FILE : PATIENCE),
-  headers: { "X-Dialog": "1", Accept: "text/html, application/json" },
-});
-
-const hasFile = (body) => [...body.values()].some((value) => value instanceof File && value.size > 0);
 
 // What is on its way cannot be taken back: the dialog stays until the answer is here.
 const isSending = () => dialog.querySelector("form[data-busy]") !== null;
@@ -111,15 +102,16 @@ async function send(form, submitter) {
     const answer = await ask(form.action, { method: "POST", body });
     await take(answer, form);
   } catch {
+    // Whether it arrived is not known: the same form sent again, with the same key, has one effect.
     setBusy(form, false);
-    say(word("offline"));
+    say(word("unknown"));
   }
 }
 
 async function take(answer, form) {
   if ((answer.headers.get("Content-Type") || "").includes("json")) {
     const said = await answer.json();
-    if (answer.ok) finish(said);
+    if (answer.ok) { done = true; finish(said); }
     else { setBusy(form, false); say(said.message || word("failed")); }
     return;
   }
@@ -209,6 +201,12 @@ dialog.addEventListener("submit", (event) => {
 dialog.addEventListener("input", () => { dirty = true; });
 // A scan leaves the page from within a dialog, too: what is half filled there asks first.
 addEventListener("beforeunload", (event) => { if (dirty && dialog.open && !isSending()) event.preventDefault(); });
+document.addEventListener("house:leave", () => { dirty = false; kept.clear(); });
+document.addEventListener("house:token", ({ detail }) => {
+  for (const form of kept.values()) if (form.elements.csrf_token) form.elements.csrf_token.value = detail;
+});
+// Back to a page that the browser kept as it was, with the dialog of what is done since: read it anew.
+addEventListener("pageshow", (event) => { if (event.persisted && done) location.reload(); });
 dialog.addEventListener("close", () => {
   const form = dialog.querySelector("form");
   if (dirty && form && !form.hasAttribute("data-busy")) kept.set(address, form);

@@ -15,6 +15,7 @@ import "./print.js";
 import "./progress.js";
 import "./lock.js";
 import "./themes.js";
+import "./again.js";
 
 enhance(document);
 if (document.querySelector("[data-board]")) import("./board.js");

@@ -1,5 +1,6 @@
 // One key, one button and idle time lock the screen: at once in the browser, and on the server, which then shows no page
 // until the password was typed. The page behind stays as it is, so what was typed is there again after unlocking.
+import { mends } from "./net.js";
 import { word } from "./words.js";
 
 const dialog = document.getElementById("lock");
@@ -14,6 +15,7 @@ if (dialog) {
   const wrong = dialog.querySelector("[data-wrong]");
   const password = form.elements.password;
   const others = new BroadcastChannel("yimei-lock");
+  const waiting = [];
   let locked = false;
   let title = document.title;
   let touched = Date.now();
@@ -56,6 +58,7 @@ if (dialog) {
     document.title = title;
     document.documentElement.classList.remove("is-locked");
     dialog.close();
+    for (const go of waiting.splice(0)) go("");
   };
 
   const unlock = async () => {
@@ -79,6 +82,8 @@ if (dialog) {
     }
   };
 
+  // The server says that the screen is locked: cover it, and ask again once it is not.
+  mends(423, () => new Promise((resolve) => { waiting.push(resolve); cover(); }));
   form.addEventListener("submit", (event) => { event.preventDefault(); event.stopPropagation(); unlock(); });
   dialog.addEventListener("cancel", (event) => event.preventDefault());
   // However it was closed: only the password opens it.

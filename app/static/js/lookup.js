@@ -1,4 +1,5 @@
 // Does this number belong to somebody? The answer stands under the field as a hint; it never blocks.
+import { ask } from "./net.js";
 import { make } from "./words.js";
 
 async function look(control, hint, turn) {
@@ -9,9 +10,7 @@ async function look(control, hint, turn) {
   body.set("csrf_token", control.form?.elements.csrf_token?.value ?? "");
   try {
     // A POST: a telephone number does not belong into an address, and the server keeps who asked.
-    const answer = await fetch(control.dataset.lookup, {
-      method: "POST", body, credentials: "same-origin", headers: { Accept: "application/json" },
-    });
+    const answer = await ask(control.dataset.lookup, { method: "POST", body, headers: { Accept: "application/json" } });
     if (!answer.ok || turn !== control.dataset.turn) return;
     const said = await answer.json();
     hint.classList.toggle("known", Boolean(said.known));

@@ -1,13 +1,17 @@
 // A remote select: an ARIA combobox that searches on the server as one types and keeps the chosen number in a
 // hidden input. Words that were typed but not chosen are sent with a leading "?", so that the server refuses
 // them beside the field instead of taking "123" for a record's number.
+import { ask } from "./net.js";
 import { make, word } from "./words.js";
 
 const WAIT = 180;
 
-class Pick {
-  constructor(root) {
+/** ``onChoose`` takes what is chosen in the place of the hidden input. */
+export class Pick {
+  constructor(root, onChoose = null) {
     this.root = root;
+    this.onChoose = onChoose;
+    root.house = this;
     this.url = root.dataset.url;
     this.value = root.querySelector("input");
     this.chosen = { id: this.value.value.startsWith("?") ? "" : this.value.value, text: root.dataset.text || this.value.value };
@@ -50,9 +54,8 @@ class Pick {
       const option = event.target.closest("[role=option]");
       if (option) this.choose(this.options[Number(option.dataset.index)]);
     });
+    this.moved = (event) => { if (!this.list.contains(event.target)) this.place(); };
     this.clear.addEventListener("click", () => { this.choose({ id: "", text: "" }); this.input.focus(); });
-    addEventListener("scroll", (event) => { if (!this.list.contains(event.target)) this.place(); }, true);
-    addEventListener("resize", () => this.place());
   }
 
   isSearching() { return this.waiting || this.input.getAttribute("aria-busy") === "true"; }
@@ -71,22 +74,33 @@ class Pick {
   async search(text) {
     const turn = ++this.turn;
     this.waiting = false;
+    this.asking?.abort();
+    this.asking = new AbortController();
     const url = new URL(this.url, location.href);
     url.searchParams.set("q", text);
     this.input.setAttribute("aria-busy", "true");
+    // A slow network must not look like "nothing found".
+    const slow = setTimeout(() => { if (turn === this.turn) this.status.textContent = word("searching"); }, 900);
     try {
-      const answer = await fetch(url, { credentials: "same-origin", headers: { Accept: "application/json" } });
+      const answer = await ask(url, { headers: { Accept: "application/json" }, signal: this.asking.signal });
       const found = answer.ok ? await answer.json() : { results: [], failed: true };
       if (turn === this.turn && !this.waiting) this.show(found);
     } catch {
       if (turn === this.turn) this.show({ results: [], failed: true });
     } finally {
+      clearTimeout(slow);
       if (turn === this.turn) this.input.removeAttribute("aria-busy");
     }
   }
 
   show(found) {
-    if (document.activeElement !== this.input) return;
+    if (document.activeElement !== this.input) {
+      // Left while the answer was on its way: one match is what was meant, anything else is said beside the field.
+      this.input.removeAttribute("aria-busy");
+      if (found.results?.length === 1) this.choose(found.results[0]);
+      else this.remark(this.value.value.startsWith("?"));
+      return;
+    }
     this.options = found.results || [];
     const lines = this.options.map((option, index) => make("li", {
       role: "option", id: `${this.input.id}-${index}`, "data-index": index, "aria-selected": "false",
@@ -129,21 +143,35 @@ class Pick {
     else this.input.removeAttribute("aria-activedescendant");
   }
 
-  choose(option) {
+  /** Show something as chosen, telling nobody. */
+  take({ id, text }) {
     this.turn++;
     clearTimeout(this.timer);
-    this.chosen = { id: String(option.id), text: option.text };
+    this.waiting = false;
+    this.chosen = { id: String(id), text };
     this.value.value = this.chosen.id;
-    this.input.value = option.text;
-    this.input.setCustomValidity("");
+    this.input.value = text;
     this.showClear();
     this.close();
+  }
+
+  reset() { this.take({ id: "", text: "" }); }
+
+  choose(option) {
+    if (this.onChoose && option.id) { this.close(); this.onChoose(option); return; }
+    this.take(option);
     this.value.dispatchEvent(new Event("input", { bubbles: true }));
     this.value.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
   leave() {
     clearTimeout(this.timer);
+    const text = this.input.value.trim();
+    if (text && this.value.value.startsWith("?") && this.isSearching()) {
+      this.close();
+      if (this.waiting) this.search(text);
+      return;
+    }
     this.waiting = false;
     this.turn++;
     this.input.removeAttribute("aria-busy");
@@ -167,6 +195,9 @@ class Pick {
   open() {
     this.input.setAttribute("aria-expanded", "true");
     if (this.list.showPopover && !this.list.matches(":popover-open")) this.list.showPopover();
+    addEventListener("scroll", this.moved, true);
+    addEventListener("resize", this.moved);
+    visualViewport?.addEventListener("resize", this.moved);
     this.place();
   }
 
@@ -174,12 +205,17 @@ class Pick {
     this.input.setAttribute("aria-expanded", "false");
     this.move(-1);
     if (this.list.hidePopover && this.list.matches(":popover-open")) this.list.hidePopover();
+    removeEventListener("scroll", this.moved, true);
+    removeEventListener("resize", this.moved);
+    visualViewport?.removeEventListener("resize", this.moved);
   }
 
   place() {
     if (!this.isOpen()) return;
     const at = this.input.getBoundingClientRect();
-    const below = innerHeight - at.bottom > this.list.offsetHeight + 8 || at.top < this.list.offsetHeight;
+    // What the keyboard of a telephone covers is no room.
+    const room = Math.min(innerHeight, visualViewport ? visualViewport.height + visualViewport.offsetTop : innerHeight);
+    const below = room - at.bottom > this.list.offsetHeight + 8 || at.top < this.list.offsetHeight;
     Object.assign(this.list.style, {
       left: at.left + "px", width: at.width + "px",
       top: (below ? at.bottom + 4 : at.top - this.list.offsetHeight - 4) + "px",
