@@ -47,13 +47,18 @@ ONES_OWN: Mapping[str, Reach] = {
     "background_task": OWN,
     "handover_batch": OWN,
     "export_request": OWN,
+    "report_subscription": OWN,
+    "report_delivery": OWN,
 }
 EVERYBODY: Rights = {
     "notice": "list show mark_read",
     "handover_batch": "show",
     "background_task": "list show cancel retry",
     "export_request": "list show",
+    "my_files": "list",
 }
+#: Reports that come by themselves: for who reads reports; each sees and changes her own alone.
+SUBSCRIBE: Rights = {"report_subscription": "list show subscribe change stop", "report_delivery": "list show"}
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
     "department_slips": "list",
@@ -126,6 +131,7 @@ SUPERVISOR: Rights = _together(
     ID_NUMBERS,
     OWNERS,
     EXPORTS,
+    SUBSCRIBE,
     {
         "appointment_slip": "void dispatch",
         "department_followups": "list",
@@ -158,6 +164,7 @@ DAILY_REPORT: Rights = {
     "report_contact_daily": "list run export",
     "report_appointment_daily": "list run export",
     "report_run": "list show",
+    **SUBSCRIBE,
 }
 DICTIONARIES: Rights = {
     "dictionary": "list show add edit",

@@ -23,6 +23,8 @@ from app.services.runner import MAX_KEY, Answer, form_context, prefilled, run
 from app.services.scope import find
 from app.words import _
 
+#: What an address may fill in beforehand: an id, or the value of a choice.
+BEFOREHAND = re.compile(r"[0-9]{1,18}|[a-z][a-z0-9_]{0,79}")
 #: An address of this house: a path, and no other host behind two slashes.
 BACK = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
@@ -181,11 +183,11 @@ def _from_source(act: Act, by: Actor) -> dict[str, Any]:
 
 
 def _from_address(act: Act) -> dict[str, Any]:
-    """Return the ids that the address fills in beforehand; the form still asks."""
+    """Return the ids and choices that the address fills in beforehand; the form still asks."""
     given = {name: request.args[name] for name in act.from_address if name in request.args}
-    if any(text and (not text.isascii() or not text.isdigit() or len(text) > 18) for text in given.values()):
+    if any(text and not BEFOREHAND.fullmatch(text) for text in given.values()):
         abort(400)
-    return {name: int(text) if text else None for name, text in given.items()}
+    return {name: int(text) if text.isdigit() else text or None for name, text in given.items()}
 
 
 def _facts(act: Act, record: Any, by: Actor) -> list[Link]:

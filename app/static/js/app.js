@@ -11,6 +11,7 @@ import "./guard.js";
 import "./tree.js";
 import "./print.js";
 import "./progress.js";
+import "./tray.js";
 import "./lock.js";
 
 enhance(document);
