@@ -35,6 +35,7 @@ from app.reports.runs import make
 from app.reports.subscribing import may_read, report_label
 from app.services import mail
 from app.services.files import content_of
+from app.services.guard import crossing
 from app.services.hr import actor_for_user
 from app.services.notices import KINDS, tell
 from app.services.privacy.exports import MEDIA, Wanted, ask
@@ -198,11 +199,17 @@ def _end(session: Session, wanted: ReportSubscription, of_day: ReportDelivery, w
 # --- made --------------------------------------------------------------------------------------------------------
 
 
+def _in_hand(session: Session, key: int) -> ReportDelivery:
+    """Return the day that a task is about, locked; also if its subscriber may see it no more, which it then says."""
+    with crossing("task"):
+        return session.get_one(ReportDelivery, key, with_for_update=True, populate_existing=True)
+
+
 @task(DELIVER, _l("Subscribed report"), tells_done=False)
 def deliver(run: TaskRun) -> object:
     """Make one day's report as its subscriber, with the rights that she has now; keep it and tell her."""
     session, by = run.session, run.by
-    of_day = session.get_one(ReportDelivery, run.parameters["delivery_id"], with_for_update=True)
+    of_day = _in_hand(session, run.parameters["delivery_id"])
     wanted = of_day.subscription
     if of_day.state is not DeliveryState.WAITING:
         return _l("It had come already.")
@@ -256,7 +263,7 @@ def send_mail(run: TaskRun) -> object:
     """
     session, key = run.session, run.parameters["delivery_id"]
     with run.step():
-        of_day = session.get_one(ReportDelivery, key, with_for_update=True)
+        of_day = _in_hand(session, key)
         if of_day.mail_state is not MailState.WAITING:
             if of_day.mail_state is MailState.SENDING:
                 of_day.mail_state = MailState.UNSURE
@@ -277,7 +284,7 @@ def send_mail(run: TaskRun) -> object:
 
 def _mark(run: TaskRun, key: int, state: MailState, said: str = "") -> ReportDelivery:
     with run.step():
-        of_day = run.session.get_one(ReportDelivery, key, with_for_update=True)
+        of_day = _in_hand(run.session, key)
         of_day.mail_state, of_day.mail_said = state, said[:500] or None
         of_day.mailed_at = run.clock() if state is MailState.SENT else None
     return of_day

@@ -85,11 +85,18 @@ class _MailHint:
         return _("Mail is not set up in this house: the report comes into “My reports” and to the bell.")
 
 
+class Which(HouseForm):
+    """Which report, of which branch."""
+
+    report = ChooseReport(_l("Report"), options=_ReportNames(), required=True)
+    branch_id = Pick(_l("Branch"), table="branch", description=_l("Empty: your own."))
+
+
 class Changing(HouseForm):
     """What of a subscription may change: everything but the report."""
 
     period = Choose(_l("About"), options=Period, required=True)
-    weekdays = ChooseMany(_l("On these days"), options=Weekday, required=True)
+    weekdays = ChooseMany(_l("On these days"), options=Weekday, required=True, default=[*Weekday])
     send_at = Clock(
         _l("Time"), description=_l("Empty: as soon as the house's own reports of the day are due."), required=False
     )
@@ -104,11 +111,8 @@ class Changing(HouseForm):
     mail_to = Words(_l("Mail address"), most=200, sensitive=True, description=_MailHint())
 
 
-class Wanting(Changing):
+class Wanting(Which, Changing):
     """A report that is to come by itself."""
-
-    report = ChooseReport(_l("Report"), options=_ReportNames(), required=True)
-    branch_id = Pick(_l("Branch"), table="branch", description=_l("Empty: your own."))
 
 
 @act(
