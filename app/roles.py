@@ -47,6 +47,7 @@ ONES_OWN: Mapping[str, Reach] = {
     "background_task": OWN,
     "handover_batch": OWN,
     "export_request": OWN,
+    "stored_file": OWN,
     "report_subscription": OWN,
     "report_delivery": OWN,
 }

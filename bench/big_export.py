@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy import pool, select, text
 from sqlalchemy.orm import Session
 
@@ -27,8 +27,9 @@ MOST_MEGABYTES = 300
 WHO = "phone_supervisor"
 #: Ask for another's rows and they are hers: so the new ones are of the same department.
 FILL = """
-insert into customer (customer_no, name, sex, state, branch_id, {owner}, search_terms, created_at, updated_at, row_version)
-select 'BIG' || n, '林小' || n, 'female', 'temporary', :branch, :employee, '{{}}', now(), now(), 1
+insert into customer
+  (customer_no, name, sex, state, branch_id, developer_id, search_terms, created_at, updated_at, row_version)
+select 'BIG' || n, '林小' || n, 'female', 'temporary', :branch, :employee, '{}', now(), now(), 1
 from generate_series(1, :rows) n
 """
 
@@ -58,7 +59,7 @@ def fill(session: Session, rows: int) -> None:
     with acting_as("house:bench"), unit_of_work(session):
         who = session.scalars(select(Employee).where(Employee.user_id == _user_id(session))).one()
         values = {"branch": who.branch_id, "employee": who.id, "rows": rows}
-        session.execute(text(FILL.format(owner="developer_id")), values)
+        session.execute(text(FILL), values)
         session.execute(
             text(
                 "insert into param (key, value, effective_at, reason) values"
@@ -81,11 +82,11 @@ def ask_for(app: Flask, file_format: str, query: str = "") -> int:
     from app.services.hr import actor_for_user
     from app.services.privacy.exports import Wanted, ask
 
+    with app.app_context():  # outside a request nobody asks yet, and a person can be looked up
+        by = actor_for_user(db.session(), _user_id(db.session()))
+        db.session.remove()
     with app.test_request_context("/"):
         session = db.session()
-        by = actor_for_user(session, _user_id(session))
-        from flask import g
-
         g.actor, g.now, g.acting_name = by, datetime.now(UTC), by.name
         wanted = Wanted(
             LIST, "customer", "Customers", {"page": "customer", "query": query}, FileFormat(file_format), "bench"

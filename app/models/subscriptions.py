@@ -15,6 +15,14 @@ from app.models.hr import Branch, Employee
 from app.models.privacy import ExportRequest, FileFormat
 from app.words import _l
 
+#: What people call a report, by its name. Models know no reports: whoever declares one says it here.
+REPORT_LABELS: dict[str, object] = {}
+
+
+def report_label(name: str) -> str:
+    """Return what people call a report; its name if this version no longer knows it."""
+    return str(REPORT_LABELS.get(name, name))
+
 
 class Period(Labelled):
     """Which day or month a report is about, seen from the day on which it comes."""
@@ -122,7 +130,7 @@ class ReportSubscription(Recorded, Branched, Base):
     employee: Mapped[Employee] = relationship(lazy="select")
 
     def __str__(self) -> str:
-        return f"{self.report} ({self.period.label!s})"
+        return f"{report_label(self.report)} ({self.period.label!s})"
 
 
 class DeliveryState(Labelled):
@@ -207,4 +215,4 @@ class ReportDelivery(Stateful, Recorded, Base):
     export_request: Mapped[ExportRequest | None] = relationship(lazy="select")
 
     def __str__(self) -> str:
-        return f"{self.report} {self.business_on.isoformat()}"
+        return f"{report_label(self.report)} {self.business_on.isoformat()}"

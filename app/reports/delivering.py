@@ -1,6 +1,6 @@
 """Subscribed reports as they come: when they are due, made as the subscriber, told by notice and by mail.
 
-White paper G ("scheduled daily push", R26); decision 0035.
+Decision 0035.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from app.models.subscriptions import (
     ReportDelivery,
     ReportSubscription,
     Stopping,
+    report_label,
 )
 from app.reports.base import REPORTS, Asked
 from app.reports.runs import make
-from app.reports.subscribing import may_read, report_label
+from app.reports.subscribing import may_read
 from app.services import mail
 from app.services.files import content_of
 from app.services.guard import crossing

@@ -7,6 +7,7 @@ anywhere in clear. Measured against XlsxWriter in decision 0035.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -161,6 +162,18 @@ def _in_place(
     with archive.open(f"xl/worksheets/sheet{number}.xml", "w", force_zip64=True) as entry:
         sheet._writer = WorksheetWriter(sheet, out=entry)
         sheet._writer.write_top()
-        for line in chain([] if head is None else [head], lines):
-            sheet.append(line)
+        try:
+            for line in chain([] if head is None else [head], lines):
+                sheet.append(line)
+        except BaseException:
+            _leave_off(sheet)
+            raise
         sheet.close()
+
+
+def _leave_off(sheet: WriteOnlyWorksheet) -> None:
+    """End a sheet in the middle: openpyxl's generators, from the inside out, while what they write into is open."""
+    with contextlib.suppress(Exception):
+        if sheet._rows is not None:
+            sheet._rows.close()
+        sheet._writer.close()

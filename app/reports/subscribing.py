@@ -20,7 +20,7 @@ from app.acts import Outcome, act
 from app.errors import InvalidInput, Refusal
 from app.fields import Choose, ChooseMany, Clock, Day, HouseForm, Pick, Words
 from app.models.privacy import FileFormat
-from app.models.subscriptions import Period, ReportSubscription, Stopping, Weekday
+from app.models.subscriptions import Period, ReportSubscription, Stopping, Weekday, report_label
 from app.reports.base import REPORTS, MonthAndBranch, Report
 from app.services import mail, notices
 from app.services.hr import own_branch
@@ -236,11 +236,6 @@ def _write(
 def fitting(report: Report) -> tuple[Period, ...]:
     """Return which times a report can be about: days or months."""
     return MONTHS if issubclass(report.params, MonthAndBranch) else DAYS
-
-
-def report_label(name: str) -> str:
-    """Return what people call a report; its name if this version no longer knows it."""
-    return str(REPORTS[name].label) if name in REPORTS else name
 
 
 notices.FACT_WORDS["report_name"] = report_label

@@ -7,13 +7,12 @@ from typing import Any
 from flask import url_for
 
 from app.actors import Actor
-from app.models.subscriptions import DeliveryState, ReportDelivery, ReportSubscription, Weekday
+from app.models.subscriptions import DeliveryState, ReportDelivery, ReportSubscription, Weekday, report_label
 from app.panel.describe import NONE, record_url
 from app.panel.house_view import HouseView, Related, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import Cell
 from app.reports.base import REPORTS
-from app.reports.subscribing import report_label
 from app.services import mail
 from app.words import _, _l
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import signal
 import zipfile
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import create_app
+from app.extensions import db
 from app.filestore import store
 from app.models.audit import Notice
 from app.models.files import FilePurpose, StoredFile
@@ -18,20 +20,32 @@ from app.models.privacy import ExportRequest, ExportState
 from app.models.tasks import TaskState
 from app.services.files import content_of
 from bench.big_export import MOST_MEGABYTES, ask_for, fill, measure
-from tests.jobs.test_workers import workshop
+from tests.databases import fresh_database
+from tests.jobs.test_workers import Workshop
 
-__all__ = ["workshop"]
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
+def workshop(app):
+    """Workers on a database that has people."""
+    with fresh_database("exports", people=True) as database, app.app_context():
+        made = Workshop(database)
+        try:
+            yield made
+        finally:
+            for worker in made.running:
+                worker.send(signal.SIGKILL)
+                worker.end()
+            made.engine.dispose()
+
+
+@pytest.fixture
 def house(workshop):
-    """The application on the workshop's database, with a setting under which everything is made in the background."""
+    """The application on the workshop's database."""
     made = create_app(SQLALCHEMY_DATABASE_URI=workshop.database[0], DATABASE_OWNER_URL=workshop.database[1])
     yield made
     with made.app_context():
-        from app.extensions import db
-
         db.engine.dispose()
 
 

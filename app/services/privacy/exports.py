@@ -243,7 +243,7 @@ def _enqueue(session: Session, request: ExportRequest, by: Actor, at: datetime) 
     made = enqueue(
         session,
         TASK,
-        {"export_id": request.id},
+        {"export_id": request.id, "title": request.title},
         by=by,
         at=at,
         subject=("export_request", request.id),
