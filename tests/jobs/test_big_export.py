@@ -58,7 +58,7 @@ def test_an_export_whose_worker_is_killed_is_made_once(workshop, house):
         fill(session, 6)
     workshop.start("dawdling")
     with house.app_context():
-        task_id = ask_for(house, "csv", "q=BIG")
+        task_id = ask_for(house, "csv")
     victim = workshop.next_begun("row 3")
     assert len(half_written()) == 1
     workshop.kill(victim)
@@ -84,7 +84,7 @@ def test_200000_rows_are_exported_whole_and_the_worker_stays_small(workshop, hou
     rows = 200_000 - 1
     with Session(workshop.engine) as session:
         fill(session, rows)
-    found = measure(house, file_format, "q=BIG")
+    found = measure(house, file_format)
     print(found)
     assert found.rows == rows
     assert found.megabytes < MOST_MEGABYTES
