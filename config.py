@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 HERE = Path(__file__).resolve().parent
 MODES = ("production", "demo", "test")
@@ -126,6 +126,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         KNOWN_HOSTS=_known_hosts(environ),
         JWT_ACCESS_TOKEN_EXPIRES=_token_life(environ),
         WORKER_CONCURRENCY=_worker_concurrency(environ),
+        MAIL=mail_server(environ),
+        PUBLIC_URL=environ.get("YIMEI_PUBLIC_URL", "").strip(),
         **_public_address(environ),
     )
     if mode == "test":
@@ -362,6 +364,38 @@ def _worker_concurrency(environ: Mapping[str, str]) -> int:
     if given not in ("1", "2", "3", "4", "5", "6"):
         raise SettingsRefused("YIMEI_WORKER_CONCURRENCY is how many tasks a worker does side by side, 1 to 6.")
     return int(given)
+
+
+def mail_server(environ: Mapping[str, str] = os.environ) -> dict[str, Any] | None:
+    """Read YIMEI_SMTP_URL and YIMEI_MAIL_FROM: where mail is handed over, and who it is from; None if neither is set.
+
+    ``smtp://user:password@host:587`` encrypts by STARTTLS, ``smtps://host:465`` from the first byte; in clear only to a
+    server on this very machine, and only if the address says ``?tls=none``. User and password are percent-encoded.
+    ``YIMEI_SMTP_CA`` is a file of certificates to trust beside the system's.
+    """
+    given, sender = environ.get("YIMEI_SMTP_URL", "").strip(), environ.get("YIMEI_MAIL_FROM", "").strip()
+    if not given and not sender:
+        return None
+    parts = urlsplit(given)
+    try:
+        port = parts.port or (465 if parts.scheme == "smtps" else 587)
+    except ValueError:
+        port = 0
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or not port or parts.query not in ("", "tls=none"):
+        raise SettingsRefused("YIMEI_SMTP_URL must look like smtp://user:password@mail.example.com:587 or smtps://….")
+    if parts.query and (parts.scheme == "smtps" or parts.hostname not in ("localhost", "127.0.0.1", "::1")):
+        raise SettingsRefused("YIMEI_SMTP_URL with ?tls=none sends in clear: only to a server on this very machine.")
+    if not re.fullmatch(r"([^<>\r\n]+ )?<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+", sender):
+        raise SettingsRefused("YIMEI_MAIL_FROM must be an address, such as Yimei <panel@example.com>.")
+    return {
+        "host": parts.hostname,
+        "port": port,
+        "sender": sender,
+        "security": "tls" if parts.scheme == "smtps" else ("none" if parts.query else "starttls"),
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "ca_file": environ.get("YIMEI_SMTP_CA", "").strip(),
+    }
 
 
 def _known_hosts(environ: Mapping[str, str]) -> list[str]:

@@ -24,6 +24,7 @@ def create_app(**settings: Any) -> Flask:
     from app.models.base import refuse_undeclared
     from app.panel import assets, frame, web
     from app.panel.person import name_for_database, reader_of_request
+    from app.services import mail
     from app.services.guard import provide_reader
     from app.unit import provide_actor
     from app.views.home import HomeView
@@ -33,6 +34,7 @@ def create_app(**settings: Any) -> Flask:
     app.config.from_mapping(settings)
     keyring.configure(app.config["ENCRYPTION_KEYS"], app.config["HASH_KEY"], config.ring_source())
     filestore.configure(Path(app.config["FILES_FOLDER"]))
+    mail.configure(None if app.config["MAIL"] is None else mail.Server(**app.config["MAIL"]), app.config["PUBLIC_URL"])
     db.init_app(app)
     migrate.init_app(app, db)
     csrf.init_app(app)

@@ -54,6 +54,9 @@ ONES_OWN: Mapping[str, Reach] = {
     "export_request": OWN,
     "saved_filter": OWN,
     "list_columns": OWN,
+    "stored_file": OWN,
+    "report_subscription": OWN,
+    "report_delivery": OWN,
 }
 EVERYBODY: Rights = {
     "notice": "list show mark_read",
@@ -66,7 +69,10 @@ EVERYBODY: Rights = {
     "process_guide": "list show",
     "process_step": "list show",
     "process_remark": "list show",
+    "my_files": "list",
 }
+#: Reports that come by themselves: for who reads reports; each sees and changes her own alone.
+SUBSCRIBE: Rights = {"report_subscription": "list show subscribe change stop", "report_delivery": "list show"}
 READ_SLIPS: Rights = {
     "appointment_slip": "list show print_appointment_slip",
     "department_slips": "list",
@@ -142,6 +148,7 @@ SUPERVISOR: Rights = _together(
     OWNERS,
     EXPORTS,
     ARRIVALS,
+    SUBSCRIBE,
     {
         "appointment_slip": "void dispatch",
         "department_followups": "list",
@@ -175,6 +182,7 @@ DAILY_REPORT: Rights = {
     "report_contact_daily": "list run export",
     "report_appointment_daily": "list run export",
     "report_run": "list show",
+    **SUBSCRIBE,
 }
 DICTIONARIES: Rights = {
     "dictionary": "list show add edit",

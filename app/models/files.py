@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, Choice, Instant, Labelled, Recorded, Scope, col, one_of
@@ -40,6 +40,7 @@ class StoredFile(Recorded, Base):
         CheckConstraint("(subject_table IS NULL) = (subject_id IS NULL)", name="subject_whole"),
         CheckConstraint("size_bytes >= 0", name="size_not_negative"),
         Index("ix_stored_file_subject", "subject_table", "subject_id"),
+        Index("ix_stored_file_expiry", "expires_at", postgresql_where=text("dropped_at IS NULL")),
     )
 
     file_key: Mapped[str | None] = mapped_column(String(32), unique=True)
@@ -52,6 +53,7 @@ class StoredFile(Recorded, Base):
     subject_id: Mapped[int | None] = mapped_column(BigInteger)
     branch_id: Mapped[int | None] = mapped_column(ForeignKey("branch.id"), index=True, info=col(_l("Branch")))
     employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), index=True, info=col(_l("Handed in by")))
+    expires_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Kept until")))
     dropped_at: Mapped[datetime | None] = mapped_column(
         Instant, info=col(_l("Removed since"), _l("It was sent and never used, or its time was over."))
     )

@@ -21,6 +21,7 @@ KINDS = {
     "Money": "money",
     "Flag": "boolean",
     "Choose": "choice",
+    "ChooseReport": "choice",
     "Pick": "id",
     "Item": "id",
     "Items": "ids",

@@ -17,7 +17,7 @@ from app.fields import uploads_of
 from app.filestore import FileMissing
 from app.models.files import FilePurpose, StoredFile
 from app.panel.person import now
-from app.services.files import content_of, log_denied_file, log_reading, readable, take_in
+from app.services.files import log_denied_file, log_reading, parts_of, readable, take_in
 from app.services.filetypes import PICTURES
 from app.unit import unit_of_work
 
@@ -78,7 +78,8 @@ def file_answer(pk: int, by: Actor) -> Response:
     """Answer a file's content to who may read it, else 404; the reading of another's file is logged.
 
     It is saved and not shown, but for pictures and for PDF files of our own that a page asks for (``?inline=1``); a
-    browser is told to guess nothing, run nothing and keep nothing.
+    browser is told to guess nothing, run nothing and keep nothing. It goes out part by part, its length told first, so
+    that one that breaks off in the middle arrives as broken off.
     """
     session = db.session()
     file = readable(session, pk, by) if 0 < pk < 2**63 else None
@@ -88,7 +89,7 @@ def file_answer(pk: int, by: Actor) -> Response:
                 log_denied_file(session, pk, by, now())
         abort(404)
     try:
-        content = content_of(file)
+        content = parts_of(file)
     except FileMissing:
         current_app.logger.error("file %s is not in the store, or sealed with a key that is gone", file.id)
         abort(404)
@@ -100,6 +101,7 @@ def file_answer(pk: int, by: Actor) -> Response:
         content,
         content_type=file.media_type,
         headers={
+            "Content-Length": str(file.size_bytes),
             "Content-Disposition": f"{'inline' if shown else 'attachment'}; "
             f"filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file.name, safe='')}",
             "X-Content-Type-Options": "nosniff",

@@ -22,7 +22,7 @@ from app.panel.pages import Frame, Link, Lock
 from app.panel.person import current_actor, now, watcher
 from app.panel.theme import theme_in_force, themes
 from app.roles import ROLES
-from app.services.notices import unread_count
+from app.services.tasks.own import unread_and_open
 from app.words import _, locale_in_force
 
 
@@ -40,13 +40,14 @@ def frame() -> Frame | None:
 def _frame(by: Actor) -> Frame:
     session = db.session()
     roles = [str(ROLES[name].label) for name in ROLES if name in by.roles]
+    notices, work = unread_and_open(session, by)
     return Frame(
         menu=menu_of(by),
         home=Link(_("Workbench"), url_for("HomeView.index"), "grid-1x2", active=request.endpoint == "HomeView.index"),
         person=by.display_name or _("Account"),
         role=", ".join(roles[:2]),
         branch=by.branch_name or _("All branches"),
-        notices=unread_count(session, by.employee_id) if by.employee_id is not None else 0,
+        notices=notices,
         notices_url=url_for("notice.list"),
         languages=[
             Link(language["name"], url_for("HomeView.language", locale=code), active=code == locale_in_force())
@@ -65,6 +66,10 @@ def _frame(by: Actor) -> Frame:
         theme_url=url_for("HomeView.theme"),
         help_url=help_url(),
         here=menu_path(),
+        work=work,
+        tray_url=url_for("background_task.tray"),
+        tasks_url=url_for("background_task.list", tab="mine"),
+        files_url=url_for("my_files.list"),
     )
 
 

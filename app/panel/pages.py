@@ -224,6 +224,32 @@ class Barcode:
 
 
 @dataclass(frozen=True)
+class WorkLine:
+    """A piece of one's own long work in the tray. ``told`` says how it ended; empty while it is open."""
+
+    key: int
+    title: str
+    url: str
+    state: Cell
+    bar: Bar | None
+    count: str
+    said: str
+    told: str = ""
+    result: Link | None = None
+    cancel: ActButton | None = None
+
+
+@dataclass(frozen=True)
+class Tray:
+    """One's own long work; ``bell`` is what the bell says of ``notices``."""
+
+    lines: list[WorkLine]
+    open_count: int
+    notices: int
+    bell: str
+
+
+@dataclass(frozen=True)
 class RecordPage:
     title: str
     crumbs: list[Link]
@@ -378,6 +404,7 @@ class ReportPage:
     runs: list[Row]
     stored: str = ""
     now_url: str = ""
+    acts: list[ActButton] = field(default_factory=list)
     hidden: list[tuple[str, str]] = field(default_factory=list)
     keep_url: str = ""
     keep_inputs: list[tuple[str, str]] = field(default_factory=list)
@@ -506,7 +533,8 @@ class Theme:
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around every page: menu, person, branch, notices, languages."""
+    """What stands around every page: menu, person, branch, notices, languages. ``work`` is how much long work of the
+    person is open; ``tray_url`` tells of it."""
 
     menu: list[tuple[str, list[Link]]]
     home: Link
@@ -529,3 +557,7 @@ class Frame:
     theme_url: str = ""
     help_url: str = ""
     here: list[str] = field(default_factory=list)
+    work: int = 0
+    tray_url: str = ""
+    tasks_url: str = ""
+    files_url: str = ""

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 from werkzeug.datastructures import MultiDict
 
 from app.actors import Actor, Reach
+from app.acts import REGISTRY
 from app.errors import InvalidInput, OutOfScope, Refusal
 from app.extensions import db
 from app.models.audit import ReportRun
@@ -20,7 +21,7 @@ from app.models.privacy import FileFormat
 from app.panel import exporting
 from app.panel.acting import request_key_sent
 from app.panel.describe import local_time
-from app.panel.pages import Cell, ColumnHead, Link, ReportPage, Row, TableView
+from app.panel.pages import ActButton, Cell, ColumnHead, Link, ReportPage, Row, TableView
 from app.panel.person import me, now
 from app.panel.report_rows import Keys, opened_from, rows_page, rows_url
 from app.reports.base import REPORTS, Asked, Report
@@ -28,7 +29,8 @@ from app.reports.charts import alt_text, chart_svg, data_uri
 from app.reports.facts import Label, ReportFacts, Table
 from app.reports.runs import facts_of, make, newest_runs
 from app.reports.sheets import file_bytes, shown
-from app.services.privacy.exports import SOURCES, Made, Mark, Source, Wanted
+from app.reports.subscribing import fitting
+from app.services.privacy.exports import SOURCES, Made, Making, Source, Wanted
 from app.services.runner import form_context
 from app.services.scope import in_scope
 from app.unit import unit_of_work
@@ -80,11 +82,10 @@ def source_of(gather: Any) -> Source:
     """Return where exported facts come from; ``gather`` is told (session, parameters, by, at) and returns the facts and
     what their file is called."""
 
-    def made(
-        session: Session, parameters: Mapping[str, Any], by: Actor, at: datetime, file_format: FileFormat, mark: Mark
-    ) -> Made:
-        facts, name = gather(session, parameters, by, at)
-        return Made(file_bytes(facts, file_format.value, locale_in_force(), mark), _lines(facts), name)
+    def made(session: Session, making: Making) -> Made:
+        facts, name = gather(session, making.parameters, making.by, making.at)
+        making.out.write(file_bytes(facts, making.file_format.value, locale_in_force(), making.mark))
+        return Made(_lines(facts), name)
 
     return Source(lambda *asked: _lines(gather(*asked)[0]), made)
 
@@ -241,6 +242,7 @@ class ReportView(BaseView):
             else "",
             keep_inputs=[*_given(form), ("request_key", uuid.uuid4().hex)],
             exports=self._exports(by, form, run) if facts is not None else [],
+            acts=self._subscribing(by),
             runs=self._runs(by),
             stored=_("Kept as it was on %(when)s, made by %(who)s.", when=local_time(run.made_at, by), who=_who(run))
             if run
@@ -266,6 +268,15 @@ class ReportView(BaseView):
             )
             for name in FORMATS
         ]
+
+    def _subscribing(self, by: Actor) -> Any:
+        """Return the button by which the report comes by itself from now on."""
+        act = REGISTRY.find("report_subscription", "subscribe")
+        if act is None or by.employee_id is None or not by.may(act.table, act.permission):
+            return []
+        period = fitting(self.report)[0].value
+        url = url_for(f"{act.table}.act_making", name=act.name, report=self.report.name, period=period)
+        return [ActButton(act.name, str(act.label), url, act.icon, act.tone)]
 
     def _runs(self, by: Actor) -> Any:
         if by.branch_id is None:

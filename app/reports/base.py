@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.actors import Actor
 from app.fields import Day, HouseForm, Month, Pick
 from app.models.hr import Branch
+from app.models.subscriptions import REPORT_LABELS
 from app.reports import counting
 from app.reports.facts import ReportFacts
 from app.reports.measures import Breakdown, Drawn, Group, Measure, Rate, Window
@@ -132,6 +133,7 @@ class Report:
         super().__init_subclass__(**kwargs)
         cls.columns = cls.columns or tuple(each.name for each in (*cls.measures, *cls.rates))
         REPORTS[cls.name] = cls()
+        REPORT_LABELS[cls.name] = cls.label
 
     @property
     def right(self) -> str:

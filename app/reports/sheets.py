@@ -131,10 +131,10 @@ def csv_bytes(facts: ReportFacts, locale: str, table: str | None = None, mark: M
         if number:
             writer.writerow([])
         if len(tables) > 1:
-            writer.writerow([_harmless(each.title.in_(locale))])
-        writer.writerow([_harmless(column.label.in_(locale)) for column in each.columns])
+            writer.writerow([harmless(each.title.in_(locale))])
+        writer.writerow([harmless(column.label.in_(locale)) for column in each.columns])
         for row in _lines(each):
-            writer.writerow([_csv_value(value, locale, facts.zone) for value in row])
+            writer.writerow([csv_value(value, locale, facts.zone) for value in row])
     if mark is not None:
         writer.writerow([f"# {mark_words(mark, locale, facts.zone)}"])
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8")
@@ -146,15 +146,15 @@ def _lines(table: Table) -> Iterator[Row]:
         yield table.totals
 
 
-def _csv_value(value: Value, locale: str, zone: str) -> str:
+def csv_value(value: Value, locale: str, zone: str) -> str:
     if isinstance(value, str | Label):
-        return _harmless(value if isinstance(value, str) else value.in_(locale))
+        return harmless(value if isinstance(value, str) else value.in_(locale))
     if isinstance(value, datetime):
         return f"{value.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
     return "" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Put an apostrophe before a text that starts like a formula, blanks before the sign or not."""
     risky = text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)
     return f"'{text}" if risky else text
@@ -169,19 +169,12 @@ def xlsx_bytes(facts: ReportFacts, locale: str, mark: Marked | None = None) -> b
     book = Workbook(write_only=True)
     taken: set[str] = set()
     with force_locale(locale):
-        name, made_at, made_by = _("Summary"), _("Made at"), _("Made by")
-    summary = book.create_sheet(_sheet_name(name, taken))
-    summary.column_dimensions["A"].width = 24
-    summary.column_dimensions["B"].width = 40
-    summary.append([_cell(summary, facts.title, "text", facts.zone, locale, head=True)])
-    for label, value, kind in _summary_lines(facts, made_at, made_by):
-        head = _cell(summary, label, "text", facts.zone, locale)
-        summary.append([head, _cell(summary, value, kind, facts.zone, locale)])
-    if mark is not None:
-        for line in (mark_words(mark, locale, facts.zone), mark.reason):
-            summary.append([_cell(summary, line, "text", facts.zone, locale)])
+        name = _("Summary")
+    summary = book.create_sheet(sheet_name(name, taken))
+    for line in summary_rows(summary, facts, locale, mark):
+        summary.append(line)
     for table in facts.tables:
-        _write_table(book, table, _sheet_name(table.title.in_(locale), taken), facts.zone, locale)
+        _write_table(book, table, sheet_name(table.title.in_(locale), taken), facts.zone, locale)
     if mark is not None:
         for sheet in book.worksheets:
             sheet.oddFooter.center.text = mark_words(mark, locale, facts.zone).replace("&", "&&")
@@ -190,12 +183,29 @@ def xlsx_bytes(facts: ReportFacts, locale: str, mark: Marked | None = None) -> b
     return out.getvalue()
 
 
+def summary_rows(
+    sheet: WriteOnlyWorksheet, facts: ReportFacts, locale: str, mark: Marked | None
+) -> Iterator[list[Cell]]:
+    """Yield the rows of a workbook's first sheet: title, parameters, figures, who made it, who took it out and why."""
+    with force_locale(locale):
+        made_at, made_by = _("Made at"), _("Made by")
+    sheet.column_dimensions["A"].width = 24
+    sheet.column_dimensions["B"].width = 40
+    yield [cell_of_value(sheet, facts.title, "text", facts.zone, locale, head=True)]
+    for label, value, kind in _summary_lines(facts, made_at, made_by):
+        head = cell_of_value(sheet, label, "text", facts.zone, locale)
+        yield [head, cell_of_value(sheet, value, kind, facts.zone, locale)]
+    if mark is not None:
+        for line in (mark_words(mark, locale, facts.zone), mark.reason):
+            yield [cell_of_value(sheet, line, "text", facts.zone, locale)]
+
+
 def plain_sheet(sheets: Iterable[tuple[str, Sequence[str], Iterable[Sequence[str]]]]) -> bytes:
     """Write a workbook of (name, headers, rows) sheets in which every cell is a text, whatever it starts with."""
     book = Workbook(write_only=True)
     taken: set[str] = set()
     for name, heads, rows in sheets:
-        sheet = book.create_sheet(_sheet_name(name, taken))
+        sheet = book.create_sheet(sheet_name(name, taken))
         sheet.freeze_panes = "A2"
         for number, head in enumerate(heads, start=1):
             sheet.column_dimensions[get_column_letter(number)].width = min(
@@ -210,7 +220,7 @@ def plain_sheet(sheets: Iterable[tuple[str, Sequence[str], Iterable[Sequence[str
 
 
 def _text_cell(sheet: WriteOnlyWorksheet, text: str, *, head: bool = False) -> Cell:
-    cell = _cell(sheet, ILLEGAL_CHARACTERS_RE.sub("", text)[:32_000], "text", "UTC", "zh", head=head)
+    cell = cell_of_value(sheet, ILLEGAL_CHARACTERS_RE.sub("", text)[:32_000], "text", "UTC", "zh", head=head)
     cell.number_format = NUMBER_FORMATS["text"]
     return cell
 
@@ -226,20 +236,34 @@ def _summary_lines(facts: ReportFacts, made_at: str, made_by: str) -> Iterator[t
 
 def _write_table(book: Workbook, table: Table, name: str, zone: str, locale: str) -> None:
     sheet = book.create_sheet(name)
+    sheet.append(table_head(sheet, table, zone, locale))
+    kinds = [column.kind for column in table.columns]
+    for row in table.rows:
+        sheet.append([cell_of_value(sheet, value, kind, zone, locale) for value, kind in zip(row, kinds, strict=True)])
+    if table.totals is not None:
+        pairs = zip(table.totals, kinds, strict=True)
+        sheet.append([cell_of_value(sheet, value, kind, zone, locale, total=True) for value, kind in pairs])
+
+
+def table_head(sheet: WriteOnlyWorksheet, table: Table, zone: str, locale: str) -> list[Cell]:
+    """Set the widths of a table's columns by its first rows, keep its head in sight, and return the cells of that."""
     sheet.freeze_panes = "A2"
     for number, ems in enumerate(_column_ems(table, locale, zone), start=1):
         # Excel counts in Latin digits.
         sheet.column_dimensions[get_column_letter(number)].width = min(50.0, max(8.0, ems * 1.9 + 2))
-    sheet.append([_cell(sheet, column.label, "text", zone, locale, head=True) for column in table.columns])
-    kinds = [column.kind for column in table.columns]
-    for row in table.rows:
-        sheet.append([_cell(sheet, value, kind, zone, locale) for value, kind in zip(row, kinds, strict=True)])
-    if table.totals is not None:
-        pairs = zip(table.totals, kinds, strict=True)
-        sheet.append([_cell(sheet, value, kind, zone, locale, total=True) for value, kind in pairs])
+    return [cell_of_value(sheet, column.label, "text", zone, locale, head=True) for column in table.columns]
 
 
-def _cell(
+def is_plain(value: Value) -> bool:
+    """Say whether a value is a text that a sheet takes as it is: no formula, no error code, no control character."""
+    return (
+        isinstance(value, str)
+        and not value.startswith((*_FORMULA_STARTS, "#"))
+        and ILLEGAL_CHARACTERS_RE.search(value) is None
+    )
+
+
+def cell_of_value(
     sheet: WriteOnlyWorksheet,
     value: Value,
     kind: Kind,
@@ -256,6 +280,8 @@ def _cell(
         value = value.isoformat()
     if isinstance(value, Label):
         value = value.in_(locale)
+    if isinstance(value, str):
+        value = ILLEGAL_CHARACTERS_RE.sub("", value)
     cell: Cell = WriteOnlyCell(sheet, value=value)  # type: ignore[arg-type]
     if isinstance(value, str):
         cell.data_type = "s"
@@ -289,7 +315,7 @@ def _column_ems(table: Table, locale: str, zone: str) -> list[float]:
     ]
 
 
-def _sheet_name(title: str, taken: set[str]) -> str:
+def sheet_name(title: str, taken: set[str]) -> str:
     """Return a name of at most 31 characters that Excel accepts and that is not taken, whatever its case."""
     base = _NOT_IN_SHEET_NAMES.sub(" ", title).strip()[:28] or "–"
     name, number = base, 2

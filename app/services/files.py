@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
-from app.errors import InvalidInput
+from app.errors import InvalidInput, Refusal
 from app.fields import MAX_ID
-from app.filestore import store
+from app.filestore import Writing, Written, store
 from app.models.audit import Way
 from app.models.files import FilePurpose, StoredFile
 from app.services.filetypes import (
@@ -36,6 +39,8 @@ from app.services.scope import find
 from app.services.settings import LARGEST_FILE_MB, UNUSED_FILE_HOURS, value_of
 from app.services.trail import note
 from app.words import _
+
+log = logging.getLogger(__name__)
 
 MEGABYTE = 1024 * 1024
 MAX_NAME = 120
@@ -101,30 +106,77 @@ def keep(
     by: Actor,
     at: datetime,
     subject: tuple[str, int] | None = None,
+    expires_at: datetime | None = None,
 ) -> StoredFile:
-    """Keep a file that the house made or has checked, and return its row."""
+    """Keep a file that the house made or has checked, and return its row. Refuses if the store cannot be written."""
+    with _writable():
+        written = Written(store().put(content), len(content), hashlib.sha256(content).hexdigest())
+    return keep_written(
+        session, written, name, media_type, purpose=purpose, by=by, at=at, subject=subject, expires_at=expires_at
+    )
+
+
+def keep_written(
+    session: Session,
+    written: Written,
+    name: str,
+    media_type: str,
+    *,
+    purpose: FilePurpose,
+    by: Actor,
+    at: datetime,
+    subject: tuple[str, int] | None = None,
+    expires_at: datetime | None = None,
+) -> StoredFile:
+    """Write the row of a file that stands in the store already, and return it."""
     table, record_id = subject or (None, None)
     file = StoredFile(
-        file_key=store().put(content),
+        file_key=written.key,
         name=clean_name(name),
         media_type=media_type,
-        size_bytes=len(content),
-        digest=hashlib.sha256(content).hexdigest(),
+        size_bytes=written.size,
+        digest=written.digest,
         purpose=purpose,
         subject_table=table,
         subject_id=record_id,
         branch_id=by.branch_id,
         employee_id=by.employee_id,
         created_at=at,
+        expires_at=expires_at,
     )
     session.add(file)
     session.flush()
     return file
 
 
+@contextmanager
+def writing() -> Iterator[Writing]:
+    """Open a new file of the store that is written in parts. Refuses if the store cannot be written."""
+    with _writable(), store().writing() as made:
+        yield made
+
+
+@contextmanager
+def _writable() -> Iterator[None]:
+    """Say in a sentence what a full or broken disk says in numbers."""
+    try:
+        yield
+    except OSError as wrong:
+        log.exception("the file store cannot be written")
+        raise Refusal(
+            _("The file cannot be stored: the disk for files is full or cannot be written. Tell the IT manager.")
+        ) from wrong
+
+
 def content_of(file: StoredFile) -> bytes:
     """Return a file's bytes; raises ``FileMissing``."""
     return store().get(file.file_key or "")
+
+
+def parts_of(file: StoredFile) -> Iterator[bytes]:
+    """Return a file's bytes part by part, the first already read; raises ``FileMissing`` if that cannot be."""
+    parts = store().parts(file.file_key or "")
+    return chain([next(parts, b"")], parts)
 
 
 def attach(session: Session, file_id: int, table: str, record_id: int, *, field: str, by: Actor) -> StoredFile:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from flask import render_template
+from flask_appbuilder import expose
 
 from app.actors import Actor
 from app.extensions import db
@@ -20,6 +24,8 @@ from app.models.privacy import (
     SubjectRequest,
     SubjectState,
 )
+from app.models.tasks import TaskState
+from app.panel import recording
 from app.panel.cards import Shows, card
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
@@ -27,6 +33,8 @@ from app.panel.pages import Cell, ColumnHead, RelatedTab, Row, TableView
 from app.panel.person import now
 from app.services.fieldrights import declaration
 from app.services.privacy.pseudonyms import WHY, plan_of
+from app.services.scope import find
+from app.views.tasks import progress_of
 from app.words import _, _l
 
 
@@ -71,9 +79,25 @@ class ExportRequestView(HouseView):
         return cell
 
     def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
-        if record.state is ExportState.MAKING and record.task_id is not None:
-            return [("info", _("The file is being made in the background."))]
-        return []
+        if record.state is not ExportState.MAKING or record.task_id is None:
+            return []
+        task = find(db.session(), "background_task", record.task_id, by)
+        if task is not None and task.state is TaskState.CANCELLED:
+            return [("warn", _("The making of this file was cancelled. Export it again if you need it."))]
+        if task is not None and task.state is TaskState.FAILED:
+            return [("bad", task.error or "")]
+        return [("info", _("The file is being made in the background; this page may be left."))]
+
+    @expose("/show/<int:pk>")
+    def show(self, pk: int) -> str:
+        """Show an export; while its file is made, with how far that is."""
+        by = self._require("can_show")
+        request = self.record_in_scope(by, pk)
+        page = recording.record_page(self, request, by)
+        task = find(db.session(), "background_task", request.task_id, by) if request.task_id is not None else None
+        if task is not None and request.state is ExportState.MAKING:
+            page = replace(page, progress=progress_of(task, by))
+        return render_template("panel/record.html", page=page, appbuilder=self.appbuilder)
 
 
 class ConsentTextView(HouseView):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask import abort, jsonify, render_template, request, url_for
+from flask import abort, jsonify, make_response, render_template, request, url_for
 from flask_appbuilder import expose
 from flask_appbuilder.api import expose as expose_api
 from werkzeug.wrappers import Response
@@ -14,17 +14,19 @@ from app.actors import Actor
 from app.extensions import db
 from app.models.files import StoredFile
 from app.models.tasks import OPEN_STATES, BackgroundTask, TaskState
-from app.panel import many, recording
+from app.panel import acting, many, recording
 from app.panel.cards import card
-from app.panel.describe import NONE, may_open, record_url
+from app.panel.describe import NONE, acts_now, may_open, record_url
 from app.panel.files import content_url, opens_in_browser
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
-from app.panel.pages import Bar, Cell, Link, Progress
+from app.panel.pages import Bar, Cell, Link, Progress, Tray, WorkLine
+from app.panel.person import now
 from app.panel.rest import HouseApi
 from app.services.batches import BATCH, MOST_QUEUED, rows_of
 from app.services.scope import find
 from app.services.tasks import may_read_result, name_of
+from app.services.tasks.own import own_work
 from app.services.tasks.rescue import newest_sign_of_life
 from app.words import _, _l, locale_in_force
 
@@ -69,6 +71,7 @@ class BackgroundTaskView(HouseView):
     computed = {"what": lambda task: name_of(task)}
     quick = (
         Tab("all", _l("All")),
+        Tab("mine", _l("Mine"), lambda by, now: BackgroundTask.employee_id == by.employee_id),
         Tab("open", _l("Waiting or running"), lambda by, now: BackgroundTask.state.in_(OPEN_STATES)),
         Tab("failed", _l("Failed"), lambda by, now: BackgroundTask.state == TaskState.FAILED),
     )
@@ -122,6 +125,13 @@ class BackgroundTaskView(HouseView):
             ended=task.state not in OPEN_STATES,
         )
 
+    @expose("/tray")
+    def tray(self) -> Response:
+        """Tell of one's own long work, in one statement; 304 if it is as it was when it was last asked for."""
+        answer = make_response(render_template("panel/tray.html", tray=tray_of(self._require("can_list"))))
+        answer.add_etag()
+        return answer.make_conditional(request)
+
     def extra_tabs(self, record: Any, by: Actor) -> Any:
         """Return what became of each row of a batch."""
         return many.outcomes_tab(record, by)
@@ -174,6 +184,32 @@ def progress_of(task: BackgroundTask, by: Actor) -> Progress:
         refresh_url=request.path if runs else "",
         result=None if file is None else _link_to(file, opens=opens),
         opens=opens,
+    )
+
+
+def tray_of(by: Actor) -> Tray:
+    """Return what the tray shows to a person of her own long work."""
+    work = own_work(db.session(), by, at=now())
+    bell = _("Notices: %(count)s", count=work.notices) if work.notices else _("No notices")
+    return Tray([_work_line(task, by) for task in work.tasks], work.open_count, work.notices, bell)
+
+
+def _work_line(task: BackgroundTask, by: Actor) -> WorkLine:
+    is_open = task.state in OPEN_STATES
+    file = task.result_file
+    readable = file is not None and file.dropped_at is None and may_read_result(db.session(), task, by)
+    cancel = next((acting.button(act, task) for act in acts_now(task, by) if act.name == "cancel"), None)
+    return WorkLine(
+        key=task.id,
+        title=name_of(task),
+        url=record_url("background_task", task.id),
+        state=Cell(str(task.state.label), tone=type(task.state).tones()[task.state]),
+        bar=bar_of(task) or Bar(None, 1) if is_open else None,
+        count=counted(task),
+        said=(task.error or "") if task.state is TaskState.FAILED else said(task),
+        told="" if is_open else _("%(task)s: %(state)s", task=name_of(task), state=task.state.label),
+        result=_link_to(file, opens=opens_in_browser(file)) if file is not None and readable else None,
+        cancel=cancel,
     )
 
 

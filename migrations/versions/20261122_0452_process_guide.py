@@ -8,7 +8,7 @@ from alembic import op
 from migrations.trail import audited
 
 revision = "202611220452"
-down_revision = "202611220450"
+down_revision = "202611220451"
 branch_labels = None
 depends_on = None
 

@@ -1,8 +1,9 @@
 """A worker as a process of its own, with two kinds of slow work, that looks often and takes silence for death soon.
 
-Run by test_workers: ``python -m tests.jobs.slow_worker [careless]``. Each piece of work is a row in ``test_work``;
-"began <task> <piece>" is printed while it is not committed yet, so that the test can kill us in the middle.
-"careless" takes the guard of the attempts away: the way in which two workers both leave an effect.
+Run by test_workers: ``python -m tests.jobs.slow_worker [careless | dawdling]``. Each piece of work is a row in
+``test_work``; "began <task> <piece>" is printed while it is not committed yet, so that the test can kill us in between.
+"careless" takes the guard of the attempts away: the way in which two workers both leave an effect. "dawdling" reads
+exported lists row by row and tells each.
 """
 
 from __future__ import annotations
@@ -63,7 +64,24 @@ def be_careless() -> None:
     Attempt.write = write  # type: ignore[method-assign]
 
 
+def dawdle() -> None:
+    """Read exported lists one row at a time, and tell each."""
+    from app.panel import exporting
+
+    told = TaskRun.progress
+    exporting.AT_A_TIME = 1
+
+    def progress(self: TaskRun, done: int | None = None, total: int | None = None, said: object | None = None) -> None:
+        print(f"began row {done}", flush=True)
+        time.sleep(TAKES)
+        told(self, done, total, said)
+
+    TaskRun.progress = progress  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
+    if sys.argv[1:] == ["dawdling"]:
+        dawdle()
     if sys.argv[1:] == ["careless"]:
         be_careless()
     sys.exit(0 if worker.serve(create_app(), beat=BEAT, silent_after=SILENT) else 1)

@@ -346,6 +346,7 @@ TABLE: tuple[Line, ...] = (
         r"/background_task/<int:pk>/state|/api/v1/background_task/<int:pk>/rows",
         {"GET": one(has("background_task", "show"), frozenset({200, 404}), table="background_task")},
     ),
+    Line(r"/background_task/tray", {"GET": one(has("background_task", "list"))}),
     Line(r"/api/v1/options/<string:table>", {"GET": rest_options}),
     # --- tables and their further lists
     Line(r"/[a-z_]+/list/", {"GET": page("list")}),

@@ -17,17 +17,18 @@ from app.actors import Actor
 from app.acts import act
 from app.errors import KeyReused, NotPermitted, Refusal
 from app.fields import HouseForm, Reason, Words
+from app.filestore import Writing
 from app.models.files import FilePurpose
 from app.models.hr import Employee
 from app.models.privacy import ExportRequest, ExportState, FileFormat
-from app.services.files import CONTENT_RIGHTS, keep
+from app.services.files import CONTENT_RIGHTS, keep_written, writing
 from app.services.hr import actor_for_user, holders_of, own_branch
 from app.services.notices import KINDS, tell
 from app.services.settings import setting, value_of
 from app.services.tasks import TaskRun, enqueue, task
 from app.services.trail import note
 from app.unit import unit_of_work
-from app.words import _, _l, force_locale, in_locale
+from app.words import _, _l, force_locale, in_locale, locale_in_force
 
 MOST_ROWS = setting(
     "exports.most_rows",
@@ -35,7 +36,7 @@ MOST_ROWS = setting(
     "500",
     "whole",
     least=0,
-    most=50_000,
+    most=1_000_000,
     help=_l("A larger export waits until somebody else approves it."),
     source="H.2",
     group_only=True,
@@ -49,6 +50,17 @@ AT_ONCE_ROWS = setting(
     most=5000,
     help=_l("A larger export is made in the background."),
     source="H.2",
+)
+MOST_IN_FILE = setting(
+    "exports.most_in_file",
+    _l("Most rows of one exported file"),
+    "200000",
+    "whole",
+    least=100,
+    most=1_000_000,
+    help=_l("A list that is longer has to be narrowed down. A worksheet holds 1,048,576 rows."),
+    source="H.2",
+    group_only=True,
 )
 KEPT_HOURS = setting(
     "exports.kept_hours",
@@ -64,8 +76,6 @@ KINDS["export_waits"] = _l("%(by)s wants to export %(count)s rows: %(what)s. Ple
 KINDS["export_approved"] = _l("%(by)s approved your export: %(what)s.")
 KINDS["export_refused"] = _l("%(by)s refused your export %(what)s: %(reason)s")
 
-#: More rows than this are in no one file.
-MOST_EXPORTED = 50_000
 MEDIA = {
     FileFormat.CSV: "text/csv; charset=utf-8",
     FileFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -84,21 +94,35 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Made:
-    """The bytes of an exported file, how many rows stand in it, and what it is called without its ending."""
+class Making:
+    """A file to be made: of what, for whom, as what. ``out`` takes its bytes; ``progress`` is told (rows written, rows
+    in all) and ends the making if somebody cancels it; ``most`` is how many rows one file holds."""
 
-    content: bytes
+    parameters: Mapping[str, Any]
+    by: Actor
+    at: datetime
+    file_format: FileFormat
+    mark: Mark
+    out: Writing
+    progress: Callable[[int, int], None]
+    most: int
+
+
+@dataclass(frozen=True)
+class Made:
+    """How many rows stand in a file that was made, and what it is called without its ending."""
+
     rows: int
     name: str
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where exported rows come from. Both functions are told (session, parameters, by, at); ``make`` also the format
-    and the mark. They see no more than ``by`` does, and raise what her own request for the rows would raise."""
+    """Where exported rows come from. ``count`` is told (session, parameters, by, at); ``make`` writes the file. They
+    see no more than the person does, and raise what her own request for the rows would raise."""
 
     count: Callable[[Session, Mapping[str, Any], Actor, datetime], int]
-    make: Callable[[Session, Mapping[str, Any], Actor, datetime, FileFormat, Mark], Made]
+    make: Callable[[Session, Making], Made]
 
 
 SOURCES: dict[str, Source] = {}
@@ -138,8 +162,7 @@ def ask(session: Session, wanted: Wanted, *, by: Actor, at: datetime, key: str, 
         if earlier is not None:
             return earlier
         count = SOURCES[wanted.source].count(session, wanted.parameters, by, at)
-        if count > MOST_EXPORTED:
-            raise Refusal(_("These are more than %(most)s rows. Please narrow the list down.", most=MOST_EXPORTED))
+        refuse_too_many(count, most_in_file(session, at))
         request = ExportRequest(
             branch_id=branch.id,
             department_id=by.department_id,
@@ -160,6 +183,18 @@ def ask(session: Session, wanted: Wanted, *, by: Actor, at: datetime, key: str, 
         session.flush()
         _go_on(session, request, count, by, at)
         return request
+
+
+def most_in_file(session: Session, at: datetime) -> int:
+    """Return how many rows one file may hold."""
+    most: int = value_of(session, MOST_IN_FILE, branch_id=None, at=at)
+    return most
+
+
+def refuse_too_many(count: int, most: int) -> None:
+    """Refuse more rows than one file holds."""
+    if count > most:
+        raise Refusal(_("These are more than %(most)s rows. Please narrow the list down.", most=f"{most:,}"))
 
 
 def _asked_before(session: Session, wanted: Wanted, by: Actor, key: str) -> ExportRequest | None:
@@ -206,33 +241,51 @@ def _go_on(session: Session, request: ExportRequest, count: int, by: Actor, at: 
 
 def _enqueue(session: Session, request: ExportRequest, by: Actor, at: datetime) -> None:
     made = enqueue(
-        session, TASK, {"export_id": request.id}, by=by, at=at, subject=("export_request", request.id), total=1
+        session,
+        TASK,
+        {"export_id": request.id, "title": request.title},
+        by=by,
+        at=at,
+        subject=("export_request", request.id),
+        total=request.row_count,
     )
     request.task_id = made.id
 
 
-def make_file(session: Session, request: ExportRequest, by: Actor, at: datetime) -> None:
+def _untold(_done: int, _total: int) -> None:
+    """Tell nobody how far a file is that is made at once."""
+
+
+def make_file(
+    session: Session,
+    request: ExportRequest,
+    by: Actor,
+    at: datetime,
+    progress: Callable[[int, int], None] = _untold,
+) -> None:
     """Make the file of an export as the person who asked, with the rights that she has now; it is logged."""
     if not by.may(request.right, "can_export"):
         raise NotPermitted
+    most = most_in_file(session, at)
     mark = Mark(by.display_name, at, request.reason)
-    with force_locale(request.locale):
-        made = SOURCES[request.source].make(session, request.parameters, by, at, request.file_format, mark)
-    if made.rows > MOST_EXPORTED:
-        raise Refusal(_("These are more than %(most)s rows. Please narrow the list down.", most=MOST_EXPORTED))
+    with force_locale(request.locale), writing() as out:
+        making = Making(request.parameters, by, at, request.file_format, mark, out, progress, most)
+        made = SOURCES[request.source].make(session, making)
+        refuse_too_many(made.rows, most)
     hours = value_of(session, KEPT_HOURS, branch_id=request.branch_id, at=at)
-    kept = keep(
+    request.made_at, request.expires_at = at, at + timedelta(hours=hours)
+    kept = keep_written(
         session,
-        made.content,
+        out.written,
         f"{made.name}.{request.file_format.value}",
         MEDIA[request.file_format],
         purpose=FilePurpose.RESULT,
         by=by,
         at=at,
         subject=("export_request", request.id),
+        expires_at=request.expires_at,
     )
     request.file_id, request.row_count = kept.id, made.rows
-    request.made_at, request.expires_at = at, at + timedelta(hours=hours)
     request.become(ExportState.READY)
     note(
         session,
@@ -245,12 +298,18 @@ def make_file(session: Session, request: ExportRequest, by: Actor, at: datetime)
     )
 
 
-@task(TASK, _l("Export"))
+def _called(parameters: Mapping[str, Any]) -> str:
+    """Return what an export's task is called: what it exports."""
+    title = parameters.get("title") or {}
+    return _("Export: %(what)s", what=title.get(locale_in_force(), "")) if title else _("Export")
+
+
+@task(TASK, _l("Export"), named=_called)
 def make_export(run: TaskRun) -> object:
     """Make the file of an export that is large or was approved."""
     request = run.session.get_one(ExportRequest, run.parameters["export_id"], with_for_update=True)
-    make_file(run.session, request, run.by, run.at)
-    run.progress(1, 1)
+    make_file(run.session, request, run.by, run.at, run.progress)
+    run.progress(request.row_count, request.row_count)
     return _l("The file is ready: see the export.")
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Column, Table, column, inspect, select, text, update
 from sqlalchemy import table as bare_table
 from sqlalchemy.orm import Session
 
+from app.filestore import renewed as renewed_file
 from app.filestore import store
 from app.keyring import SEALED
 from app.models.base import SEALED_TYPES, models
@@ -160,7 +161,7 @@ def _renew_file(key: str, keys: Keys) -> int:
     if sealed is None:
         return 0
     try:
-        renewed = keys.renewed(sealed)
+        renewed = renewed_file(sealed, keys.renewed)
     except InvalidToken:
         log.error("file %s: no key of the ring opens it", key)
         return 0
@@ -174,11 +175,14 @@ def needing_older(session: Session, keys: Keys) -> dict[str, int]:
     """Return what the newest key alone does not open: place -> how many. Empty: the older keys may go."""
     newest, found = Fernet(keys.newest), dict[str, int]()
 
+    def opened(token: bytes) -> None:
+        newest.decrypt(token)
+
     def look(place: str, token: bytes | None) -> None:
         if token is None:
             return
         try:
-            newest.decrypt(token)
+            renewed_file(token, opened)
         except InvalidToken:
             found[place] = found.get(place, 0) + 1
 

@@ -4,7 +4,7 @@
 and ``take_up_again`` are the workers'. See docs/develop/add-a-task.md.
 """
 
-from app.services.tasks.declared import TASKS, label_of, may_read_result, name_of, task
+from app.services.tasks.declared import TASKS, TryAgain, label_of, may_read_result, name_of, task
 from app.services.tasks.queue import enqueue
 from app.services.tasks.rescue import take_up_again
 from app.services.tasks.run import Stopped, TaskRun
@@ -14,6 +14,7 @@ __all__ = [
     "TASKS",
     "Stopped",
     "TaskRun",
+    "TryAgain",
     "enqueue",
     "label_of",
     "may_read_result",

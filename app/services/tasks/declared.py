@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
+from app.errors import Refusal
 from app.services import files, notices
 
 if TYPE_CHECKING:
@@ -19,12 +21,20 @@ if TYPE_CHECKING:
 Work = Callable[["TaskRun"], object | None]
 
 
+class TryAgain(Refusal):
+    """Work that cannot be done just now, such as mail while its server is away: it goes back into the queue."""
+
+    def __init__(self, sentence: object, *, after: timedelta) -> None:
+        super().__init__(sentence)
+        self.after = after
+
+
 @dataclass(frozen=True)
 class Task:
     """A kind of long work. With ``steps`` it commits step by step and goes on from its checkpoint after a break;
     else all of it is one transaction, together with the row that says it is done. ``named`` says from its parameters
     what one piece of it is called. ``result_for`` says from its parameters who, besides the asker, may read the file
-    that it made; nobody unless said."""
+    that it made; nobody unless said. ``tells_done`` is False for work that says itself when it is done."""
 
     kind: str
     label: object
@@ -32,6 +42,7 @@ class Task:
     steps: bool = False
     named: Callable[[Mapping[str, Any]], str] | None = None
     result_for: Callable[[Session, Mapping[str, Any], Actor], bool] | None = None
+    tells_done: bool = True
 
 
 TASKS: dict[str, Task] = {}
@@ -44,13 +55,14 @@ def task(
     steps: bool = False,
     named: Callable[[Mapping[str, Any]], str] | None = None,
     result_for: Callable[[Session, Mapping[str, Any], Actor], bool] | None = None,
+    tells_done: bool = True,
 ) -> Callable[[Work], Work]:
     """Declare a function as long work; refuses a kind that is declared already."""
 
     def declare(work: Work) -> Work:
         if kind in TASKS:
             raise ValueError(f"task {kind} is declared twice")
-        TASKS[kind] = Task(kind, label, work, steps, named, result_for)
+        TASKS[kind] = Task(kind, label, work, steps, named, result_for, tells_done)
         return work
 
     return declare

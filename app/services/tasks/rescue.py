@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import DateTime, Float, String, cast, column, delete, func, or_, select, table
 from sqlalchemy.orm import Session
 
+from app.filestore import store
 from app.models.tasks import OPEN_STATES, BackgroundTask, TaskState
 from app.services.tasks.queue import JOB_NAME, defer
 from app.services.tasks.running import MOST_FAILURES, tell_failed
@@ -38,6 +39,8 @@ def take_up_again(session: Session, *, at: datetime, silent_after: timedelta = S
         tasks = session.scalars(_abandoned(silent_after)).all()
         for task in tasks:
             _put_back(session, task, at)
+        if tasks:
+            store().drop_abandoned()  # what their workers were writing when they were lost
         session.execute(delete(_JOBS).where(_JOBS.c.task_name == JOB_NAME, _JOBS.c.id.in_(_stalled(silent_after))))
     return len(tasks)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 
 from app.models.files import FilePurpose, StoredFile
@@ -23,13 +23,25 @@ RESULT_DAYS = setting(
 )
 
 
-def drop_old_results(session: Session, *, at: datetime) -> int:
-    """Mark the result files whose time is over as removed, return how many; the sweep of files removes the bytes."""
+def kept_until(session: Session, *, at: datetime) -> datetime:
+    """Return until when the file of a task that ends now is kept."""
     days = value_of(session, RESULT_DAYS, branch_id=None, at=at)
+    return at + timedelta(days=days)
+
+
+def drop_old_results(session: Session, *, at: datetime) -> int:
+    """Mark the result files whose time is over as removed, return how many; the sweep of files removes the bytes.
+
+    Results alone: evidence and what was handed in to be imported have the retention of their records.
+    """
+    days = value_of(session, RESULT_DAYS, branch_id=None, at=at)
+    over = or_(
+        StoredFile.expires_at <= at,
+        StoredFile.expires_at.is_(None) & (StoredFile.created_at < at - timedelta(days=days)),
+    )
     dropped = session.execute(
         update(StoredFile)
-        .where(StoredFile.purpose == FilePurpose.RESULT, StoredFile.dropped_at.is_(None))
-        .where(StoredFile.created_at < at - timedelta(days=days))
+        .where(StoredFile.purpose == FilePurpose.RESULT, StoredFile.dropped_at.is_(None), over)
         .values(dropped_at=at)
         .returning(StoredFile.id)
     )

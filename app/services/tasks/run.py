@@ -20,6 +20,7 @@ from app.services.files import keep
 from app.services.guard import crossing
 from app.services.tasks.attempt import Attempt
 from app.services.tasks.declared import Task
+from app.services.tasks.results import kept_until
 from app.unit import unit_of_work
 from app.words import LOCALES, in_locale
 
@@ -101,6 +102,11 @@ class TaskRun:
         if time.monotonic() - self._written_at >= LEAST_BETWEEN:
             self._stop_for(self._write_progress())
 
+    @property
+    def failures(self) -> int:
+        """Return how many attempts in a row were broken off before this one."""
+        return self._attempt.failures
+
     def stopping(self) -> bool:
         """Say whether the work should end soon: it was cancelled, lost, or the worker is being shut down."""
         with self._apart() as session:
@@ -167,6 +173,7 @@ class TaskRun:
             by=self.by,
             at=self.at,
             subject=subject,
+            expires_at=kept_until(self.session, at=self.at),
         ).id
 
     def _counts(self) -> dict[str, Any]:

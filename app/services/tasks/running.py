@@ -28,7 +28,7 @@ from app.services.guard import crossing, reading_as
 from app.services.hr import actor_for_user, holders_of
 from app.services.notices import tell
 from app.services.tasks.attempt import Attempt, take_up
-from app.services.tasks.declared import TASKS
+from app.services.tasks.declared import TASKS, TryAgain
 from app.services.tasks.queue import defer
 from app.services.tasks.run import Stopped, TaskRun, Why
 from app.unit import acting_as, unit_of_work
@@ -115,7 +115,8 @@ def _do(
 
 
 def _end(run: TaskRun, said: object | None) -> None:
-    tell(run.session, run.task.employee_id, "task_done", run.task, task_kind=run.task.kind)
+    if TASKS[run.task.kind].tells_done:
+        tell(run.session, run.task.employee_id, "task_done", run.task, task_kind=run.task.kind)
     run.finish(said)
 
 
@@ -166,15 +167,16 @@ def _leave(session: Session, attempt: Attempt, why: Why, at: datetime) -> None:
 
 
 def _break_off(session: Session, attempt: Attempt, wrong: Exception, at: datetime) -> None:
-    """Write down a fault: a passing one of the database puts the task back into the queue, with a pause."""
+    """Write down a fault: a passing one puts the task back into the queue, with a pause."""
     task = attempt.hold(session)
     if task is None:
         return
     task.failures += 1
-    if is_passing(wrong) and task.cancel_requested_at is not None:
+    passes = is_passing(wrong) or isinstance(wrong, TryAgain)
+    if passes and task.cancel_requested_at is not None:
         _end_as(task, TaskState.CANCELLED, at)
-    elif is_passing(wrong) and task.failures < MOST_FAILURES:
-        pause = PAUSES[min(task.failures, len(PAUSES)) - 1]
+    elif passes and task.failures < MOST_FAILURES:
+        pause = wrong.after if isinstance(wrong, TryAgain) else PAUSES[min(task.failures, len(PAUSES)) - 1]
         task.become(TaskState.QUEUED)
         task.job_id = defer(session, task.id, not_before=now() + pause)
     else:

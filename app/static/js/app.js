@@ -13,6 +13,7 @@ import "./guard.js";
 import "./tree.js";
 import "./print.js";
 import "./progress.js";
+import "./tray.js";
 import "./lock.js";
 import "./themes.js";
 import "./again.js";
