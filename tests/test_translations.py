@@ -28,7 +28,7 @@ LATIN |= {"yes", "no", "none", "branch", "group"}
 #: Types of files, encodings and programs as they are called everywhere.
 LATIN |= {"doc", "xls", "xlsx", "xlsb", "ods", "utf", "UTF", "gb", "big", "Word", "Excel", "Numbers"}
 #: Keys as they are written on the keyboard.
-LATIN |= {"Ctrl", "Alt"}
+LATIN |= {"Ctrl", "Alt", "Enter", "Insert", "Delete", "Esc", "Home", "End", "PgUp", "PgDn"}
 #: Commands and examples.
 QUOTED = re.compile(r"POST|/export|run\.py [a-z-]+|[a-z_]+\.[a-z_]+|\d{4}-\d\d-\d\dT[\d:+]+")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
