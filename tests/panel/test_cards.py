@@ -30,7 +30,7 @@ EXPECTED = {
 }
 
 
-def test_every_role_of_the_desk_has_its_cards():
+def test_every_role_of_the_desk_has_its_cards(app):
     """By right alone, without a page: whoever may not open the list has no card of it."""
     for role in ROLES:
         rights = frozenset(rights_of(role))
@@ -53,9 +53,9 @@ def test_a_workbench_takes_at_most_twelve_statements(login, make_slip, at, state
 
 
 def test_all_counts_are_one_statement_for_every_role(app, person, session, at, statements):
+    people = {role: person(role) for role in ("phone_supervisor", "it_manager", "branch_head", "hr")}
     with app.test_request_context():
-        for role in ("phone_supervisor", "it_manager", "branch_head", "hr"):
-            by = person(role)
+        for role, by in people.items():
             wanted = cards.cards_of(by)
             assert wanted, role
             with statements() as told:
