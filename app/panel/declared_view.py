@@ -62,6 +62,8 @@ class DeclaredView(ModelView):
     #: What the filter of a plain text column offers: name -> function to (value, label) pairs.
     choices: ClassVar[dict[str, Choices]] = {}
     subs: ClassVar[dict[str, str]] = {}
+    #: What a second line says of its value, where that is not plain: name -> words with ``%(value)s``.
+    sub_words: ClassVar[dict[str, object]] = {}
     search_through: ClassVar[str] = ""
     #: What the scan box finds this table's records by.
     codes: ClassVar[Sequence[Code]] = ()

@@ -88,9 +88,8 @@ def cell_of(record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
     if isinstance(value, Base):
         url = record_url(value.__tablename__, value.id) if not plain and may_open_record(value, by) else ""
         return Cell(str(value), url=url)
-    return Cell(
-        text_of(value, by), number=isinstance(value, int | Decimal | date), wide=bool(column and column.multiline)
-    )
+    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return Cell(text_of(value, by), number=is_number, wide=bool(column and column.multiline))
 
 
 def _chosen(options: Any, value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
@@ -260,7 +261,7 @@ class ListPages(DeclaredView):
             if index == 0:
                 cell = replace(cell, url=url)
             if name in self.subs:
-                cell = replace(cell, sub=self._sub(record, self.subs[name], by))
+                cell = replace(cell, sub=self._sub(record, name, by))
             cells.append(cell)
         acts = [acting.button(act, record) for act in acts_now(record, by)]
         may_edit = self.record_view.form_columns and url and by.may(table, "can_edit")
@@ -285,14 +286,20 @@ class ListPages(DeclaredView):
             return Cell(str(self.computed[name](record)))
         return cell_of(record, name, by, plain=plain)
 
-    def _sub(self, record: Any, path: str, by: Actor) -> str:
+    def _sub(self, record: Any, name: str, by: Actor) -> str:
+        """Return the quieter second line of a cell; of a time on the same day, the hour is enough."""
         here = record
-        *parents, last = path.split(".")
-        for name in parents:
-            here = getattr(here, name)
+        *parents, last = self.subs[name].split(".")
+        for parent in parents:
+            here = getattr(here, parent)
             if here is None:
                 return ""
-        return cell_of(here, last, by, plain=True).text
+        text = cell_of(here, last, by, plain=True).text
+        above, value = getattr(record, name, None), getattr(here, last)
+        if isinstance(above, datetime) and isinstance(value, datetime):
+            there = value.astimezone(by.timezone)
+            text = f"{there:%H:%M}" if there.date() == above.astimezone(by.timezone).date() else text
+        return str(self.sub_words[name]) % {"value": text} if name in self.sub_words and text != NONE else text
 
 
 def _selectable(row: Row, selection: Selection | None) -> Row:

@@ -167,6 +167,7 @@ class _SlipList(HouseView):
     list_columns = SLIP_COLUMNS
     labels = {"items_text": _l("Items")}
     subs = {"customer": "customer.phone_masked", "appointed_at": "latest_arrival_at", "owner": "department"}
+    sub_words = {"appointed_at": _l("until %(value)s")}
     order_columns = ("slip_no", "appointed_at")
     filters = ("state", "channel", "intention", "owner_id", "appointed_at")
     eager = SLIP_EAGER

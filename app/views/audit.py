@@ -145,7 +145,14 @@ class DemoStateView(HouseView):
 card("notice", "unread", _l("Unread notices"), order=90, quiet=True)
 card("job_run", "failed", _l("Jobs that failed"), order=64, menu=True, hot=True)
 card("act_run", "today", _l("Acts today"), shows=Shows.COMPARED, order=15)
-card("sensitive_view_log", "today", _l("Looks at masked values today"), shows=Shows.COMPARED, order=35)
+card(
+    "sensitive_view_log",
+    "today",
+    _l("Looks at masked values today"),
+    shows=Shows.COMPARED,
+    order=35,
+    needs=(("audit_log", "can_list"),),
+)
 
 
 def register(menu: Registrar) -> None:
