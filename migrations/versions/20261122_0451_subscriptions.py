@@ -44,8 +44,8 @@ def upgrade() -> None:
     )
     _subscriptions()
     _deliveries()
-    audited("report_subscription")
-    audited("report_delivery")
+    for table in ("report_subscription", "report_delivery"):
+        audited(table, "row_version", "updated_at", "updated_by_id")
 
 
 def _subscriptions() -> None:
