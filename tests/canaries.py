@@ -36,6 +36,7 @@ GIVEN: dict[str, Any] = {
     "api_key.rights": ["customer.list"],
     "appointment_supplement_request.evidence_kinds": ["other"],
     "appointment_supplement_request.contact_record_id": "contact_record",
+    "report_subscription.weekdays": ["1"],
     "followup_plan.customer_id": "customer",
 }
 PLAIN: dict[type[Any], Any] = {Boolean: False, Date: date(2026, 11, 1), Time: time(9), Integer: 1, Numeric: Decimal(1)}

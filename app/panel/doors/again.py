@@ -92,7 +92,9 @@ def sentence() -> str:
 
 def take_up() -> Any:
     """Before a page: put what was carried through a login in the place of what this request sent."""
-    token = request.form.get(KEPT, "") if request.method == "POST" else ""
+    # What programs send is not looked at here: a view may want to answer for itself what is too large.
+    is_page = request.method == "POST" and not request.path.startswith("/api/")
+    token = request.form.get(KEPT, "") if is_page else ""
     if not token or not _is_shown_again():
         return None
     found = of(token, session.get("_user_id"))
