@@ -211,7 +211,9 @@ def _write(
     mail_to: str | None,
 ) -> None:
     """Write what is wanted, once all of it fits together."""
-    report = REPORTS[subscription.report]
+    report = REPORTS.get(subscription.report)
+    if report is None:
+        raise Refusal(_("This version does not know this report. Please stop the subscription."))
     since = active_from or at.astimezone(by.timezone).date()
     wrong: dict[str, list[str]] = {}
     if period not in fitting(report):

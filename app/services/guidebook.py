@@ -16,6 +16,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from markupsafe import Markup
 from PIL import Image
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -47,7 +48,7 @@ class GuidePage:
     name: str
     title: str
     sections: tuple[GuideSection, ...]
-    pieces: tuple[str, ...]
+    pieces: tuple[Markup, ...]
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,9 @@ def _read(name: str, source: str) -> GuidePage:
             _mend(token)
         sections.append(GuideSection(name, anchor, title, level, _text(piece[3:] if title else piece), next(marks, ())))
         shown = piece[3:] if level == 1 and title else piece  # the page's head says its title
-        pieces.append(parser.renderer.render(shown, parser.options, {}))
+        # The renderer escapes all text, and raw HTML is switched off.
+        rendered = parser.renderer.render(shown, parser.options, {})
+        pieces.append(Markup(rendered))  # noqa: S704
     return GuidePage(name, sections[0].title or name, tuple(sections), tuple(pieces))
 
 

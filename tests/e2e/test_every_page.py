@@ -78,6 +78,8 @@ def look_at(tab: Tab, address: str, page: Page, *, frame: bool, dark: bool) -> l
             return []  # a file, no page
         raise
     assert answer is not None
+    if "text/html" not in answer.headers.get("content-type", ""):
+        return []  # a picture
     if answer.status >= 400 and not page.kind.startswith("refused") and answer.status != 409:
         return [f"answered {answer.status}"]
     faults = sideways(tab) + grave_faults(tab, frame=frame)

@@ -153,7 +153,7 @@ def _keys(page: Page, address: str) -> None:
     rows = page.locator("tr[data-line]")
     prices = page.locator("[name$='-price'] >> visible=true")
     prices.first.focus()
-    page.keyboard.type("1250.5")
+    page.keyboard.type("1250.5", delay=60)  # as fingers do, not as a scanner
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.closest('tr').rowIndex") == 2, "Enter went on to the next row"

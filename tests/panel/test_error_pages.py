@@ -33,13 +33,13 @@ def asked(code, login, app, monkeypatch, employee):
         monkeypatch.setattr(visit, "hold", lambda *_a: __import__("flask").abort(429))
         return client.post("/logout/", data=token)
     if code == 500:
-        monkeypatch.setattr(home, "_cards", broken)
+        monkeypatch.setattr(home, "workbench", broken)
         return client.get("/")
     if code == 413:
         return client.post("/customer/act/register_temporary", data={**token, "name": "x" * 17_000_000})
     if code == 422:
         return client.post("/job/run_now", data=token)
-    paths = {400: "/search?q=%01", 403: "/param/list/", 404: "/nothing/here", 405: "/logout/"}
+    paths = {400: "/department_slips/list/?junk=1", 403: "/param/list/", 404: "/nothing/here", 405: "/logout/"}
     return client.get(paths[code], headers={"Referer": "http://localhost/customer/list/?q=x"})
 
 

@@ -277,7 +277,13 @@ def test_a_branch_s_it_sets_values_for_her_branch_only(session, rest, employee):
 
 def guards():
     """The settings that guard: those of customers, logins, passwords, exports, looks, keys and the trail."""
-    named = {"customers.shared_by", "exports.most_rows", "exports.most_in_file", "privacy.reveals_told", "privacy.reveals_most"}
+    named = {
+        "customers.shared_by",
+        "exports.most_rows",
+        "exports.most_in_file",
+        "privacy.reveals_told",
+        "privacy.reveals_most",
+    }
     return named | {key for key in SETTINGS if key.startswith(("login.", "password.", "api_keys.", "trail."))}
 
 

@@ -39,8 +39,14 @@ def limit(session, at, **values):
     session.commit()
 
 
+#: Seen by nobody but the person who wrote them, who has them before her where she changes them.
+ONES_OWN = {"report_subscription"}
+
+
 def test_every_sensitive_column_can_be_shown_in_full(app):
     for name, model in models().items():
+        if name in ONES_OWN:
+            continue
         sensitive = {
             column.key
             for column in model.__mapper__.column_attrs

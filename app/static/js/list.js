@@ -3,7 +3,7 @@
 // lets its head stick to the window.
 const FAR = 10;
 const rows = () => [...document.querySelectorAll("table[data-rows] tbody tr")].filter((row) => row.offsetParent);
-const linkOf = (row) => row.querySelector("td:not(.sel) a[href], td:not(.sel) button, input");
+const linkOf = (row) => row.querySelector("td:not(.sel) a[href], td:not(.sel) button") || row.querySelector("input");
 const rowOf = (element) => element?.closest("table[data-rows] tbody tr");
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: FAR, PageUp: -FAR, Home: -Infinity, End: Infinity };
 

@@ -5,7 +5,7 @@ const GAP = 35;
 const LEAST = 6;
 const box = document.getElementById("scan");
 const TEXT = "input:not([type]), input:is([type=text], [type=search], [type=tel], [type=url], [type=email], [type=password], [type=number]), textarea";
-const OTHER = "select, input";
+const OTHER = "select, input:not([type=checkbox], [type=radio], [type=button], [type=submit], [type=file])";
 
 let keys = [];
 let last = -Infinity;
@@ -21,11 +21,10 @@ const kindOf = (element) => {
 };
 
 /** What a select or a day holds: its own keys change it before one knows whose they are. */
-const standing = (element) => ({ value: element.value, checked: element.checked, index: element.selectedIndex });
+const standing = (element) => ({ value: element.value, index: element.selectedIndex });
 
 function restore(element, held) {
   if (element.matches("select")) element.selectedIndex = held.index;
-  else if (element.type === "checkbox" || element.type === "radio") element.checked = held.checked;
   else if (element.value !== held.value) element.value = held.value;
 }
 
@@ -87,6 +86,8 @@ function keep(event) {
 }
 
 function onKey(event) {
+  // Rows of a form are added by scanning, too: there a code is meant for the form.
+  if (event.target.closest?.("[data-line-add]")) return;
   if (handing || document.documentElement.classList.contains("is-locked")) return;
   // A shifted letter of a scanner comes with the key Shift itself.
   if (event.key === "Shift" && !event.isComposing) return;

@@ -14,7 +14,7 @@ const title = document.title;
 if (tray && Number(tray.dataset.open) > 0) watch(tray);
 
 function watch(box) {
-  const lines = box.querySelector("[data-lines]");
+  const lines = box.querySelector("[data-work]");
   const dot = document.querySelector("[data-tray-count]");
   const bell = document.querySelector("[data-bell-count]");
   const running = new Set();
