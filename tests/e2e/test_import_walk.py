@@ -138,7 +138,7 @@ def test_a_file_with_planted_errors(visit, live, partner, width, locale, first):
     desk.picture("import-mapping")
     with desk.page.expect_navigation():
         desk.page.locator('main form button[type="submit"]').click()
-    assert desk.page.url == address
+    desk.page.wait_for_url(address)
     check_or_import(desk, live, "check")
     page = desk.page.locator("main")
     cells = {cell.strip() for cell in page.locator("tbody td.first, tbody td:first-child").all_inner_texts()}

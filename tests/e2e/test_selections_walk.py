@@ -62,7 +62,7 @@ def slips(live: Any) -> list[int]:
     made = []
     start = datetime.now(ZoneInfo("Asia/Shanghai")).replace(hour=14, minute=0) + timedelta(days=30)
     for number in range(12):
-        phone = f"1770000{start.microsecond % 100:02d}{number:02d}"
+        phone = f"177{next(_numbers):08d}"
         customer = _act(
             live, "customer.register_temporary", "phone_consultant", None, name=f"批量{number:02d}", phone=phone
         )
