@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -56,13 +57,17 @@ def _work_off(live: Any) -> None:
             perform(session, task_id, job_id)
 
 
+#: Telephone numbers given away, so that no two tests of this file give the same.
+GIVEN = count(1)
+
+
 @pytest.fixture
 def slips(live: Any) -> list[int]:
     """Twelve awaited slips of one consultant, the newest of the list."""
     made = []
     start = datetime.now(ZoneInfo("Asia/Shanghai")).replace(hour=14, minute=0) + timedelta(days=30)
     for number in range(12):
-        phone = f"177{next(_numbers):08d}"
+        phone = f"177{next(GIVEN):08d}"
         customer = _act(
             live, "customer.register_temporary", "phone_consultant", None, name=f"批量{number:02d}", phone=phone
         )
