@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+#: Keys are typed by the clock here: with other tests beside it a machine types too slowly to pass for a scanner.
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.nightly]
 
 CODE = "YY01-20200101-9999"
 #: One field of each kind in the page, as a form might hold them.
