@@ -119,6 +119,8 @@ def _row(session: Session, call: Call, by: Actor) -> int | None:
     act = REGISTRY.find(call.table, call.path.rpartition("/act/")[2]) if "/act/" in call.path else None
     rows = session.scalars(in_scope(model, by).order_by(model.id.desc()).limit(MOST_ROWS)).all()
     fit = [row for row in rows if opens(row, by) and (act is None or act.starts_in(getattr(row, "state", None)))]
+    if call.rule.startswith("/rights/people/"):
+        fit = [row for row in fit if row.user_id is not None]
     if call.rule.startswith("/report/"):
         fit = [row for row in fit if row.report == call.rule.split("/")[2]]
     return fit[0].id if fit else None

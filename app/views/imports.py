@@ -13,6 +13,7 @@ from sqlalchemy import and_, exists, func, select
 
 from app.actors import Actor
 from app.extensions import db
+from app.models.audit import Way
 from app.models.imports import (
     ImportBatch,
     ImportFinding,
@@ -37,6 +38,7 @@ from app.panel.rest import HouseApi
 from app.reports.import_sheets import refused_sheet, template_sheet
 from app.services.files import log_opened, may_read_content
 from app.services.imports import KINDS, told_columns
+from app.services.looks import NO_RIGHT, log_look
 from app.services.scope import in_scope, models
 from app.unit import unit_of_work
 from app.views.tasks import progress_of
@@ -63,10 +65,13 @@ def template_answer(by: Actor, kind: str) -> Response:
 def refused_answer(batch: ImportBatch, by: Actor) -> Response:
     """Answer the rows of a batch that were refused, with the reasons beside them, to be corrected.
 
-    They are what the file holds: 404 for who may not read that; the reading of another's is logged.
+    They are what the file holds: 404 for who may not read that; the reading of another's is logged, and so is being
+    denied it.
     """
     session = db.session()
     if not may_read_content(session, batch, by):
+        with unit_of_work(session):
+            log_look(session, Way.FILE, "import_batch", batch.id, "import_file", "", by, at=now(), denied=NO_RIGHT)
         abort(404)
     name = f"refused-{batch.id}"
     content = refused_sheet(session, batch, locale_in_force())

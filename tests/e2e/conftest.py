@@ -122,17 +122,17 @@ class Visit:
 
     def send(self) -> None:
         """Send the open dialog and wait for the page that follows."""
-        with self.page.expect_navigation():
+        with self.page.expect_event("load"):
             self.page.locator('dialog[open] button[type="submit"]').click()
 
     def export(self, link: str, reason: str = "主管核对当日工作") -> bytes:
         """Follow a link that exports, say why, and take the marked file from the page of the export."""
-        with self.page.expect_navigation():
+        with self.page.expect_event("load"):
             self.page.locator(link).first.click()
         if self.page.locator('main [name="file_format"]').count():
             self.page.locator('main [name="file_format"]').select_option("xlsx")
         self.page.fill('main [name="reason"]', reason)
-        with self.page.expect_navigation():
+        with self.page.expect_event("load"):
             self.page.locator('main form button[type="submit"]').click()
         with self.page.expect_download() as saved:
             self.page.locator('main a[href*="/stored_file/"]').first.click()
@@ -179,7 +179,7 @@ def visit(live: Live, browser: Browser) -> Iterator[Callable[..., Visit]]:
         person.open("/login/")
         page.fill("[name=username]", username)
         page.fill("[name=password]", PASSWORD)
-        with page.expect_navigation():
+        with page.expect_event("load"):
             page.press("[name=password]", "Enter")
         if locale != "zh":
             person.open(f"/language/{locale}")

@@ -50,7 +50,7 @@ class Keys:
         raise AssertionError(f"not reached in {most} steps; last at {self.at()}")
 
     def onward(self, key="Enter"):
-        with self.page.expect_navigation():
+        with self.page.expect_event("load"):
             self.press(key)
 
 

@@ -56,7 +56,7 @@ def test_lists_and_the_board_by_keyboard(visit, awaited_now):
     page.keyboard.press("Alt+ArrowUp")
     page.locator('[data-ordered] input[value="channel"]').press(" ")
     desk.picture("list-columns")
-    with page.expect_navigation():
+    with page.expect_event("load"):
         page.locator('dialog[open] footer button[type="submit"]').click()
     heads = page.locator("table[data-rows] th.first, table[data-rows] th:not(.sel):not(.last):not(.first)")
     names = [name.strip(" ↑↓") for name in heads.all_inner_texts()]
@@ -64,7 +64,7 @@ def test_lists_and_the_board_by_keyboard(visit, awaited_now):
     assert "渠道" not in names
     page.locator('[data-act="save"]').click()
     desk.fill(name="待到院清单")
-    with page.expect_navigation():
+    with page.expect_event("load"):
         page.locator('dialog[open] footer button[type="submit"]').click()
     expect(page.locator('.quick [aria-current="page"]')).to_contain_text("待到院清单")
     desk.picture("list-view")
@@ -77,7 +77,7 @@ def test_lists_and_the_board_by_keyboard(visit, awaited_now):
     guide.page.locator(f'[data-card="{key}"]').focus()
     guide.page.keyboard.press("Enter")
     guide.page.locator("dialog[open] form").wait_for()
-    with guide.page.expect_navigation():
+    with guide.page.expect_event("load"):
         guide.page.locator('dialog[open] button[type="submit"]').click()
     there = f'section[aria-labelledby="lane-here"] [data-card="{key}"]'
     expect(guide.page.locator(there)).to_be_visible()

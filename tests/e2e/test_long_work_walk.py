@@ -69,7 +69,7 @@ def test_a_report_comes_by_itself_and_long_work_follows_from_page_to_page(live, 
         her.open(f"/{name}/export")
         page.locator('main [name="file_format"]').select_option("xlsx")
         page.fill('main [name="reason"]', "月度核对")
-        with page.expect_navigation():
+        with page.expect_event("load"):
             page.locator('main form button[type="submit"]').click()
     her.open("/customer/list/")
     assert page.locator("[data-tray-count]").inner_text() == "2"

@@ -82,7 +82,7 @@ def stranger(browser: Browser, live: Live, width: int, locale: str) -> Iterator[
 def first_row(who: Visit, path: str) -> None:
     """Open a list and the record of its first row."""
     who.open(path)
-    with who.page.expect_navigation():
+    with who.page.expect_event("load"):
         who.page.locator("table.t tbody tr td.first a").first.click()
 
 

@@ -106,7 +106,7 @@ def test_a_supervisor_voids_ten_slips_with_one_reason_and_one_was_voided_meanwhi
     assert boss.page.locator(".outcomes .ok").count() == 9
     assert boss.page.locator(".outcomes .bad").count() == 1
     boss.picture("selection-done")
-    with boss.page.expect_navigation():
+    with boss.page.expect_event("load"):
         boss.page.locator("dialog[open] [data-close]").click()
     assert boss.page.locator(f'input[form="many"][value="{slips[0]}"]').count() == 0
 

@@ -46,11 +46,11 @@ class Plain:
                 control.fill(value)
 
     def send(self, button='main form button[type="submit"]:not(.visually-hidden)'):
-        with self.page.expect_navigation():
+        with self.page.expect_event("load"):
             self.page.locator(button).first.click()
 
     def follow(self, link):
-        with self.page.expect_navigation():
+        with self.page.expect_event("load"):
             self.page.locator(link).first.click()
 
     def text(self):

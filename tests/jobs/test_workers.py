@@ -115,11 +115,13 @@ class Workshop:
             assert time.monotonic() < patience, [found.state, [worker.said for worker in self.running]]
             time.sleep(0.05)
 
-    def next_begun(self, piece: str = "") -> Worker:
-        """Wait until one of them begins a piece, such as "a 2"."""
+    def next_begun(self, *pieces: str) -> Worker:
+        """Wait until each of these pieces, such as "a 2", was begun, in whatever order; return who began the last."""
+        awaited = set(pieces)
         while True:
             worker, began = self.begun.get(timeout=PATIENCE)
-            if not piece or began == piece:
+            awaited.discard(began)
+            if not awaited:
                 return worker
 
     def kill(self, worker: Worker) -> None:
@@ -204,8 +206,7 @@ def test_without_the_guard_a_sleeper_does_leave_a_second_effect(workshop):
 def test_a_worker_that_is_asked_to_stop_finishes_short_work_and_hands_back_steps(workshop):
     first = workshop.start()
     whole, steps = workshop.ask(WHOLE), workshop.ask(STEPS, "b")
-    workshop.next_begun("a 1")
-    workshop.next_begun("b 1")
+    workshop.next_begun("a 0", "b 1")
     first.send(signal.SIGTERM)
     assert first.end() == 0
     workshop.running.clear()

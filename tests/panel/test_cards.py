@@ -19,7 +19,7 @@ EXPECTED = {
     "phone_consultant": {"contact_record", "appointment_slip", "my_followups", "redo_slips", "customer"},
     "web_consultant": {"contact_record", "appointment_slip", "my_followups", "redo_slips", "customer"},
     "channel_specialist": {"contact_record", "appointment_slip", "my_followups"},
-    "phone_supervisor": {"department_followups", "redo_slips", "sensitive_view_log"},
+    "phone_supervisor": {"department_followups", "redo_slips"},
     "guide": {"contact_record", "appointment_slip"},
     "operations": {"report_run", "channel_partner"},
     "it_manager": {"appointment_supplement_request", "customer_merge_log", "job_run", "login_session", "import_batch"},
