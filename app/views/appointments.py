@@ -81,7 +81,7 @@ class ContactRecordView(HouseView):
             "followup_plan",
             "contact_record_id",
             _l("Follow-up plans"),
-            ("category", "planned_on", "state", "executor"),
+            ("category", "planned_at", "state", "executor"),
             ("category", "executor", "customer"),
         ),
     )
@@ -266,7 +266,7 @@ class AppointmentSlipView(_SlipList):
             "followup_plan",
             "appointment_slip_id",
             _l("Follow-up plans"),
-            ("category", "planned_on", "state", "executor"),
+            ("category", "planned_at", "state", "executor"),
             ("category", "executor", "customer"),
         ),
     )

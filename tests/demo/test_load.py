@@ -109,7 +109,7 @@ class TestTheWholeDemo:
         )
         assert {"wrong_number", "silent", "job_application", "advertising"} <= set(found)
         ((missed,),) = rows(demo_app, "select count(*) from contact_record where missed_at is not null")
-        ((plans,),) = rows(demo_app, "select count(*) from followup_plan where rule = 'missed_call'")
+        ((plans,),) = rows(demo_app, "select count(*) from followup_plan where trigger = 'missed_call'")
         assert missed == plans > 50
 
     def test_lapsed_slips_lapsed_after_their_grace_and_left_a_plan(self, demo_app, rows):
@@ -117,15 +117,24 @@ class TestTheWholeDemo:
             demo_app,
             "select count(*), count(*) filter (where expired_at < latest_arrival_at + interval '60 minutes'),"
             " count(*) filter (where not exists (select from followup_plan p"
-            "   where p.rule = 'slip_lapsed' and p.appointment_slip_id = s.id))"
+            "   where p.trigger = 'slip_lapsed' and p.appointment_slip_id = s.id))"
             " from appointment_slip s where expired_at is not null",
         )
         assert lapsed > 150
         assert early == unplanned == 0
 
-    def test_plans_are_executed_withdrawn_and_open(self, demo_app, rows):
+    def test_plans_stand_in_every_state_and_have_next_plans_reviews_and_cases(self, demo_app, rows):
+        """SM-03."""
         found = {state for (state,) in rows(demo_app, "select distinct state from followup_plan")}
-        assert found == {"approved", "executed", "withdrawn"}
+        assert found == {"draft", "submitted", "approved", "executed", "closed", "cancelled"}
+        ((following, reviews, published),) = rows(
+            demo_app,
+            "select (select count(*) from followup_plan where next_plan_id is not null),"
+            " (select count(*) from followup_review),"
+            " (select count(*) from followup_case where state = 'published')",
+        )
+        assert min(following, reviews) > 20
+        assert published > 0
 
     def test_every_telephone_is_a_valid_mobile_and_nobody_shares_one(self, demo_app, rows):
         from app.extensions import db
