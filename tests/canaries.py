@@ -27,6 +27,8 @@ from app.services.scope import in_scope
 NOT_MADE = {"customer_merge_log"}
 #: Columns that a guess would break: left to their default.
 LEFT_OUT = {"customer.search_terms", "customer.merged_into_id", "customer.referrer_customer_id", "customer.birth_year"}
+#: A rule's plan has an occasion, a person's has none.
+LEFT_OUT |= {"followup_plan.occasion", "followup_plan.trigger"}
 
 
 #: What a column needs that no declaration says: a value, or the table of a row to point to.

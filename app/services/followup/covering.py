@@ -34,7 +34,8 @@ class Arranging(HouseForm):
 
     def check(self) -> None:
         """The last day is not before the first."""
-        if self.until_on.data < self.from_on.data:
+        first, last = self.from_on.data, self.until_on.data
+        if first is not None and last is not None and last < first:
             self.refuse("until_on", _("The last day is before the first."))
 
 
