@@ -12,8 +12,8 @@ from sqlalchemy.dialects import postgresql
 
 from migrations.trail import audited
 
-revision = "202611220453"
-down_revision = "202611220452"
+revision = "202611220454"
+down_revision = "202611220453"
 branch_labels = None
 depends_on = None
 
