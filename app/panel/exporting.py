@@ -156,8 +156,9 @@ def answer_rest(wanted: Wanted, key: str) -> Any:
 # --- a list ------------------------------------------------------------------------------------------------------
 
 LIST = "list"
-#: How many rows of a list are held in memory at once.
+#: How many rows of a list are held in memory at once, and how many of their numbers are read at once.
 AT_A_TIME = 250
+NUMBERS_AT_A_TIME = 10_000
 
 
 def list_wanted(view: HouseView, query: str, file_format: str, reason: str) -> Wanted:
@@ -247,7 +248,7 @@ def _rows(
     order = view._order(asked)
     wanted = statement.with_only_columns(view.model.id).order_by(*order).limit(making.most + 1)
     # A cursor of the server's and eight bytes a row: as objects, 200,000 numbers would be tens of megabytes.
-    ids = array("q", session.scalars(wanted.execution_options(yield_per=AT_A_TIME)))
+    ids = array("q", session.scalars(wanted.execution_options(yield_per=NUMBERS_AT_A_TIME)))
     refuse_too_many(len(ids), making.most)
     for start in range(0, len(ids), AT_A_TIME):
         making.progress(start, len(ids))
