@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "yimei_t"
 OLDEST_SECONDS = 12 * 3600
 DROP_ATTEMPTS = 4
+#: What stands in front of packages that no process of the tests is to wait for.
+LEAN = ROOT / "tests" / "lean"
 TEMPLATE_LOCK = 0x79696D74  # names the advisory lock under which one process makes the template
 
 Addresses = tuple[str, str]  # (the application's, the owner's)
@@ -41,11 +43,21 @@ def addresses(database: str) -> Addresses:
     return app.render_as_string(hide_password=False), owner.render_as_string(hide_password=False)
 
 
+MIGRATED = """
+from app import create_app
+from app.ops import schema
+from app.panel import security
+app = create_app()
+schema.migrate(app)
+security.sync_security(app)
+"""
+
+
 @cache
-def template_database(commands: Sequence[str] = ("migrate", "sync-security")) -> str:
+def template_database() -> str:
     """Return the name of this run's template, made by the first worker that asks: migrated, with roles and permissions.
 
-    ``commands`` are those of `run.py` that fill it.
+    It is made as the commands `migrate` and `sync-security` do it, in one process.
     """
     name = f"{_prefix()}_template"
     with _owner() as connection:
@@ -57,8 +69,7 @@ def template_database(commands: Sequence[str] = ("migrate", "sync-security")) ->
         making = name.removesuffix("_template") + "_making"
         _drop(connection, making)
         connection.execute(text(f'create database "{making}" template template0'))
-        for command in commands:
-            run_command(addresses(making), command)
+        run_python(addresses(making), "-c", MIGRATED)
         connection.execute(text(f'alter database "{making}" rename to "{name}"'))
     return name
 

@@ -10,7 +10,7 @@ from app.extensions import db
 from app.models.followup import FollowupPlan, PlanState
 from app.models.privacy import ConsentPurpose
 from app.panel.cards import Shows, card
-from app.panel.house_view import HouseView, Tab
+from app.panel.house_view import HouseView, Sub, Tab
 from app.panel.interface import HouseInterface
 from app.panel.person import now
 from app.panel.registry import Registrar
@@ -37,7 +37,7 @@ class FollowupPlanView(HouseView):
         ),
         (_l("What became of it"), ("executed_at", "feedback")),
     )
-    subs = {"customer": "customer.phone_masked"}
+    subs = {"customer": Sub("customer.phone_masked")}
     order_columns = ("planned_on",)
     default_order = "planned_on"
     descending = False
