@@ -74,26 +74,29 @@ def template_database() -> str:
     return name
 
 
-PEOPLE = """
+#: Further templates, each with so much of the demo in it: the organisation alone, or business too.
+SHARES = {"peopled": 0.0, "storied": 0.03}
+TELL = """
+import sys
 from app import create_app
 from app.demo import load
-load(create_app(), say=lambda _line: None, share=0)
+load(create_app(), say=lambda _line: None, share=float(sys.argv[1]))
 """
 
 
 @cache
-def peopled_database() -> str:
-    """Return the name of this run's second template: with the demo's organisation and no business in it."""
-    template, name = template_database(), f"{_prefix()}_peopled"
+def told_database(kind: str) -> str:
+    """Return the name of this run's template of that kind, made by the first worker that asks."""
+    template, name = template_database(), f"{_prefix()}_{kind}"
     with _owner() as connection:
         connection.execute(text("select pg_advisory_lock(:key)"), {"key": TEMPLATE_LOCK})
         for standing in _databases(connection):
-            if standing.startswith(_prefix(hour=False)) and standing.endswith("_peopled"):
+            if standing.startswith(_prefix(hour=False)) and standing.endswith(f"_{kind}"):
                 return standing
         making = f"{name}_making"
         _drop(connection, making)
         connection.execute(text(f'create database "{making}" template "{template}"'))
-        run_python(addresses(making), "-c", PEOPLE)
+        run_python(addresses(making), "-c", TELL, str(SHARES[kind]))
         connection.execute(text(f'alter database "{making}" rename to "{name}"'))
     return name
 
@@ -101,7 +104,7 @@ def peopled_database() -> str:
 def worker_database(worker_id: str) -> Addresses:
     """Make this worker's own copy of the peopled template and return its addresses. ``worker_id`` is xdist's, or
     "master"."""
-    template = peopled_database()
+    template = told_database("peopled")
     name = f"{template.removesuffix('_peopled')}_{worker_id}"
     with _owner() as connection:
         _drop(connection, name)
@@ -110,12 +113,18 @@ def worker_database(worker_id: str) -> Addresses:
 
 
 @contextlib.contextmanager
-def fresh_database(label: str = "fresh", *, copy: bool = False, people: bool = False) -> Iterator[Addresses]:
+def fresh_database(
+    label: str = "fresh", *, copy: bool = False, people: bool = False, stories: bool = False
+) -> Iterator[Addresses]:
     """Give a database for one test and drop it afterwards: an empty one, with ``copy`` another of the template, with
-    ``people`` one that has the demo's organisation already."""
+    ``people`` one that has the demo's organisation already, with ``stories`` a small demo."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "master")
     name = f"{_prefix()}_{worker}_{label}"
-    template = peopled_database() if people else template_database() if copy else "template0"
+    template = "template0"
+    if stories or people:
+        template = told_database("storied" if stories else "peopled")
+    elif copy:
+        template = template_database()
     with _owner() as connection:
         _drop(connection, name)
         connection.execute(text(f'create database "{name}" template "{template}"'))
