@@ -27,7 +27,7 @@ from app.unit import unit_of_work
 from tests.databases import ROOT, fresh_database
 from tests.jobs.slow_worker import PIECES
 
-PATIENCE = 90  # seconds; the machine may be busy
+PATIENCE = 180  # seconds; the machine may be busy
 
 
 class Worker:
