@@ -23,7 +23,7 @@ from app.models.followup import (
 from app.models.privacy import ConsentPurpose
 from app.panel.cards import Shows, card
 from app.panel.codes import Code
-from app.panel.house_view import HouseView, Related, Tab
+from app.panel.house_view import HouseView, Related, Sub, Tab
 from app.panel.interface import HouseInterface
 from app.panel.person import now
 from app.panel.registry import Registrar
@@ -85,8 +85,7 @@ class FollowupPlanView(HouseView):
         ),
     )  # fmt: skip
     labels = {"rule": _l("Made by the rule")}
-    subs = {"customer": "customer.phone_masked", "executor": "cover"}
-    sub_words = {"executor": _l("covered by %(value)s")}
+    subs = {"customer": Sub("customer.phone_masked"), "executor": Sub("cover", _l("covered by %(value)s"))}
     order_columns = ("planned_at", "plan_no")
     default_order = "planned_at"
     descending = False
