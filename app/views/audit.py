@@ -108,7 +108,9 @@ class NoticeView(HouseView):
         files = (
             select(BackgroundTask.id, StoredFile)
             .join(StoredFile, StoredFile.id == BackgroundTask.result_file_id)
-            .where(BackgroundTask.id.in_(ids), StoredFile.employee_id == by.employee_id, StoredFile.dropped_at.is_(None))
+            .where(
+                BackgroundTask.id.in_(ids), StoredFile.employee_id == by.employee_id, StoredFile.dropped_at.is_(None)
+            )
         )
         found = {row.id: row.StoredFile for row in db.session().execute(files)}
         for notice in records:
