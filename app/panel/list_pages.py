@@ -142,7 +142,7 @@ class ListPages(DeclaredView):
         if asked.words or asked.filters:
             return _("Nothing answers these words and filters.")
         tab = next((tab for tab in self.quick if tab.name == asked.tab and tab.condition is not None), None)
-        if tab is not None:
+        if tab is not None and not (self.empty and tab is self.quick[0]):
             return _("Nothing stands under “%(tab)s” just now.", tab=tab.label)
         return str(self.empty) or _("No %(what)s yet. What is made appears here.", what=self.heading)
 

@@ -72,6 +72,7 @@ def _number(each: Declared, numbers: Sequence[int]) -> Card:
         week=week,
         to_week=_arrow(today, week),
     )
+    note = note.replace(" ", "\u00a0").replace(",\u00a0", ", ")  # no arrow stands alone on a line of its own
     said = _("The last %(count)s days: %(numbers)s", count=cards.DAYS, numbers=", ".join(map(str, numbers[::-1])))
     return Card(str(each.label), _shown(today), note, url, trend=cards.points(numbers), trend_alt=said)
 

@@ -64,7 +64,7 @@ class ExportRequestView(HouseView):
                 (ExportRequest.state == ExportState.WAITING) & (ExportRequest.asked_by_id != by.employee_id)
             ),
         ),
-        Tab("mine", _l("Mine"), lambda by, now: ExportRequest.asked_by_id == by.employee_id),
+        Tab("mine", _l("Asked by me"), lambda by, now: ExportRequest.asked_by_id == by.employee_id),
     )
     filters = ("state", "file_format", "asked_at", "asked_by_id")
     order_columns = ("asked_at", "row_count")
