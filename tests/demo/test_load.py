@@ -126,7 +126,7 @@ class TestTheWholeDemo:
         assert lapsed > 150 * told.share
         assert early == unplanned == 0
 
-    def test_plans_stand_in_every_state_and_have_next_plans_reviews_and_cases(self, demo_app, rows):
+    def test_plans_stand_in_every_state_and_have_next_plans_reviews_and_cases(self, told, demo_app, rows):
         """SM-03."""
         found = {state for (state,) in rows(demo_app, "select distinct state from followup_plan")}
         assert found == {"draft", "submitted", "approved", "executed", "closed", "cancelled"}
