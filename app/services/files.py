@@ -276,7 +276,8 @@ def log_opened(session: Session, table: str, record_id: int, field: str, name: s
 
 def log_denied_file(session: Session, file_id: int, by: Actor, at: datetime) -> None:
     """Write down that somebody asked for a file that is not for her; one that does not exist leaves nothing."""
-    file = session.get(StoredFile, file_id)
+    with crossing("file"):
+        file = session.get(StoredFile, file_id)
     if file is not None and file.subject_table is not None and file.subject_id is not None:
         field = f"{file.purpose.value}_file"
         log_look(session, Way.FILE, file.subject_table, file.subject_id, field, "", by, at=at, denied=NOT_IN_SCOPE)
