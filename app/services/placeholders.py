@@ -1,4 +1,4 @@
-"""Texts with placeholders: declared once, checked when saved, filled in when sent. REF-8, 1.3 生日短信; decision 0040.
+"""Texts with placeholders: declared once, checked when saved, filled in when sent. REF-8, 1.3 生日短信; decision 0039.
 
 In texts for people a placeholder is ``{称呼}`` or, in English, ``{address}``; in requests to other systems, which are
 full of braces themselves, ``{{ number }}``. Behind them is Jinja2 in its sandbox, of which only names are let through:
@@ -27,7 +27,12 @@ from app.words import _, _l, locale_in_force
 
 #: Two-character family names that are met often enough; every other name has one character before the given name.
 DOUBLE_NAMES = frozenset(
-    "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 司徒 司空 夏侯 轩辕 长孙 宇文 端木 南宫 独孤 申屠".split()
+    name
+    for line in (
+        "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐",
+        "司徒 司空 夏侯 轩辕 长孙 宇文 端木 南宫 独孤 申屠",
+    )
+    for name in line.split()
 )
 WEEKDAYS = "一二三四五六日"
 FULL_WIDTH = re.compile("[｛｝]")
@@ -187,7 +192,7 @@ def _environment(doubled: bool) -> ImmutableSandboxedEnvironment:
         comment_start_string="\x01#",
         comment_end_string="#\x01",
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 (plain text, and what is asked of other systems: escaped by who sends it)
+        autoescape=False,
     )
 
 

@@ -18,6 +18,7 @@ from app.models.hr import Position
 from app.models.settings import Dictionary, DictionaryItem, ItemState, NumberRule, Param
 from app.services.customers.requirements import add_requirements
 from app.services.customers.traits import TRAIT_TYPES
+from app.services.messages import add_first_messages
 from app.services.privacy.consents import add_first_texts
 from app.services.processes import ensure_processes
 from app.services.settings import SETTINGS
@@ -269,6 +270,7 @@ def ensure_reference_data(session: Session, at: datetime) -> dict[str, int]:
             "position": _positions(session),
             "field_requirement": add_requirements(session),
             "consent_text": add_first_texts(session, SINCE.date()),
+            "message_template": add_first_messages(session),
             "process_guide": ensure_processes(session),
         }
 

@@ -133,5 +133,4 @@ def test_requests_have_doubled_braces_and_values_that_fit_their_surroundings():
     assert [(each.line, each.name) for each in wrong_in(kind, '{\n"a": "{{ number }}"}')] == [(2, "number")]
     assert wrong_in(kind, '{"a": "{{ text }"}')[0].line == 1
     with pytest.raises(ValueError, match="twice"):
-
         placeholder([kind], "text", "", "again")(lambda about: None)
