@@ -247,7 +247,7 @@ class MessageTemplate(Stateful, Recorded, Base):
         server_default="true",
         info=col(_l("Marketing"), _l("Goes to those alone who agreed to marketing.")),
     )
-    text: Mapped[str] = mapped_column(String(500), info=col(_l("Text"), multiline=True))
+    content: Mapped[str] = mapped_column(String(500), info=col(_l("Text"), multiline=True))
     provider_code: Mapped[str | None] = mapped_column(
         String(60), info=col(_l("Template's number with the provider"), _l("Where the provider asks for one."))
     )
@@ -353,7 +353,7 @@ class Message(Stateful, Recorded, Branched, Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), info=col(_l("Customer")))
     channel: Mapped[MessageChannel] = mapped_column(Choice(MessageChannel), info=col(_l("Channel")))
     recipient: Mapped[str | None] = mapped_column(Encrypted(200), info=col(_l("To"), sensitive=True))
-    text: Mapped[str] = mapped_column(Encrypted(500), info=col(_l("Text"), multiline=True))
+    content: Mapped[str] = mapped_column(Encrypted(500), info=col(_l("Text"), multiline=True))
     is_marketing: Mapped[bool] = mapped_column(default=False, server_default="false", info=col(_l("Marketing")))
     template_id: Mapped[int | None] = mapped_column(
         ForeignKey("message_template.id"), index=True, info=col(_l("Message template"))
@@ -388,9 +388,9 @@ class Message(Stateful, Recorded, Branched, Base):
         return mask(None, self.recipient)
 
     @property
-    def text_short(self) -> str:
-        """The beginning of its text, for lists."""
-        return self.text if len(self.text) <= SHORT else f"{self.text[:SHORT]}…"
+    def content_short(self) -> str:
+        """The beginning of what it says, for lists."""
+        return self.content if len(self.content) <= SHORT else f"{self.content[:SHORT]}…"
 
     @property
     def provider_says(self) -> str:

@@ -22,12 +22,12 @@ class MessageView(HouseView):
     datamodel = HouseInterface(Message)
     title = _l("Messages: outbox")
     crumbs = (_l("Service workstation"), _l("Follow-up"))
-    list_columns = ("customer", "channel", "text_short", "state", "due_at", "sent_at", "provider", "said", "sender")
-    labels = {"text_short": _l("Text")}
-    computed = {"text_short": lambda message: message.text_short}
+    list_columns = ("customer", "channel", "content_short", "state", "due_at", "sent_at", "provider", "said", "sender")
+    labels = {"content_short": _l("Text")}
+    computed = {"content_short": lambda message: message.content_short}
     subs = {"customer": "recipient_masked", "provider": "provider_says"}
     show_sections = (
-        (_l("Message"), ("customer", "channel", "recipient", "text", "is_marketing", "template", "followup_plan")),
+        (_l("Message"), ("customer", "channel", "recipient", "content", "is_marketing", "template", "followup_plan")),
         (
             _l("What became of it"),
             (
@@ -63,8 +63,8 @@ class MessageTemplateView(HouseView):
 
     datamodel = HouseInterface(MessageTemplate)
     crumbs = (_l("Service workstation"), _l("Follow-up"))
-    list_columns = ("name", "code", "channel", "category", "is_marketing", "state", "text")
-    form_columns = ("code", "name", "channel", "category", "is_marketing", "text", "provider_code")
+    list_columns = ("name", "code", "channel", "category", "is_marketing", "state", "content")
+    form_columns = ("code", "name", "channel", "category", "is_marketing", "content", "provider_code")
     add_only = ("code",)
     order_columns = ("name", "code")
     filters = ("channel", "category", "state")
@@ -137,7 +137,7 @@ CUSTOMER_TABS = (
         "message",
         "customer_id",
         _l("Messages"),
-        ("channel", "text", "state", "due_at", "sent_at", "sender"),
+        ("channel", "content", "state", "due_at", "sent_at", "sender"),
         ("sender", "customer"),
     ),
     Related(

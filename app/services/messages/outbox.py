@@ -64,7 +64,7 @@ class Writing(HouseForm):
     """A template or words of one's own, when, and whether one looks at the finished text first."""
 
     template_id = Pick(_l("Message template"), table="message_template")
-    text = Words(
+    content = Words(
         _l("Text"),
         most=MOST_TEXT,
         multiline=True,
@@ -80,8 +80,8 @@ class Writing(HouseForm):
     )
 
     def check(self) -> None:
-        if (self.template_id.data is None) == (not self.text.data):
-            self.refuse("text", _("A template or a text of your own, please: one of them."))
+        if (self.template_id.data is None) == (not self.content.data):
+            self.refuse("content", _("A template or a text of your own, please: one of them."))
 
 
 @act(
@@ -98,7 +98,7 @@ def send_message(
     customer: Customer,
     *,
     template_id: int | None = None,
-    text: str | None = None,
+    content: str | None = None,
     channel: MessageChannel | None = None,
     is_marketing: bool = False,
     send_at: datetime | None = None,
@@ -117,14 +117,14 @@ def send_message(
     _refuse_contact(session, customer, way, at, marketing=marketing)
     recipient = _recipient(customer, way)
     about = about_customer(session, customer, by, at)
-    field = "text" if template is None else "template_id"
-    words = finished(text or "" if template is None else template.text, about, field)
+    field = "content" if template is None else "template_id"
+    words = finished(content or "" if template is None else template.content, about, field)
     message: Any = Message(
         customer_id=customer.id,
         branch_id=customer.branch_id,
         channel=way,
         recipient=recipient,
-        text=words,
+        content=words,
         is_marketing=marketing,
         template_id=template_id,
         state=MessageState.HELD if look_first else MessageState.WAITING,
@@ -195,7 +195,7 @@ def release(session: Session, message: Message, *, by: Actor, at: datetime) -> O
 class NewText(HouseForm):
     """What it says instead."""
 
-    text = Words(_l("Text"), required=True, most=MOST_TEXT, multiline=True)
+    content = Words(_l("Text"), required=True, most=MOST_TEXT, multiline=True)
 
 
 @act(
@@ -204,12 +204,12 @@ class NewText(HouseForm):
     _l("Change the text"),
     form=NewText,
     moves={MessageState.HELD: MessageState.HELD},
-    prefill=("text",),
+    prefill=("content",),
     icon="pencil",
 )
-def change_text(session: Session, message: Message, *, text: str, by: Actor, at: datetime) -> None:
+def change_text(session: Session, message: Message, *, content: str, by: Actor, at: datetime) -> None:
     """Change what a held message says; placeholders are filled in anew."""
-    message.text = finished(text, about_customer(session, message.customer, by, at), "text")
+    message.content = finished(content, about_customer(session, message.customer, by, at), "content")
 
 
 class Sent(HouseForm):
@@ -324,7 +324,7 @@ def queue_by_rule(
     if why is not None or recipient is None:
         return Queued(None, why or _("There is no number or account to send it to."))
     branch = customer.branch
-    filled = fill(MESSAGE_TEXT, template.text, about or About(ZoneInfo(branch.zone), customer, branch, at=at))
+    filled = fill(MESSAGE_TEXT, template.content, about or About(ZoneInfo(branch.zone), customer, branch, at=at))
     wrong = unfinished(filled)
     if wrong is not None:
         return Queued(None, wrong)
@@ -336,7 +336,7 @@ def queue_by_rule(
             branch_id=branch.id,
             channel=template.channel,
             recipient=recipient,
-            text=filled.text,
+            content=filled.text,
             is_marketing=template.is_marketing,
             template_id=template.id,
             followup_plan_id=followup_plan_id,

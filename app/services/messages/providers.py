@@ -116,7 +116,7 @@ def request_for(provider: MessageProvider, message: Message) -> Request:
         ZoneInfo(message.branch.zone),
         more={
             "number": message.recipient,
-            "text": message.text,
+            "text": message.content,
             "key": message.message_key,
             "template": template.provider_code if template is not None else None,
             "branch": message.branch.name,

@@ -63,7 +63,7 @@ def add_first_messages(session: Session) -> int:
     ]
     standing = set(session.scalars(select(MessageTemplate.code)))
     templates: list[Any] = [
-        MessageTemplate(code=code, name=name, channel=channel, category=category, is_marketing=marketing, text=text)
+        MessageTemplate(code=code, name=name, channel=channel, category=category, is_marketing=marketing, content=text)
         for code, (name, channel, category, marketing, text) in TEMPLATES.items()
         if code not in standing
     ]

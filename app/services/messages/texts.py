@@ -14,8 +14,9 @@ from app.errors import InvalidInput, Refusal
 from app.fields import HouseForm, Pick
 from app.models.appointments import AppointmentSlip, SlipState
 from app.models.customers import Customer
+from app.models.hr import Employee
 from app.models.messages import MessageTemplate, TemplateState
-from app.services.placeholders import BOTH, MESSAGE_TEXT, About, Filled, fill, placeholder, refuse_wrong
+from app.services.placeholders import BOTH, MESSAGE_TEXT, About, Filled, fill, placeholder, refuse_wrong, wrong_in
 from app.services.plain import checks
 from app.words import _, _l
 
@@ -32,16 +33,14 @@ def festival_name(about: About) -> str | None:
 @checks(MessageTemplate)
 def _template(session: Session, template: MessageTemplate, by: Actor) -> None:
     """A placeholder that is broken or unknown is refused with its line."""
-    refuse_wrong(MESSAGE_TEXT, "text", template.text)
+    refuse_wrong(MESSAGE_TEXT, "content", template.content)
 
 
 def about_customer(session: Session, customer: Customer, by: Actor, at: datetime) -> About:
     """Return what is known for a message that somebody writes to a customer now: her next appointment, its writer."""
-    from app.models.hr import Employee
-
     awaited = (
         select(AppointmentSlip)
-        .where(AppointmentSlip.customer_id == customer.id, AppointmentSlip.state == SlipState.AWAITING)
+        .where(AppointmentSlip.customer_id == customer.id, AppointmentSlip.state == SlipState.PENDING)
         .order_by(AppointmentSlip.appointed_at, AppointmentSlip.id)
         .limit(1)
     )
@@ -93,7 +92,7 @@ class WithWhom(HouseForm):
 def preview(session: Session, template: MessageTemplate, *, customer_id: int, by: Actor, at: datetime) -> Outcome:
     """Show a template's text as this customer would get it."""
     customer = session.get_one(Customer, customer_id)
-    filled = fill(MESSAGE_TEXT, template.text, about_customer(session, customer, by, at))
+    filled = fill(MESSAGE_TEXT, template.content, about_customer(session, customer, by, at))
     notice = unfinished(filled) or _("So %(customer)s would read it; nothing was sent.", customer=str(customer))
     return Outcome(shown=filled.text, notice=notice)
 
@@ -118,6 +117,5 @@ def retire(session: Session, template: MessageTemplate, *, by: Actor, at: dateti
 )
 def restore(session: Session, template: MessageTemplate, *, by: Actor, at: datetime) -> None:
     """Offer a retired template again. Refuses one whose text is broken by now."""
-    refuse = fill(MESSAGE_TEXT, template.text, About(by.timezone))
-    if refuse.text == template.text and "{" in template.text:
+    if wrong_in(MESSAGE_TEXT, template.content):
         raise Refusal(_("Its text holds a placeholder that there is no longer. Please change it first."))

@@ -161,7 +161,7 @@ RULES: dict[str, dict[str, Rule]] = {
     },
     "message": {
         "recipient": None,
-        "text": GONE,
+        "content": GONE,
         "rule": NOTHING_OF_HER,
         "occasion": NOTHING_OF_HER,
         "message_key": NOTHING_OF_HER,
