@@ -15,6 +15,7 @@ from app.demo import texts
 from app.demo.booking import Booking
 from app.demo.calendar import Calendar
 from app.demo.cast import OLDEST, Casting, Visitor
+from app.demo.messages import write_messages
 from app.demo.organisation import House
 from app.demo.slips import Chain, plan_chains
 from app.demo.stage import Stage, Step
@@ -73,6 +74,7 @@ class Script:
             self._idle_contact(self.random.choice(visitors))
         for number in range(strangers):
             self._stranger(number)
+        write_messages(self, visitors)
         self._evenings()
         return self.steps
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, Branched, Choice, Encrypted, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
@@ -53,7 +53,7 @@ class ProviderState(Labelled):
 
     @classmethod
     def labels(cls) -> dict[Any, object]:
-        return {cls.ACTIVE: _l("Active"), cls.OFF: _l("Switched off")}
+        return {cls.ACTIVE: _l("In service"), cls.OFF: _l("Switched off")}
 
     @classmethod
     def tones(cls) -> dict[Any, str]:
@@ -121,7 +121,7 @@ class MessageProvider(Stateful, Recorded, Base):
     branch_id: Mapped[int | None] = mapped_column(
         ForeignKey("branch.id"), index=True, info=col(_l("Branch"), _l("Empty: the whole group."))
     )
-    channel: Mapped[MessageChannel] = mapped_column(Choice(MessageChannel), info=col(_l("Channel")))
+    channel: Mapped[MessageChannel] = mapped_column(Choice(MessageChannel), info=col(_l("Sent as")))
     kind: Mapped[ProviderKind] = mapped_column(
         Choice(ProviderKind), default=ProviderKind.OUTBOX, info=col(_l("How it sends"))
     )
@@ -144,11 +144,12 @@ class MessageProvider(Stateful, Recorded, Base):
         Choice(BodyKind), info=col(_l("Kind of body"), _l("Empty: JSON, or none with GET."))
     )
     body: Mapped[str | None] = mapped_column(
+        Text,
         info=col(
             _l("Body"),
             _l("{{ number }}, {{ text }}, {{ key }}, {{ template }} and {{ branch }} are filled in."),
             multiline=True,
-        )
+        ),
     )
     accepted_path: Mapped[str | None] = mapped_column(
         String(80),
@@ -240,8 +241,8 @@ class MessageTemplate(Stateful, Recorded, Base):
         String(40), unique=True, info=col(_l("Code"), _l("Small letters, digits and _."), search=True)
     )
     name: Mapped[str] = mapped_column(String(60), info=col(_l("Name"), search=True))
-    channel: Mapped[MessageChannel] = mapped_column(Choice(MessageChannel), info=col(_l("Channel")))
-    category: Mapped[MessageCategory] = mapped_column(Choice(MessageCategory), info=col(_l("Category")))
+    channel: Mapped[MessageChannel] = mapped_column(Choice(MessageChannel), info=col(_l("Sent as")))
+    category: Mapped[MessageCategory] = mapped_column(Choice(MessageCategory), info=col(_l("Kind of message")))
     is_marketing: Mapped[bool] = mapped_column(
         default=True,
         server_default="true",
@@ -351,8 +352,8 @@ class Message(Stateful, Recorded, Branched, Base):
     )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), info=col(_l("Customer")))
-    channel: Mapped[MessageChannel] = mapped_column(Choice(MessageChannel), info=col(_l("Channel")))
-    recipient: Mapped[str | None] = mapped_column(Encrypted(200), info=col(_l("To"), sensitive=True))
+    channel: Mapped[MessageChannel] = mapped_column(Choice(MessageChannel), info=col(_l("Sent as")))
+    recipient: Mapped[str | None] = mapped_column(Encrypted(200), info=col(_l("Recipient"), sensitive=True))
     content: Mapped[str] = mapped_column(Encrypted(500), info=col(_l("Text"), multiline=True))
     is_marketing: Mapped[bool] = mapped_column(default=False, server_default="false", info=col(_l("Marketing")))
     template_id: Mapped[int | None] = mapped_column(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -90,6 +90,21 @@ class TextKind:
     def hint(self) -> str:
         """Return what a form says below such a text: every placeholder with what it becomes."""
         return " · ".join(f"{each.written} {each.label}" for each in self.placeholders.values())
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What a form says below a text: its placeholders, in the reader's language. The description of a field."""
+
+    kind: TextKind
+
+    def __str__(self) -> str:
+        return self.kind.hint()
+
+
+def list_in_form(column: Any, kind: TextKind) -> None:
+    """Let the form of a plain table list the placeholders below a column's field."""
+    column.info["col"] = replace(column.info["col"], hint=Hint(kind))
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class MessageProviderView(HouseView):
     )  # fmt: skip
     filters = ("channel", "kind", "state")
     quick = (
-        Tab("active", _l("Active"), lambda by, now: MessageProvider.state == ProviderState.ACTIVE),
+        Tab("active", _l("In service"), lambda by, now: MessageProvider.state == ProviderState.ACTIVE),
         Tab("all", _l("All")),
     )
 

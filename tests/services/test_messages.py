@@ -63,9 +63,8 @@ class Gateway:
                 gateway.requests.append((self.path, dict(self.headers), body.decode()))
                 answer = gateway.answers.pop(0) if len(gateway.answers) > 1 else gateway.answers[0]
                 key = self.headers["Idempotency-Key"]
-                if answer in (200, "slow", "drop", "lost", "refused"):
-                    if answer != "refused" and key not in gateway.effects:
-                        gateway.effects.append(key)
+                if answer in (200, "slow", "drop", "lost") and key not in gateway.effects:
+                    gateway.effects.append(key)
                 if answer == "drop":
                     self.connection.close()
                     return

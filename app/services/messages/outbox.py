@@ -24,7 +24,7 @@ from app.services.contacting import lasting_hindrances, not_before, what_to_mind
 from app.services.messages.providers import provider_for
 from app.services.messages.sending import held_because
 from app.services.messages.texts import MOST_TEXT, about_customer, finished, unfinished
-from app.services.placeholders import MESSAGE_TEXT, About, fill
+from app.services.placeholders import MESSAGE_TEXT, About, Hint, fill
 from app.words import _, _l
 
 FURTHEST = timedelta(days=365)
@@ -68,9 +68,9 @@ class Writing(HouseForm):
         _l("Text"),
         most=MOST_TEXT,
         multiline=True,
-        description=_l("Instead of a template. Placeholders such as {称呼} are filled in."),
+        description=Hint(MESSAGE_TEXT),
     )
-    channel = Choose(_l("Channel"), options=MessageChannel, description=_l("Empty: the template's, else text message."))
+    channel = Choose(_l("Sent as"), options=MessageChannel, description=_l("Empty: the template's, else text message."))
     is_marketing = Flag(_l("It is marketing"), description=_l("For a text of your own; a template knows by itself."))
     send_at = Instant(_l("Send at"), description=_l("Empty: as soon as the quiet hours allow."))
     look_first = Flag(
@@ -195,7 +195,7 @@ def release(session: Session, message: Message, *, by: Actor, at: datetime) -> O
 class NewText(HouseForm):
     """What it says instead."""
 
-    content = Words(_l("Text"), required=True, most=MOST_TEXT, multiline=True)
+    content = Words(_l("Text"), required=True, most=MOST_TEXT, multiline=True, description=Hint(MESSAGE_TEXT))
 
 
 @act(

@@ -16,11 +16,23 @@ from app.models.appointments import AppointmentSlip, SlipState
 from app.models.customers import Customer
 from app.models.hr import Employee
 from app.models.messages import MessageTemplate, TemplateState
-from app.services.placeholders import BOTH, MESSAGE_TEXT, About, Filled, fill, placeholder, refuse_wrong, wrong_in
+from app.services.placeholders import (
+    BOTH,
+    MESSAGE_TEXT,
+    About,
+    Filled,
+    fill,
+    list_in_form,
+    placeholder,
+    refuse_wrong,
+    wrong_in,
+)
 from app.services.plain import checks
 from app.words import _, _l
 
 MOST_TEXT = 500
+
+list_in_form(MessageTemplate.content, MESSAGE_TEXT)
 
 
 @placeholder(BOTH, "festival", "节日", _l("the festival's name"))
