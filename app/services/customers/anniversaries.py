@@ -92,6 +92,7 @@ def _lunar_wishes(session: Session, open_files: Select[Any], first: date, days: 
     lunar = open_files.where(Customer.birth_calendar == BirthCalendar.LUNAR, Customer.birth_on.is_not(None))
     days_of: dict[int, tuple[date, int]] = {}
     for key, born in session.execute(lunar.with_only_columns(Customer.id, Customer.birth_on)):
+        assert born is not None
         for day, lunar_year in birthdays(born, first, first + timedelta(days=days)):
             days_of[key] = (day, lunar_year)
     if not days_of:
