@@ -70,6 +70,7 @@ def _frame(by: Actor) -> Frame:
         tray_url=url_for("background_task.tray"),
         tasks_url=url_for("background_task.list", tab="mine"),
         files_url=url_for("my_files.list"),
+        views_url=url_for("saved_filter.list") if by.employee_id and by.may("saved_filter", "can_list") else "",
     )
 
 

@@ -561,3 +561,4 @@ class Frame:
     tray_url: str = ""
     tasks_url: str = ""
     files_url: str = ""
+    views_url: str = ""

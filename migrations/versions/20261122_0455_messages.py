@@ -8,7 +8,7 @@ from alembic import op
 from migrations.trail import audited
 
 revision = "202611220455"
-down_revision = "202611220452"
+down_revision = "202611220454"
 branch_labels = None
 depends_on = None
 

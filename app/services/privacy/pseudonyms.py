@@ -148,10 +148,15 @@ RULES: dict[str, dict[str, Rule]] = {
         "rejection_note": lambda row: GONE if row.rejection_note else None,
     },
     "followup_plan": {
-        "rule": NOTHING_OF_HER,
+        "plan_no": NOTHING_OF_HER,
+        "trigger": NOTHING_OF_HER,
         "occasion": NOTHING_OF_HER,
-        "purpose": None,
-        "feedback": lambda row: GONE if row.feedback else None,
+        "purpose": lambda row: GONE if row.purpose else None,
+        "content": None,
+        "guidance": None,
+        "send_back_reason": None,
+        "end_note": lambda row: GONE if row.end_note else None,
+        "cancel_reason": lambda row: GONE if row.cancel_reason else None,
     },
     "contact_opt_out": {
         "channel": NOTHING_OF_HER,
@@ -168,6 +173,8 @@ RULES: dict[str, dict[str, Rule]] = {
         "provider_ref": None,
         "said": lambda row: GONE if row.said else None,
     },
+    "followup_execution": {"feedback": lambda row: GONE},
+    "followup_review": {"comment": lambda row: GONE if row.comment else None},
     "act_run": {
         "actor": STAFF,
         "request_key": STAFF,
