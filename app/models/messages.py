@@ -132,7 +132,8 @@ class MessageProvider(Stateful, Recorded, Base):
         info=col(_l("Most messages a day"), _l("Empty: no limit. What is over waits for the next day."))
     )
     method: Mapped[HttpMethod | None] = mapped_column(
-        Choice(HttpMethod), info=col(_l("Method"), _l("Empty: POST. From here on: for requests over HTTP only."))
+        Choice(HttpMethod),
+        info=col(_l("Request method"), _l("Empty: POST. From here on: for requests over HTTP only.")),
     )
     address: Mapped[str | None] = mapped_column(
         String(500), info=col(_l("Address"), _l("Placeholders in {{ }}; secrets belong in the headers."))
