@@ -700,8 +700,16 @@ def test_many_are_written_to_at_once_each_with_her_own_text(rest, session, make_
     assert all("****" in row["recipient"] for row in held)
 
 
-def test_the_pages_stand_and_a_template_is_refused_with_its_line(login, session, customer):
+def test_the_pages_stand_and_a_template_is_refused_with_its_line(login, session, customer, write, do, consultant):
+    held = write(look_first=True)
+    do("customer.opt_out", consultant, customer, channel=ContactWay.PHONE, kind=OptOutKind.ALL)
+    session.commit()
     client = login("phone_supervisor")
+    shown = client.get("/message/list/").text
+    assert held.recipient_masked in shown
+    assert "林女士您好" in shown
+    assert client.get(f"/customer/show/{customer.id}").status_code == 200
+    assert client.get(f"/message/show/{held.id}").status_code == 200
     for path in ("/message/list/", "/message_template/list/", "/contact_opt_out/list/", "/message_template/add",
                  f"/customer/{customer.id}/act/send_message"):  # fmt: skip
         assert client.get(path).status_code == 200, path
