@@ -108,6 +108,7 @@ MERGED_BY: dict[str, Literal["move", "keep"] | Mover] = {
     "customer_owner_history.customer_id": "move",
     "customer_trait.customer_id": "move",
     "followup_plan.customer_id": _move_plans,
+    "phone_call.customer_id": "move",
     "subject_request.customer_id": "move",
 }
 

@@ -152,6 +152,16 @@ RULES: dict[str, dict[str, Rule]] = {
         "purpose": None,
         "feedback": lambda row: GONE if row.feedback else None,
     },
+    "phone_call": {
+        "call_id": lambda row: f"gone-{row.id}",
+        "number": None,
+        "number_hash": None,
+        "extension": STAFF,
+        "dial_key": STAFF,
+        "dial_said": STAFF,
+        "recording_url": None,
+        "recording_said": None,
+    },
     "act_run": {
         "actor": STAFF,
         "request_key": STAFF,
