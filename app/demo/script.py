@@ -14,6 +14,7 @@ from typing import Any
 from app.demo import texts
 from app.demo.booking import Booking
 from app.demo.calendar import Calendar
+from app.demo.calls import play_calls
 from app.demo.cast import OLDEST, Casting, Visitor
 from app.demo.organisation import House
 from app.demo.slips import Chain, plan_chains
@@ -74,6 +75,7 @@ class Script:
         for number in range(strangers):
             self._stranger(number)
         self._evenings()
+        self.tell(self.calendar.now, lambda stage: play_calls(stage, self.house, self.calendar))
         return self.steps
 
     def tell(self, at: datetime, play: Callable[[Stage], None]) -> None:

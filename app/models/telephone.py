@@ -281,7 +281,7 @@ class PhoneCall(Recorded, Branched, Base):
     """A call: what its events say together, who it was with, what came of it. One row per call of a branch."""
 
     __tablename__ = "phone_call"
-    TITLE, TITLES = _l("Call"), _l("Calls")
+    TITLE, TITLES = _l("Telephone call"), _l("Telephone calls")
     SCOPE = Scope(branch="branch_id", department="department_id", own=("employee_id",))
     # What the events say stands in the book of events, which is never changed.
     UNTRAILED = (
@@ -322,7 +322,7 @@ class PhoneCall(Recorded, Branched, Base):
     number: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("Number"), sensitive=True))
     number_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     extension: Mapped[str | None] = mapped_column(String(20), info=col(_l("Extension")))
-    employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Answered by")))
+    employee_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Whose call")))
     department_id: Mapped[int | None] = mapped_column(ForeignKey("department.id"), info=col(_l("Department")))
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True, info=col(_l("Customer")))
     began_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Began at")))

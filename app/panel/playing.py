@@ -70,4 +70,4 @@ def _between(parts: Iterator[bytes], start: int, end: int) -> Iterator[bytes]:
 def is_beginning() -> bool:
     """Say whether a player asks from the beginning."""
     found = PIECE.fullmatch(request.headers.get("Range", ""))
-    return found is None or found.group(1) in ("", "0")
+    return found is None or found.group(1) == "0"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Response, abort, jsonify, make_response, render_template, request, url_for
 from flask_appbuilder import expose
 from flask_appbuilder.api import expose as expose_api
-from sqlalchemy import func
 
 from app.actors import Actor
 from app.acts import REGISTRY
@@ -164,7 +163,10 @@ class PhoneCallView(HouseView):
     )
     subs = {"employee": "extension"}
     show_sections = (
-        (_l("Call"), ("direction", "number", "customer", "employee", "department", "extension", "contact_record")),
+        (
+            _l("Telephone call"),
+            ("direction", "number", "customer", "employee", "department", "extension", "contact_record"),
+        ),
         (
             _l("What became of it"),
             ("ringing_at", "answered_at", "missed_at", "ended_at", "ring_count", "is_in_time"),
@@ -215,21 +217,15 @@ class PhoneCallView(HouseView):
 
     @expose("/mark")
     def mark(self) -> Response:
-        """Tell by a tag alone whether one of the newest calls changed; lists of calls ask this, then show themselves."""
+        """Tell by a tag alone whether one of the newest calls changed; lists ask this, then show themselves."""
         by = self._require("can_list")
         newest = (
             in_scope(PhoneCall, by)
             .with_only_columns(PhoneCall.id, PhoneCall.row_version)
             .order_by(PhoneCall.began_at.desc(), PhoneCall.id.desc())
             .limit(NEWEST)
-            .subquery()
         )
-        rows = db.session().execute(
-            in_scope(PhoneCall, by)
-            .with_only_columns(func.count(), func.sum(newest.c.row_version), func.max(newest.c.id))
-            .join(newest, newest.c.id == PhoneCall.id)
-        )
-        answer = make_response("|".join(str(part) for part in rows.one()))
+        answer = make_response("|".join(f"{key}.{version}" for key, version in db.session().execute(newest)))
         answer.add_etag()
         return answer.make_conditional(request)
 
@@ -253,7 +249,8 @@ def panel_of(caller: Caller, by: Actor) -> CallPanel:
         ways.append(Link(_("Open the file"), record_url("customer", customer.id), "person-vcard"))
     ways += [acting.button(act, call) for act in _acts_on(call, by)]
     if customer is None and not caller.owner_said and (way := _new_file(call, by)) is not None:
-        ways.insert(0, way)
+        # One way stands out: the file comes first, the call is registered with it.
+        ways = [way, *(replace(each, tone="quiet") if isinstance(each, ActButton) else each for each in ways)]
     lines = [caller.owner_said] if caller.owner_said else []
     if customer is not None:
         owner = customer.owner_consultant or customer.developer
@@ -299,7 +296,7 @@ class IncomingCallsView(PhoneCallView):
         Tab("today", _l("Today"), _on(PhoneCall.began_at)),
         Tab(
             "mine",
-            _l("Mine"),
+            _l("My calls"),
             lambda by, now: PhoneCall.employee_id == by.employee_id,
         ),
         *PhoneCallView.quick[2:],

@@ -182,9 +182,7 @@ def test_a_person_registers_a_call(post, call_of, session, at, do, item, consult
 def test_a_temporary_file_takes_the_number_of_the_call(post, call_of, at, do, consultant):
     post(told("ringing", "new", at, number="13811114444", extension="8001"))
     call = call_of("new")
-    made = do(
-        "customer.register_temporary", consultant, inputs={"name": "白露", "phone_call_id": str(call.id)}
-    ).record
+    made = do("customer.register_temporary", consultant, inputs={"name": "白露", "phone_call_id": str(call.id)}).record
     assert [contact.value for contact in made.contacts] == ["13811114444"]
     assert call.customer_id == made.id
 

@@ -152,7 +152,7 @@ class TemporaryFile(HouseForm):
     referrer_customer_id = Pick(_l("Referred by"), table="customer")
     followup_note = Words(_l("Mind when calling"), most=500, multiline=True)
     contact_record_id = Pick(_l("Contact record"), table="contact_record")
-    phone_call_id = Pick(_l("Call"), table="phone_call")
+    phone_call_id = Pick(_l("Telephone call"), table="phone_call")
 
     def process(self, *given: Any, **more: Any) -> None:
         """Show in the field of the number, masked, which one is taken if it is left empty."""

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import urllib3
 from sqlalchemy import select
@@ -203,8 +202,3 @@ def call_back(session: Session, call: PhoneCall, *, by: Actor, at: datetime) -> 
     """Dial the number of a call."""
     assert call.number is not None
     return dial(session, call.number, about=call, field="number", customer_id=call.customer_id, by=by, at=at)
-
-
-def is_link(shown: Any) -> bool:
-    """Say whether what an act shows is a number for the device's own telephone."""
-    return isinstance(shown, str) and shown.startswith(TEL)

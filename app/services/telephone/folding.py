@@ -49,11 +49,11 @@ class CallFacts:
     recording_url: str | None
 
 
-def fold(events: Iterable[Told], *, ring_seconds: int) -> CallFacts:
+def fold(events: Iterable[Told], *, ring_seconds: int, before_ring: int = 2) -> CallFacts:
     """Return what the events of one call say together; at least one is needed, at most one of each kind counts.
 
     An answer outweighs a call given up: another extension took it. A call that ended without an answer was missed,
-    whether or not the system says so.
+    whether or not the system says so. In time is answered before the ring of that number.
     """
     told = {event.kind: event for event in events}
     at = {kind: event.happened_at for kind, event in told.items()}
@@ -74,7 +74,7 @@ def fold(events: Iterable[Told], *, ring_seconds: int) -> CallFacts:
         missed_at=given_up_at,
         ended_at=ended_at,
         ring_count=rings,
-        is_in_time=rings <= 1 if is_counted and rings is not None else None,
+        is_in_time=rings < before_ring if is_counted and rings is not None else None,
         recording_url=_first(told, (EventKind.RECORDING, EventKind.ENDED), lambda event: event.recording_url),
     )
 

@@ -6,7 +6,7 @@ at once the second waits for the call and sees the first. Decision 0038.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +25,7 @@ from app.services.customers import whose_number
 from app.services.guard import crossing
 from app.services.hr import actor_for_user
 from app.services.scope import find
-from app.services.settings import value_of
+from app.services.settings import ANSWERED_BEFORE_RING, value_of
 from app.services.telephone.folding import CallFacts, Told, fold
 from app.services.telephone.house import RING_SECONDS, system_of, who_answers
 from app.unit import unit_of_work
@@ -84,14 +84,17 @@ def _take(session: Session, events: Sequence[Told], branch_id: int, at: datetime
     by_call: dict[str, list[Told]] = {}
     for event in events:
         by_call.setdefault(event.call_id, []).append(event)
-    ring_seconds: int = value_of(session, RING_SECONDS, branch_id=branch_id, at=at)
+    rule = {
+        "ring_seconds": value_of(session, RING_SECONDS, branch_id=branch_id, at=at),
+        "before_ring": value_of(session, ANSWERED_BEFORE_RING, branch_id=branch_id, at=at),
+    }
     new: set[int] = set()
     calls: dict[str, int | None] = {}
     for call_id in sorted(by_call):  # two senders of the same calls wait for each other in one order
         fresh = {id(event) for event in by_call[call_id] if _write_down(session, event, branch_id, at)}
         new |= fresh
         calls[call_id] = (
-            _settle(session, branch_id, call_id, ring_seconds, at) if fresh else _known(session, branch_id, call_id)
+            _settle(session, branch_id, call_id, rule, at) if fresh else _known(session, branch_id, call_id)
         )
     return [Taken(event, id(event) in new, calls[event.call_id]) for event in events]
 
@@ -137,12 +140,12 @@ def _known(session: Session, branch_id: int, call_id: str) -> int | None:
     return session.scalar(select(PhoneCall.id).where(PhoneCall.branch_id == branch_id, PhoneCall.call_id == call_id))
 
 
-def _settle(session: Session, branch_id: int, call_id: str, ring_seconds: int, at: datetime) -> int:
+def _settle(session: Session, branch_id: int, call_id: str, rule: Mapping[str, int], at: datetime) -> int:
     """Fold a call's row anew from all that was told of it, and return its id."""
     call = _locked(session, branch_id, call_id)
     of_call = (CallEvent.branch_id == branch_id, CallEvent.call_id == call_id)
     told = [_told(event) for event in session.scalars(select(CallEvent).where(*of_call))]
-    facts = fold(told, ring_seconds=ring_seconds)
+    facts = fold(told, **rule)
     key = next((event.key for event in told if event.key), None)
     if call is None and key is not None:
         call = _dialled(session, branch_id, key)

@@ -51,13 +51,13 @@ function watch(holder) {
     for (const call of shown.querySelectorAll("[data-call]")) {
       if (!calls.some((other) => other.dataset.call === call.dataset.call)) call.remove();
     }
-    for (const call of calls) {
+    for (const call of calls.reverse()) { // the newest is told first and stands on top
       if (away.has(markOf(call))) continue;
       const standing = shown.querySelector(`[data-call="${call.dataset.call}"]`);
       if (standing?.outerHTML === call.outerHTML) continue;
       if (!standing) news.textContent = call.dataset.told;
       if (standing) standing.replaceWith(call);
-      else shown.append(call);
+      else shown.prepend(call);
     }
   }
 
