@@ -52,3 +52,16 @@ def create_app(**settings: Any) -> Flask:
         views.register(appbuilder)
         refuse_undeclared()
     return app
+
+
+def served() -> Flask:
+    """Make the application for the web server, with the dictionaries that a first request would wait half a second for.
+
+    The server makes it before its workers fork, so that they share what is loaded here.
+    """
+    from app.models import findable
+    from app.services.doors import passwords
+
+    findable.dictionaries()
+    passwords.common_words()
+    return create_app()

@@ -101,10 +101,34 @@ ASK_SUPPLEMENTS: Rights = {"appointment_supplement_request": "list show submit w
 CALLS: Rights = {"phone_call": "list show dial listen", "customer_contact": "dial"}
 TAKE_CALLS: Rights = {"phone_call": "register add_recording", "incoming_calls": "list"}
 READ_CALLS: Rights = {"phone_call": "list show", "incoming_calls": "list"}
+#: Who follows customers up: every executor of 2.22 (F5), each her own.
+FOLLOW_UP: Rights = {
+    "followup_plan": "list show draft revise submit execute reschedule cancel dial",
+    "my_followups": "list",
+    "followup_execution": "list show",
+    "followup_review": "list show",
+    "followup_category": "list show",
+    "followup_case": "list show",
+    "followup_cover": "list show arrange end",
+}
+#: Who answers for it: approves, reviews, hands over, makes cases.
+LEAD_FOLLOW_UP: Rights = _together(
+    FOLLOW_UP,
+    {
+        "followup_plan": "approve send_back review rework hand_over",
+        "department_followups": "list",
+        "followup_case": "revise publish retire",
+    },
+)
+FOLLOW_UP_RULES: Rights = {
+    "followup_category": "list show add edit retire restore",
+    "followup_rule": "list show write change retire restore",
+}
 CONSULTANT: Rights = _together(
     READ_SLIPS,
     CALLS,
     TAKE_CALLS,
+    FOLLOW_UP,
     WORDS,
     TRAITS,
     WISHES,
@@ -117,8 +141,6 @@ CONSULTANT: Rights = _together(
         "appointment_slip": "place redo",
         "my_slips": "list",
         "redo_slips": "list",
-        "followup_plan": "list show execute",
-        "my_followups": "list",
     },
 )
 #: Rows leave the house by those who answer for a department or branch; finance takes figures. H.2, part D.
@@ -150,6 +172,7 @@ PARTNER_DESK: Rights = {
 }
 SUPERVISOR: Rights = _together(
     CONSULTANT,
+    LEAD_FOLLOW_UP,
     ID_NUMBERS,
     OWNERS,
     EXPORTS,
@@ -157,7 +180,6 @@ SUPERVISOR: Rights = _together(
     SUBSCRIBE,
     {
         "appointment_slip": "void dispatch",
-        "department_followups": "list",
         "report_contact_daily": "list run export",
         "report_appointment_daily": "list run export",
         "report_run": "list show",
@@ -182,7 +204,8 @@ ONSITE: Rights = _together(
     WORDS,
     TRAITS,
     WISHES,
-    {"my_slips": "list", "followup_plan": "list show execute", "my_followups": "list"},
+    FOLLOW_UP,
+    {"my_slips": "list"},
 )
 PRINT_LOG: Rights = {"print_job": "list show"}
 DAILY_REPORT: Rights = {
@@ -192,6 +215,7 @@ DAILY_REPORT: Rights = {
     **SUBSCRIBE,
 }
 DICTIONARIES: Rights = {
+    **FOLLOW_UP_RULES,
     "dictionary": "list show add edit",
     "dictionary_item": "list show add edit retire restore",
 }
@@ -349,14 +373,14 @@ ROLES: dict[str, Role] = {
         ONSITE,
         OWNERS,
         ASK_SUPPLEMENTS,
-        {"department_followups": "list"},
+        LEAD_FOLLOW_UP,
     ),
-    "doctor": _role("R11", _l("Doctor"), OWN),
-    "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN),
+    "doctor": _role("R11", _l("Doctor"), OWN, FOLLOW_UP),
+    "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN, FOLLOW_UP),
     "anaesthetist": _role("R13", _l("Anaesthetist"), OWN),
     "theatre_nurse": _role("R14", _l("Theatre nurse"), DEPARTMENT),
-    "ward_nurse": _role("R15", _l("Ward nurse"), DEPARTMENT),
-    "therapist": _role("R16", _l("Therapist"), DEPARTMENT),
+    "ward_nurse": _role("R15", _l("Ward nurse"), DEPARTMENT, FOLLOW_UP),
+    "therapist": _role("R16", _l("Therapist"), DEPARTMENT, FOLLOW_UP),
     "dentist": _role("R17", _l("Dentist"), DEPARTMENT),
     "examiner": _role("R18", _l("Examiner"), DEPARTMENT),
     "cashier": _role("R19", _l("Cashier"), BRANCH),
@@ -405,7 +429,9 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         TRAITS,
         WISHES,
+        FOLLOW_UP,
         {"contact_record": "list show", "customer": "list show", "customer_contact": "list"},
+        followup_plan=OWN,
     ),
     "service_supervisor": _role(
         "R30",
@@ -418,7 +444,8 @@ ROLES: dict[str, Role] = {
         OWNERS,
         CONSENTS,
         TAKE_REQUESTS,
-        {"followup_plan": "list show", "customer": "export reveal", "customer_contact": "reveal"},
+        LEAD_FOLLOW_UP,
+        {"customer": "export reveal", "customer_contact": "reveal"},
     ),
     "market": _role("R31", _l("Market"), OWN),
     "it_manager": _role(

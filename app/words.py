@@ -6,6 +6,8 @@ under ``app/translations`` is complete and the default.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask_babel import force_locale, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -13,13 +15,18 @@ from flask_babel import ngettext as _n
 
 LOCALES = ("zh", "en")
 
-__all__ = ["LOCALES", "_", "_l", "_n", "force_locale", "in_locale", "locale_in_force"]
+__all__ = ["LOCALES", "_", "_l", "_n", "force_locale", "in_locale", "listed", "locale_in_force"]
 
 
 def locale_in_force() -> str:
     """Return ``"zh"`` or ``"en"``: the language of this request, or the house's default outside one."""
     locale = get_locale()
     return "en" if locale is not None and locale.language == "en" else "zh"
+
+
+def listed(parts: Iterable[object]) -> str:
+    """Return words one after the other, with the comma of lists that the reader's language has."""
+    return ("、" if locale_in_force() == "zh" else ", ").join(map(str, parts))
 
 
 def in_locale(words: object, locale: str) -> str:

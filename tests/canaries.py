@@ -27,6 +27,8 @@ from app.services.scope import in_scope
 NOT_MADE = {"customer_merge_log"}
 #: Columns that a guess would break: left to their default.
 LEFT_OUT = {"customer.search_terms", "customer.merged_into_id", "customer.referrer_customer_id", "customer.birth_year"}
+#: A rule's plan has an occasion, a person's has none.
+LEFT_OUT |= {"followup_plan.occasion", "followup_plan.trigger"}
 
 
 #: What a column needs that no declaration says: a value, or the table of a row to point to.
@@ -41,6 +43,7 @@ GIVEN: dict[str, Any] = {
     "phone_call.customer_id": "customer",
     "phone_system.timeout_seconds": 5,
     "phone_system.state": "retired",
+    "followup_plan.submitter_id": "employee",
 }
 PLAIN: dict[type[Any], Any] = {Boolean: False, Date: date(2026, 11, 1), Time: time(9), Integer: 1, Numeric: Decimal(1)}
 

@@ -29,8 +29,9 @@ from app.services.hr import actor_for_employee
 from app.services.runner import Answer, run
 from app.services.tasks import perform
 from app.unit import tell_actor
-from tests.databases import worker_database
+from tests.databases import LEAN, worker_database
 
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(LEAN), os.environ.get("PYTHONPATH"))))
 PASSWORD = "Yimei-demo-2026"
 #: Who writes what a test writes by itself, outside any request, job or command.
 TEST_ACTOR = "house:test"

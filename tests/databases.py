@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "yimei_t"
 OLDEST_SECONDS = 12 * 3600
 DROP_ATTEMPTS = 4
+#: What stands in front of packages that no process of the tests is to wait for.
+LEAN = ROOT / "tests" / "lean"
 TEMPLATE_LOCK = 0x79696D74  # names the advisory lock under which one process makes the template
 
 Addresses = tuple[str, str]  # (the application's, the owner's)
@@ -41,11 +43,21 @@ def addresses(database: str) -> Addresses:
     return app.render_as_string(hide_password=False), owner.render_as_string(hide_password=False)
 
 
+MIGRATED = """
+from app import create_app
+from app.ops import schema
+from app.panel import security
+app = create_app()
+schema.migrate(app)
+security.sync_security(app)
+"""
+
+
 @cache
-def template_database(commands: Sequence[str] = ("migrate", "sync-security")) -> str:
+def template_database() -> str:
     """Return the name of this run's template, made by the first worker that asks: migrated, with roles and permissions.
 
-    ``commands`` are those of `run.py` that fill it.
+    It is made as the commands `migrate` and `sync-security` do it, in one process.
     """
     name = f"{_prefix()}_template"
     with _owner() as connection:
@@ -57,32 +69,34 @@ def template_database(commands: Sequence[str] = ("migrate", "sync-security")) ->
         making = name.removesuffix("_template") + "_making"
         _drop(connection, making)
         connection.execute(text(f'create database "{making}" template template0'))
-        for command in commands:
-            run_command(addresses(making), command)
+        run_python(addresses(making), "-c", MIGRATED)
         connection.execute(text(f'alter database "{making}" rename to "{name}"'))
     return name
 
 
-PEOPLE = """
+#: Further templates, each with so much of the demo in it: the organisation alone, or business too.
+SHARES = {"peopled": 0.0, "storied": 0.03}
+TELL = """
+import sys
 from app import create_app
 from app.demo import load
-load(create_app(), say=lambda _line: None, share=0)
+load(create_app(), say=lambda _line: None, share=float(sys.argv[1]))
 """
 
 
 @cache
-def peopled_database() -> str:
-    """Return the name of this run's second template: with the demo's organisation and no business in it."""
-    template, name = template_database(), f"{_prefix()}_peopled"
+def told_database(kind: str) -> str:
+    """Return the name of this run's template of that kind, made by the first worker that asks."""
+    template, name = template_database(), f"{_prefix()}_{kind}"
     with _owner() as connection:
         connection.execute(text("select pg_advisory_lock(:key)"), {"key": TEMPLATE_LOCK})
         for standing in _databases(connection):
-            if standing.startswith(_prefix(hour=False)) and standing.endswith("_peopled"):
+            if standing.startswith(_prefix(hour=False)) and standing.endswith(f"_{kind}"):
                 return standing
         making = f"{name}_making"
         _drop(connection, making)
         connection.execute(text(f'create database "{making}" template "{template}"'))
-        run_python(addresses(making), "-c", PEOPLE)
+        run_python(addresses(making), "-c", TELL, str(SHARES[kind]))
         connection.execute(text(f'alter database "{making}" rename to "{name}"'))
     return name
 
@@ -90,7 +104,7 @@ def peopled_database() -> str:
 def worker_database(worker_id: str) -> Addresses:
     """Make this worker's own copy of the peopled template and return its addresses. ``worker_id`` is xdist's, or
     "master"."""
-    template = peopled_database()
+    template = told_database("peopled")
     name = f"{template.removesuffix('_peopled')}_{worker_id}"
     with _owner() as connection:
         _drop(connection, name)
@@ -99,12 +113,18 @@ def worker_database(worker_id: str) -> Addresses:
 
 
 @contextlib.contextmanager
-def fresh_database(label: str = "fresh", *, copy: bool = False, people: bool = False) -> Iterator[Addresses]:
+def fresh_database(
+    label: str = "fresh", *, copy: bool = False, people: bool = False, stories: bool = False
+) -> Iterator[Addresses]:
     """Give a database for one test and drop it afterwards: an empty one, with ``copy`` another of the template, with
-    ``people`` one that has the demo's organisation already."""
+    ``people`` one that has the demo's organisation already, with ``stories`` a small demo."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "master")
     name = f"{_prefix()}_{worker}_{label}"
-    template = peopled_database() if people else template_database() if copy else "template0"
+    template = "template0"
+    if stories or people:
+        template = told_database("storied" if stories else "peopled")
+    elif copy:
+        template = template_database()
     with _owner() as connection:
         _drop(connection, name)
         connection.execute(text(f'create database "{name}" template "{template}"'))

@@ -143,15 +143,15 @@ class Booking:
         minute = self.script.minute(10 * 60, 17 * 60)
         if day == leg.placed:
             minute = max(minute, placed_minute + 40)
-        self._follow_up("slip_reminder", self.script.calendar.done_at(day, minute), f"{self.key}:{number}:remind")
+        self._follow_up("slip_due", self.script.calendar.done_at(day, minute), f"{self.key}:{number}:remind")
 
-    def _follow_up(self, rule: str, at: datetime, key: str) -> None:
-        feedback = self.random.choice(texts.FEEDBACK[rule])
+    def _follow_up(self, trigger: str, at: datetime, key: str) -> None:
+        call = self.script.call(trigger, self.owner, ends=trigger == "slip_due")
         actor, visitor = self.script.house.actors[self.owner], self.visitor
+        day = ":+0" if trigger == "slip_lapsed" else ""  # the first of the rule's days
 
         def play(stage: Stage) -> None:
-            occasion = f"appointment_slip:{visitor.slip_id}"
-            stage.follow_up(rule, occasion, by=actor, at=at, key=key, feedback=feedback)
+            stage.follow_up(trigger, f"appointment_slip:{visitor.slip_id}{day}", call, by=actor, at=at, key=key)
 
         self.script.tell(at, play)
 

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from app.actors import Actor
 from app.demo import texts
 from app.demo.booking import Booking
 from app.demo.calendar import Calendar
 from app.demo.calls import play_calls
 from app.demo.cast import OLDEST, Casting, Visitor
-from app.demo.organisation import House
+from app.demo.organisation import SECONDS, House
 from app.demo.slips import Chain, plan_chains
-from app.demo.stage import Stage, Step
+from app.demo.stage import Call, Stage, Step
 from app.demo.supplements import FIRST_CONTACT, STORIES, Supplement, slips_made
 from app.models.appointments import Answered, Channel, SlipState
 
@@ -74,6 +75,8 @@ class Script:
             self._idle_contact(self.random.choice(visitors))
         for number in range(strangers):
             self._stranger(number)
+        for number, visitor in enumerate(self.random.sample(visitors, min(len(visitors), max(8, len(visitors) // 40)))):
+            self._wants_more(visitor, number)
         self._evenings()
         self.tell(self.calendar.now, lambda stage: play_calls(stage, self.house, self.calendar))
         return self.steps
@@ -215,14 +218,61 @@ class Script:
         if self.random.random() < 0.2:
             return
         at = self.calendar.done_at(day, min(minute + self.random.randint(15, 120), 20 * 60 + 25))
-        feedback = self.random.choice(texts.FEEDBACK["missed_call"])
+        call = self.call("missed_call", login)
         actor = self.house.actors[login]
 
         def call_back(stage: Stage) -> None:
             occasion = f"contact_record:{records[0]}"
-            stage.follow_up("missed_call", occasion, by=actor, at=at, key=f"{key}:back", feedback=feedback)
+            stage.follow_up("missed_call", occasion, call, by=actor, at=at, key=f"{key}:back")
 
         self.tell(at, call_back)
+
+    def call(self, trigger: str, login: str, *, ends: bool = False) -> Call:
+        """Invent what comes of a follow-up call: mostly an end, now and then a next plan; most are reviewed."""
+        draw = self.random.random
+        feedback = self.random.choice(texts.FEEDBACK[trigger])
+        reached = "未接" not in feedback
+        goes_on = not ends and (not reached or draw() < 0.35)
+        return Call(
+            feedback,
+            supervisor=self._supervisor_of(login),
+            reached=reached,
+            satisfaction=self.random.randint(3, 5) if reached and draw() < 0.4 else None,
+            next_days=self.random.randint(1, 9) if goes_on else None,
+            end="slip" if ends else self.random.choice(("not_interested", "done", "elsewhere", "no_contact")),
+            approved=draw() < 0.8,
+            score=self.random.choice((2, 3, 4, 4, 5)) if draw() < 0.7 else None,
+            is_case=draw() < 0.1,
+        )
+
+    def _supervisor_of(self, login: str) -> Actor | None:
+        boss = SECONDS.get(login.removesuffix("_2"))
+        return self.house.actors[boss] if boss is not None else None
+
+    def _wants_more(self, visitor: Visitor, number: int) -> None:
+        """A consultant plans a call herself: as a draft, submitted, or approved with guidance; for these days."""
+        at = self.calendar.done_at(-self.random.randint(0, 2), self.minute())
+        login, draw = visitor.consultant, self.random.random()
+        actor, boss = self.house.actors[login], self._supervisor_of(login)
+        given: dict[str, Any] = {
+            "purpose": self.random.choice(texts.PURPOSES),
+            "planned_at": at + timedelta(days=self.random.randint(0, 3), minutes=self.random.randint(60, 400)),
+            "is_promised": self.random.random() < 0.2,
+            "submit_now": draw > 0.25,
+        }
+
+        def play(stage: Stage) -> None:
+            if visitor.customer_id is None:
+                return
+            given.update(customer_id=visitor.customer_id, category_id=stage.category("product_advice"))
+            key = f"{visitor.key}:plan:{number}"
+            made = stage.act("followup_plan.draft", by=actor, at=at, key=key, values=given)
+            if boss is not None and draw > 0.6:
+                later = at + timedelta(minutes=20)
+                values = {"guidance": "重点介绍本月活动，不要压单", "focus_flag": draw > 0.85}
+                stage.act("followup_plan.approve", by=boss, at=later, key=key, record_id=made.record.id, values=values)
+
+        self.tell(at, play)
 
     def contact_again(self, visitor: Visitor, day: int, minute: float, category: str, key: str) -> None:
         """One more contact of a known customer, as long as the amount of contacts allows."""

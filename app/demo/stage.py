@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import event, select
@@ -18,7 +18,7 @@ from app.actors import Actor, house
 from app.acts import REGISTRY
 from app.demo.organisation import House
 from app.models.customers import SourceChannel
-from app.models.followup import FollowupPlan, PlanState
+from app.models.followup import CallMethod, FollowupCategory, FollowupPlan, FollowupRule, PlanState
 from app.models.hr import Branch
 from app.models.settings import Dictionary, DictionaryItem, NumberRule, Param
 from app.reports.base import REPORTS, Asked
@@ -28,7 +28,7 @@ from app.services.runner import Answer, run
 from app.unit import unit_of_work
 
 BATCH = 100
-REMEMBERED = frozenset({Param, NumberRule, DictionaryItem})
+REMEMBERED = frozenset({Param, NumberRule, DictionaryItem, FollowupRule})
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,24 @@ class Step:
     play: Callable[[Stage], None]
 
 
+BEST = 5
+
+
+@dataclass(frozen=True)
+class Call:
+    """What came of a call of the demo, and what the supervisor made of it."""
+
+    feedback: str
+    supervisor: Actor | None = None
+    reached: bool = True
+    satisfaction: int | None = None
+    next_days: int | None = None
+    end: str = "done"
+    approved: bool = True
+    score: int | None = None
+    is_case: bool = False
+
+
 class Stage:
     """A session with the directory at hand, so that steps name things by their codes."""
 
@@ -47,12 +65,16 @@ class Stage:
         self.session = session
         items = session.execute(select(Dictionary.code, DictionaryItem.code, DictionaryItem.id).join(Dictionary))
         self._items = {(dictionary, code): key for dictionary, code, key in items}
+        self._categories = {one.code: one.id for one in session.scalars(select(FollowupCategory))}
         # Held so that the session's identity map finds them without a statement.
         self._kept = session.scalars(select(SourceChannel)).all()
         self._sources = {source.code: source.id for source in self._kept}
 
     def item(self, dictionary: str, code: str) -> int:
         return self._items[dictionary, code]
+
+    def category(self, code: str) -> int:
+        return self._categories[code]
 
     def source(self, code: str) -> int:
         return self._sources[code]
@@ -76,15 +98,44 @@ class Stage:
             self.session, act, by=by, at=at, record_id=record_id, values=values or {}, key=f"demo:{key}:{act_name}"
         )
 
-    def follow_up(self, rule: str, occasion: str, *, by: Actor, at: datetime, key: str, feedback: str) -> None:
-        """Carry out the plan that a rule made, if it still stands."""
+    def follow_up(self, trigger: str, subject: str, call: Call, *, by: Actor, at: datetime, key: str) -> None:
+        """Carry out the plan that a rule made, if it still stands, and what follows it."""
         plan_id = self.session.scalar(
             select(FollowupPlan.id).where(
-                FollowupPlan.rule == rule, FollowupPlan.occasion == occasion, FollowupPlan.state == PlanState.APPROVED
+                FollowupPlan.trigger == trigger,
+                FollowupPlan.occasion == subject,
+                FollowupPlan.state == PlanState.APPROVED,
             )
         )
         if plan_id is not None:
-            self.act("followup_plan.execute", by=by, at=at, key=key, record_id=plan_id, values={"feedback": feedback})
+            self.carry_out(plan_id, call, by=by, at=at, key=key)
+
+    def carry_out(self, plan_id: int, call: Call, *, by: Actor, at: datetime, key: str) -> None:
+        """Carry out a plan; its supervisor decides on the next one and looks at what was said."""
+        values: dict[str, Any] = {
+            "method": CallMethod.PHONE, "reached": call.reached, "feedback": call.feedback,
+            "satisfaction": call.satisfaction,
+        }  # fmt: skip
+        if call.next_days is None:
+            values |= {"end_flag": True, "end_reason_id": self.item("followup_end_reason", call.end)}
+        else:
+            values |= {"next_planned_at": at + timedelta(days=call.next_days), "next_purpose": "继续跟进到院意向"}
+        done = self.act("followup_plan.execute", by=by, at=at, key=key, record_id=plan_id, values=values)
+        boss, later = call.supervisor, at + timedelta(minutes=40)
+        if boss is None or boss.employee_id == by.employee_id:
+            return
+        if done.result is not None and call.approved:
+            given = {"guidance": "先问恢复情况，再谈到院时间", "focus_flag": call.score == BEST}
+            self.act(
+                "followup_plan.approve", by=boss, at=later, key=f"{key}:next", record_id=done.result.id, values=given
+            )
+        if call.score is not None:
+            given = {"quality_score": call.score, "is_case": call.score == BEST and call.is_case}
+            seen = self.act(
+                "followup_plan.review", by=boss, at=later, key=f"{key}:seen", record_id=plan_id, values=given
+            )
+            if seen.result is not None:
+                self.act("followup_case.publish", by=boss, at=later, key=f"{key}:case", record_id=seen.result.id)
 
     def daily_reports(self, branch: Branch, day: date, at: datetime) -> None:
         """Store every daily report of a branch as the scheduler does in the evening."""

@@ -247,8 +247,14 @@ STRANGERS: tuple[tuple[str, int, tuple[str, ...], tuple[str, ...]], ...] = (
 MISSED_OUTCOMES = ("振铃后客户挂断", "高峰期未接通", "午休时段未接")
 
 #: Feedback of follow-up plans by the rule that made them.
+PURPOSES = (
+    "跟进双眼皮意向，答复恢复期的疑问",
+    "介绍光子嫩肤疗程，约到院体验",
+    "了解和别家对比的结果",
+    "答复价格疑问，约主任面诊时间",
+)
 FEEDBACK: dict[str, tuple[str, ...]] = {
-    "slip_reminder": (
+    "slip_due": (
         "已提醒，客户确认准时到院",
         "已提醒，提示素颜、带身份证，客户说和朋友一起来",
         "电话未接，已发短信和微信提醒，客户回复收到",

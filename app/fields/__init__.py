@@ -7,10 +7,10 @@ zone, whether the input came from a screen or as JSON, and how to find records t
 from wtforms import ValidationError
 
 from app.fields.base import MAX_ID, MAX_LINE, MAX_TEXT, FormContext, HouseForm, Required, clean_text, kept
-from app.fields.choices import Choose, ChooseMany, Columns, Flag, Ordered
+from app.fields.choices import Choose, ChooseMany, Columns, Flag, OneOf, Ordered
 from app.fields.files import Upload, uploads_of
 from app.fields.lines import DO, MOST_LINES, Lines, lines_of
-from app.fields.numbers import Money, Whole
+from app.fields.numbers import Money, Whole, Wholes
 from app.fields.records import Item, Items, Pick, RemoteSelect
 from app.fields.secrets import has_secrets, is_secret, is_sensitive
 from app.fields.text import CallerNumber, PhoneNumber, Reason, Words, bare_number, normal_phone
@@ -37,6 +37,7 @@ __all__ = [
     "Lines",
     "Money",
     "Month",
+    "OneOf",
     "Ordered",
     "PhoneNumber",
     "Pick",
@@ -46,6 +47,7 @@ __all__ = [
     "Upload",
     "ValidationError",
     "Whole",
+    "Wholes",
     "Words",
     "bare_number",
     "clean_text",

@@ -70,6 +70,31 @@ class Choose(SelectField):
             raise StopValidation(_("Not a valid choice."))
 
 
+class OneOf(SelectField):
+    """One of what is known when the form is shown; ``offers()`` gives (value, label) pairs. Data is the value."""
+
+    def __init__(self, label: Any = None, *, offers: Any, required: bool = False, **kwargs: Any) -> None:
+        self.offers = offers
+        super().__init__(label, presence(required), coerce=lambda v: v, choices=[], validate_choice=False, **kwargs)
+
+    def iter_choices(self) -> Any:
+        if not self.flags.required or self.data is None:
+            yield Option("", "—", self.data is None, {})
+        for value, label in self.offers():
+            yield Option(value, str(label), self.data == value, {})
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist and kept(self):
+            return
+        self.data = None
+        if valuelist and valuelist[0] != "":
+            self.data = valuelist[0]
+
+    def pre_validate(self, form: Form) -> None:
+        if self.data is not None and self.data not in {value for value, _label in self.offers()}:
+            raise StopValidation(_("Not a valid choice."))
+
+
 class ChooseMany(SelectMultipleField):
     """Several of an enumeration; data is a list of members in the enumeration's order."""
 

@@ -38,6 +38,36 @@ class Whole(Parsed):
             )
 
 
+class Wholes(Parsed):
+    """Several whole numbers with commas between them, each between two bounds; data is a sorted list, none twice."""
+
+    widget = TextInput()
+
+    def __init__(self, label: Any = None, *, least: int, most: int, at_most: int = 20, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.least, self.most, self.at_most = least, most, at_most
+
+    def written(self, value: list[int]) -> str:
+        return ", ".join(str(number) for number in value)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        super().process_formdata([",".join(str(part) for part in valuelist)] if len(valuelist) > 1 else valuelist)
+
+    def parse(self, text: Any) -> list[int]:
+        parts = re.split(r"[,，、;；\s]+", str(text).strip())
+        if not all(re.fullmatch(r"[+-]?\d{1,6}", str(part)) for part in parts):
+            raise ValueError(_("Whole numbers with commas between them, please, such as 1, 3, 7."))
+        return sorted({int(part) for part in parts})
+
+    def pre_validate(self, form: Form) -> None:
+        numbers = self.data or []
+        if not all(self.least <= number <= self.most for number in numbers):
+            bounds = {"least": self.least, "most": self.most}
+            raise StopValidation(_("Whole numbers from %(least)s to %(most)s, please.", **bounds))
+        if len(numbers) > self.at_most:
+            raise StopValidation(_("At most %(count)s numbers, please.", count=self.at_most))
+
+
 class Money(Parsed):
     """An amount in yuan with at most two decimals; a string in JSON, ``Decimal`` inside."""
 

@@ -20,4 +20,4 @@ def plan_wishes(session: Session, slot: Slot, at: datetime) -> str:
     assert slot.day is not None
     branch = session.get_one(Branch, slot.branch_id)
     days = value_of(session, WISHES_AHEAD_DAYS, branch_id=branch.id, at=at)
-    return str(plan_all(session, branch, first=slot.day, days=days))
+    return str(plan_all(session, branch, first=slot.day, days=days, at=at))

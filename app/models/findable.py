@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-
-from pypinyin import Style, pinyin
+from importlib import import_module
+from typing import Any
 
 from app.fields import normal_phone
 from app.keyring import ring
@@ -29,9 +29,15 @@ def _prefixes(text: str) -> set[str]:
     return {text[:length] for length in range(1, len(text) + 1)}
 
 
+def dictionaries() -> Any:
+    """Return pypinyin, loaded when somebody needs it: its dictionaries take 55 MB, which other processes spare."""
+    return import_module("pypinyin")
+
+
 def _readings(name: str) -> set[tuple[str, ...]]:
     """Return up to eight readings of a name, a tuple of syllables each (单 is shan as a surname, else dan)."""
-    syllables = pinyin(name, style=Style.NORMAL, heteronym=True, errors=lambda other: other.lower())
+    reader = dictionaries()
+    syllables = reader.pinyin(name, style=reader.Style.NORMAL, heteronym=True, errors=lambda other: other.lower())
     options = [sorted(set(options))[:3] for options in syllables]
     return set(itertools.islice(itertools.product(*options), MAX_READINGS))
 
@@ -89,6 +95,6 @@ def query_terms(word: str) -> set[str]:
 def initials_of(name: str) -> str:
     """Return the initials of a name for where it must not be read: ``LXY`` of 林小雨, ``MJ`` of Mary Jones."""
     parts = re.findall(rf"{HAN.pattern}|[^\W\d_]+?\b", name)
-    return "".join(
-        (pinyin(part, style=Style.FIRST_LETTER)[0][0] if HAN.match(part) else part[0]) for part in parts
-    ).upper()
+    reader = dictionaries()
+    first = reader.Style.FIRST_LETTER
+    return "".join((reader.pinyin(part, style=first)[0][0] if HAN.match(part) else part[0]) for part in parts).upper()

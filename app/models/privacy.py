@@ -40,6 +40,8 @@ class ExportState(Labelled):
     READY = "ready"
     REFUSED = "refused"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
 
     @classmethod
     def labels(cls) -> dict[Any, object]:
@@ -49,11 +51,13 @@ class ExportState(Labelled):
             cls.READY: _l("Ready"),
             cls.REFUSED: _l("Refused"),
             cls.EXPIRED: _l("File removed"),
+            cls.CANCELLED: _l("Cancelled"),
+            cls.FAILED: _l("Failed"),
         }
 
     @classmethod
     def tones(cls) -> dict[Any, str]:
-        return {cls.WAITING: "warn", cls.MAKING: "info", cls.READY: "ok", cls.REFUSED: "bad"}
+        return {cls.WAITING: "warn", cls.MAKING: "info", cls.READY: "ok", cls.REFUSED: "bad", cls.FAILED: "bad"}
 
 
 class FileFormat(Labelled):
@@ -81,7 +85,8 @@ class ExportRequest(Stateful, Recorded, Branched, Base):
     STATES = ExportState
     MOVES = {
         ExportState.WAITING: {ExportState.MAKING, ExportState.REFUSED},
-        ExportState.MAKING: {ExportState.READY},
+        ExportState.MAKING: {ExportState.READY, ExportState.CANCELLED, ExportState.FAILED},
+        ExportState.FAILED: {ExportState.MAKING},
         ExportState.READY: {ExportState.EXPIRED},
     }
     __table_args__ = (

@@ -148,7 +148,7 @@ def _web(home: Path, arguments: argparse.Namespace) -> Child:
     The application is loaded once, before the workers fork; making it opens no connection that they would share.
     """
     command = [
-        sys.executable, "-m", "gunicorn", "app:create_app()",
+        sys.executable, "-m", "gunicorn", "app:served()",
         "--bind", f"{_for_url(arguments.host)}:{arguments.port}",
         "--worker-class", "gthread", "--workers", str(WORKERS), "--threads", str(THREADS),
         "--timeout", "60", "--graceful-timeout", "5", "--keep-alive", "5",

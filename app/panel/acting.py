@@ -15,7 +15,7 @@ from app.actors import Actor
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput, KeyReused, NotPermitted, OutOfScope, Refusal, Stale, Warned
 from app.extensions import db
-from app.fields import HouseForm
+from app.fields import HouseForm, is_sensitive
 from app.keyring import ring
 from app.models.audit import ActRun
 from app.models.base import models
@@ -219,6 +219,8 @@ def _refusal_now(act: Act, record: Any, by: Actor) -> str:
 def _form(act: Act, record: Any, by: Actor, sent: Any) -> Any:
     begins = prefilled(act, record) if record is not None else _from_source(act, by)
     begins = {**begins, **_from_address(act)}
+    if by.watcher_id is not None:  # a person's own number or address is shown to herself alone
+        begins = {name: value for name, value in begins.items() if not is_sensitive(getattr(act.form, name))}
     return act.form(sent, data=begins, meta={"context": form_context(db.session(), by, now=now(), record=record)})
 
 

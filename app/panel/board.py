@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from flask import Response, abort, current_app, jsonify, make_response, render_template, request, url_for
+from flask import Response, abort, jsonify, make_response, render_template, request, url_for
 from flask_appbuilder import BaseView
 from flask_appbuilder import expose as expose_page
 from flask_appbuilder.api import BaseApi, expose
@@ -30,6 +30,7 @@ from app.panel.doors.visit import WALLS
 from app.panel.keys import keys_of
 from app.panel.pages import BoardCard, BoardLane, BoardPage, Cell, Link
 from app.panel.person import me, now
+from app.panel.registered import registered
 from app.words import _, locale_in_force
 
 #: So many cards of a lane are shown; the others are counted.
@@ -215,5 +216,4 @@ def _lane_json(board: BoardView, lane: Lane, records: Sequence[Any], by: Actor, 
 
 def boards() -> dict[str, BoardView]:
     """Return the boards of this application by name."""
-    views = current_app.appbuilder.baseviews  # type: ignore[attr-defined]
-    return {view.page: view for view in views if isinstance(view, BoardView)}
+    return {view.page: view for view in registered(BoardView)}

@@ -20,8 +20,9 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
-from app.panel.house_view import HouseView, Tab
+from app.panel.house_view import Tab
 from app.panel.interface import MOST_COUNTED
+from app.panel.registered import lists
 
 #: A compared number is shown with so many days: today, and back to the same weekday a week ago.
 DAYS = 8
@@ -78,27 +79,17 @@ def cards_of(by: Actor) -> list[Declared]:
     return sorted((each for each in CARDS.values() if each.is_for(by)), key=lambda each: each.order)
 
 
-def pages() -> Mapping[str, HouseView]:
-    """Return every list by its page's name."""
-    found: dict[str, HouseView] = current_app.extensions.setdefault("house.pages", {})
-    if not found:
-        for view in current_app.appbuilder.baseviews:  # type: ignore[attr-defined]
-            if isinstance(view, HouseView):
-                found[view.page or view.datamodel.table] = view
-    return found
-
-
 def misdeclared() -> list[str]:
     """Return the cards whose page or tab there is not; starting is refused with any."""
     return [
         f"{each.page}:{each.tab}"
         for each in CARDS.values()
-        if each.page not in pages() or (each.tab and each.tab not in [tab.name for tab in pages()[each.page].quick])
+        if each.page not in lists() or (each.tab and each.tab not in [tab.name for tab in lists()[each.page].quick])
     ]
 
 
 def tab_of(each: Declared) -> Tab | None:
-    return next((tab for tab in pages()[each.page].quick if tab.name == each.tab), None)
+    return next((tab for tab in lists()[each.page].quick if tab.name == each.tab), None)
 
 
 def url_of(each: Declared) -> str:
@@ -108,7 +99,7 @@ def url_of(each: Declared) -> str:
 
 def rows_of(each: Declared, by: Actor, at: datetime) -> Any:
     """Return the scoped statement of the rows that a card counts, as its list shows them."""
-    view, tab = pages()[each.page], tab_of(each)
+    view, tab = lists()[each.page], tab_of(each)
     conditions = [*view.conditions(by)]
     if tab is not None and tab.condition is not None:
         conditions.append(tab.condition(by, at))
@@ -132,7 +123,7 @@ def counted(session: Session, wanted: Sequence[Declared], by: Actor, at: datetim
 
 
 def _column(each: Declared, by: Actor, at: datetime) -> Any:
-    view, tab = pages()[each.page], tab_of(each)
+    view, tab = lists()[each.page], tab_of(each)
     if each.shows is not Shows.COMPARED or tab is None or tab.condition is None:
         rows = rows_of(each, by, at).with_only_columns(view.model.id).limit(MOST_COUNTED + 1).subquery()
         return select(func.count()).select_from(rows).scalar_subquery()

@@ -24,7 +24,7 @@ from app.panel.pages import Change
 from app.services.guard import crossing
 from app.services.jobs import JOBS, job_label
 from app.services.scope import in_scope
-from app.words import _, _l
+from app.words import _, _l, listed
 
 #: Operations that are changes of a row; the others are events.
 CHANGES = ("insert", "update", "delete")
@@ -86,7 +86,7 @@ def _shown(model: type[Base], name: str, column: Column, row: dict[str, Any] | N
     if options is not None:
         labels = {member.value: str(member.label) for member in options}
         chosen = value if isinstance(value, list) else [value]
-        return ", ".join(labels.get(each, str(each)) for each in chosen)
+        return listed(labels.get(each, str(each)) for each in chosen)
     return text_of(typed(stored.type, value), by)
 
 

@@ -31,6 +31,15 @@ class Related:
     eager: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Sub:
+    """A second line: the value of a column, perhaps a parent's (``customer.phone_masked``), perhaps in words with
+    ``%(value)s``."""
+
+    of: str
+    words: object = ""
+
+
 class DeclaredView(ModelView):
     """A view's declaration: columns, filters, sections, rights. ``HouseView`` says what they mean."""
 
@@ -61,9 +70,8 @@ class DeclaredView(ModelView):
     computed: ClassVar[dict[str, Callable[[Any], object]]] = {}
     #: What the filter of a plain text column offers: name -> function to (value, label) pairs.
     choices: ClassVar[dict[str, Choices]] = {}
-    subs: ClassVar[dict[str, str]] = {}
-    #: What a second line says of its value, where that is not plain: name -> words with ``%(value)s``.
-    sub_words: ClassVar[dict[str, object]] = {}
+    #: The quieter second line of a column's cells.
+    subs: ClassVar[dict[str, Sub]] = {}
     search_through: ClassVar[str] = ""
     #: What the scan box finds this table's records by.
     codes: ClassVar[Sequence[Code]] = ()

@@ -23,7 +23,7 @@ from app.reports.base import PAPERS
 from app.reports.press import copy_words
 from app.services.fieldrights import declaration, seen, sees
 from app.services.runner import WARNED
-from app.words import _
+from app.words import _, listed
 
 NONE = "—"
 
@@ -123,7 +123,7 @@ def text_of(value: Any, by: Actor) -> str:
     if isinstance(value, Decimal):
         return f"{value:,.2f}"
     if isinstance(value, list | tuple):
-        return ", ".join(text_of(part, by) for part in value)
+        return listed(text_of(part, by) for part in value)
     return str(value)
 
 
@@ -233,7 +233,7 @@ def _stored_text(model: Any, name: str, value: Any, by: Actor, names: dict[tuple
 def _input_text(field: Any, value: Any, by: Actor, names: dict[tuple[str, int], str]) -> str:
     options = field.kwargs.get("options")
     if options is not None:
-        return ", ".join(str(options(one).label) for one in (value if isinstance(value, list) else [value]))
+        return listed(options(one).label for one in (value if isinstance(value, list) else [value]))
     if "row" in field.kwargs:
         row = field.kwargs["row"]
         return "; ".join(
@@ -243,7 +243,7 @@ def _input_text(field: Any, value: Any, by: Actor, names: dict[tuple[str, int], 
     table = picked_table(field)
     if table:
         keys = value if isinstance(value, list) else [value]
-        return ", ".join(names.get((table, key), str(key)) for key in keys)
+        return listed(names.get((table, key), str(key)) for key in keys)
     return text_of(_instant(value), by)
 
 

@@ -26,6 +26,7 @@ from app.panel.listing import is_time
 from app.panel.pages import FormPage, Link
 from app.panel.person import me, now
 from app.panel.preferences import offered_columns, shown_columns
+from app.panel.registered import lists
 from app.reports.facts import Column, Label, ReportFacts, Row, Table
 from app.reports.streams import write_rows
 from app.services.files import parts_of
@@ -156,8 +157,9 @@ def answer_rest(wanted: Wanted, key: str) -> Any:
 # --- a list ------------------------------------------------------------------------------------------------------
 
 LIST = "list"
-#: How many rows of a list are held in memory at once.
+#: How many rows of a list are held in memory at once, and how many of their numbers are read at once.
 AT_A_TIME = 250
+NUMBERS_AT_A_TIME = 10_000
 
 
 def list_wanted(view: HouseView, query: str, file_format: str, reason: str) -> Wanted:
@@ -179,7 +181,9 @@ def list_wanted(view: HouseView, query: str, file_format: str, reason: str) -> W
 @contextmanager
 def _list_asked(parameters: Mapping[str, Any], by: Actor, at: datetime) -> Iterator[tuple[HouseView, Any, Any]]:
     """Read a list's query string as its page would, for whoever exports it; yields (view, what is asked, statement)."""
-    view = _view_of(parameters["page"])
+    view = lists().get(parameters["page"])
+    if view is None:
+        raise Refusal(_("This version does not know this list."))
     standing, info = dict(g.__dict__), db.session().info
     held = dict(info)
     try:
@@ -192,15 +196,6 @@ def _list_asked(parameters: Mapping[str, Any], by: Actor, at: datetime) -> Itera
         g.__dict__.clear()
         g.__dict__.update(standing)
         info.update(held)  # the end of a request forgets them, and this was none
-
-
-def _view_of(page: str) -> HouseView:
-    from app.panel.house_view import HouseView
-
-    for view in current_app.appbuilder.baseviews:  # type: ignore[attr-defined]
-        if isinstance(view, HouseView) and view.endpoint == page:
-            return view
-    raise Refusal(_("This version does not know this list."))
 
 
 def _count(session: Session, parameters: Mapping[str, Any], by: Actor, at: datetime) -> int:
@@ -247,7 +242,7 @@ def _rows(
     order = view._order(asked)
     wanted = statement.with_only_columns(view.model.id).order_by(*order).limit(making.most + 1)
     # A cursor of the server's and eight bytes a row: as objects, 200,000 numbers would be tens of megabytes.
-    ids = array("q", session.scalars(wanted.execution_options(yield_per=AT_A_TIME)))
+    ids = array("q", session.scalars(wanted.execution_options(yield_per=NUMBERS_AT_A_TIME)))
     refuse_too_many(len(ids), making.most)
     for start in range(0, len(ids), AT_A_TIME):
         making.progress(start, len(ids))

@@ -71,6 +71,7 @@ def _frame(by: Actor) -> Frame:
         ringing_url=url_for("phone_call.ringing") if answers and by.may("phone_call", "can_list") else "",
         tasks_url=url_for("background_task.list", tab="mine"),
         files_url=url_for("my_files.list"),
+        views_url=url_for("saved_filter.list") if by.employee_id and by.may("saved_filter", "can_list") else "",
     )
 
 

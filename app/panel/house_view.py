@@ -21,7 +21,7 @@ from app.errors import NotPermitted, OutOfScope
 from app.extensions import db
 from app.models.base import models
 from app.panel import acting, many, printing, recording
-from app.panel.declared_view import Related
+from app.panel.declared_view import Related, Sub
 from app.panel.describe import opens
 from app.panel.form_pages import FormPages
 from app.panel.forms import acts_picking, picks_of
@@ -204,4 +204,4 @@ def missing_views() -> set[str]:
     return set(models()) - set(views())
 
 
-__all__ = ["HouseView", "Related", "Tab", "may_choose", "missing_views", "option_text", "views"]
+__all__ = ["HouseView", "Related", "Sub", "Tab", "may_choose", "missing_views", "option_text", "views"]

@@ -143,7 +143,7 @@ class ListPages(DeclaredView):
         if asked.words or asked.filters:
             return _("Nothing answers these words and filters.")
         tab = next((tab for tab in self.quick if tab.name == asked.tab and tab.condition is not None), None)
-        if tab is not None:
+        if tab is not None and not (self.empty and tab is self.quick[0]):
             return _("Nothing stands under “%(tab)s” just now.", tab=tab.label)
         return str(self.empty) or _("No %(what)s yet. What is made appears here.", what=self.heading)
 
@@ -289,8 +289,8 @@ class ListPages(DeclaredView):
 
     def _sub(self, record: Any, name: str, by: Actor) -> str:
         """Return the quieter second line of a cell; of a time on the same day, the hour is enough."""
-        here = record
-        *parents, last = self.subs[name].split(".")
+        here, sub = record, self.subs[name]
+        *parents, last = sub.of.split(".")
         for parent in parents:
             here = getattr(here, parent)
             if here is None:
@@ -300,7 +300,7 @@ class ListPages(DeclaredView):
         if isinstance(above, datetime) and isinstance(value, datetime):
             there = value.astimezone(by.timezone)
             text = f"{there:%H:%M}" if there.date() == above.astimezone(by.timezone).date() else text
-        return str(self.sub_words[name]) % {"value": text} if name in self.sub_words and text != NONE else text
+        return str(sub.words) % {"value": text} if sub.words and text != NONE else text
 
 
 def _selectable(row: Row, selection: Selection | None) -> Row:

@@ -39,6 +39,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "Month": {"type": "string", "pattern": r"^\d{4}-(0[1-9]|1[0-2])$"},
     "Clock": {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$"},
     "Whole": {"type": "integer"},
+    "Wholes": {"type": "array", "items": {"type": "integer"}},
+    "OneOf": {"type": "string"},
     "Money": {"type": "string", "pattern": r"^\d{1,10}(\.\d{1,2})?$"},
     "Flag": {"type": "boolean"},
     "Pick": ID,

@@ -564,3 +564,4 @@ class Frame:
     ringing_url: str = ""
     tasks_url: str = ""
     files_url: str = ""
+    views_url: str = ""

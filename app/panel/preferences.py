@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from flask import current_app, g, request, url_for
+from flask import g, request, url_for
 from sqlalchemy import inspect
 from werkzeug.exceptions import HTTPException
 
@@ -16,6 +16,7 @@ from app.errors import InvalidInput
 from app.extensions import db
 from app.panel.describe import record_url
 from app.panel.pages import ActButton, Link
+from app.panel.registered import lists
 from app.services.fieldrights import seen
 from app.services.lists import Preferences, preferences_of, provide_lists
 from app.words import _
@@ -106,22 +107,16 @@ provide_lists(PanelLists())
 
 def _view(page: str, by: Actor) -> ListPages:
     """Return a list that this person may see; raises ``InvalidInput``."""
-    from app.panel.list_pages import ListPages
-
-    for view in current_app.appbuilder.baseviews:  # type: ignore[attr-defined]
-        if isinstance(view, ListPages) and view.endpoint == page and by.may(view.class_permission_name, "can_list"):
-            return view
+    view = lists().get(page)
+    if view is not None and by.may(view.class_permission_name, "can_list"):
+        return view
     raise InvalidInput({"page": [_("There is no such list, or it is not for you to see.")]})
 
 
 def page_title(page: str) -> str:
     """Return what people call a list; its name in addresses if there is none of it any more."""
-    from app.panel.list_pages import ListPages
-
-    for view in current_app.appbuilder.baseviews:  # type: ignore[attr-defined]
-        if isinstance(view, ListPages) and view.endpoint == page:
-            return view.heading
-    return page
+    view = lists().get(page)
+    return page if view is None else view.heading
 
 
 # --- on the page ---------------------------------------------------------------------------------------------------

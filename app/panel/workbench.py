@@ -16,6 +16,7 @@ from app.panel import acting, cards
 from app.panel.cards import Declared, Shows
 from app.panel.interface import MOST_COUNTED
 from app.panel.pages import Card, HomePage
+from app.panel.registered import lists
 from app.words import _
 
 #: So many rows of a list, and so many lists: what does not fit is one click away.
@@ -71,6 +72,7 @@ def _number(each: Declared, numbers: Sequence[int]) -> Card:
         week=week,
         to_week=_arrow(today, week),
     )
+    note = note.replace(" ", "\u00a0").replace(",\u00a0", ", ")  # no arrow stands alone on a line of its own
     said = _("The last %(count)s days: %(numbers)s", count=cards.DAYS, numbers=", ".join(map(str, numbers[::-1])))
     return Card(str(each.label), _shown(today), note, url, trend=cards.points(numbers), trend_alt=said)
 
@@ -87,7 +89,7 @@ def _rows(session: Session, each: Declared, counts: Mapping[Declared, Sequence[i
     """Return the first rows of a list; one that is empty is not asked for."""
     number = counts[each][0]
     records = _first(session, each, by, at) if number else []
-    view = cards.pages()[each.page]
+    view = lists()[each.page]
     return Card(
         str(each.label),
         _shown(number) if number else "",
@@ -99,7 +101,7 @@ def _rows(session: Session, each: Declared, counts: Mapping[Declared, Sequence[i
 
 
 def _first(session: Session, each: Declared, by: Actor, at: datetime) -> list[Any]:
-    view = cards.pages()[each.page]
+    view = lists()[each.page]
     order = getattr(view.model, each.sort).asc() if each.sort else view.model.id.desc()
     rows = cards.rows_of(each, by, at)
     found: list[Any] = view.datamodel.page(

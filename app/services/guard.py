@@ -34,7 +34,7 @@ PURPOSES: Mapping[str, str] = {
     "file": "the file of a record that the reader has open",
     "own_request": "the answer to the same request of the same person",
     "holdings": "how much a person holds who is about to leave: counts by kind, no rows (4.2.2)",
-    "task": "the row of the work that a worker has in hand: how far it is, whether it goes on, how it ended",
+    "task": "the work that a worker has in hand and what waits for it: how far it is, whether it goes on, how it ended",
     "subject_copy": "the copy of all that is held on a person, which an act decided and the trail has (L13)",
     "subject_plan": "what a pseudonymisation would change and keep of a file that the reader sees: counts (L13)",
     "report": "counting rows that are in the reader's scope by what stands elsewhere, such as the act that made them",

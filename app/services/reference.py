@@ -18,6 +18,7 @@ from app.models.hr import Position
 from app.models.settings import Dictionary, DictionaryItem, ItemState, NumberRule, Param
 from app.services.customers.requirements import add_requirements
 from app.services.customers.traits import TRAIT_TYPES
+from app.services.followup.reference import add_categories, add_rules
 from app.services.privacy.consents import add_first_texts
 from app.services.processes import ensure_processes
 from app.services.settings import SETTINGS
@@ -100,34 +101,18 @@ APPOINTMENT_ITEMS: tuple[Named, ...] = (
     ("other", "其他", "Other"),
 )
 
-#: The nineteen of 1.3 in the order of their groups, then those of REF-3. Rules look three of them up by code.
-FOLLOWUP_CATEGORIES: tuple[Named, ...] = (
-    ("product_advice", "产品咨询", "Product advice"),
-    ("answering", "解答疑问", "Answering questions"),
-    ("reminder", "预约提醒", "Appointment reminder"),
-    ("lapsed_slip", "预约客户", "Lapsed appointment"),
-    ("missed_call", "来电回复", "Return of a missed call"),
-    ("before_surgery", "术前沟通", "Talk before surgery"),
-    ("surgery_booking", "手术预约", "Surgery booking"),
-    ("treatment_booking", "治疗预约", "Treatment booking"),
-    ("recovery", "术后恢复指导", "Guidance during recovery"),
-    ("comfort", "心理疏导", "Comfort"),
-    ("stitches", "提醒拆线", "Reminder: stitches"),
-    ("wellness", "养生知识", "Wellness advice"),
-    ("news", "美容资讯", "News of beauty care"),
-    ("review", "提醒复查", "Reminder: check-up"),
-    ("cosmetics", "代购化妆品", "Buying cosmetics for her"),
-    ("birthday", "祝贺生日", "Birthday wishes"),
-    ("birthday_message", "生日短信", "Birthday message"),
-    ("event", "活动告知", "Event notice"),
-    ("member_service", "会员服务", "Member service"),
-    ("not_visited", "未上门回访", "Did not visit"),
-    ("no_deal", "未成交回访", "Visited, no deal"),
-    ("satisfaction", "满意度回访", "Satisfaction"),
-    ("arrears", "欠款提醒", "Reminder: arrears"),
-    ("course", "疗程提醒", "Reminder: course"),
-    ("stored_value", "储值到期提醒", "Reminder: stored value ends"),
-    ("anniversary", "纪念日祝福", "Anniversary wishes"),
+#: Why a follow-up ends; [J].
+FOLLOWUP_END_REASONS: tuple[Named, ...] = (
+    ("came", "已到院", "She came"),
+    ("slip", "已预约", "She has an appointment"),
+    ("recovered", "恢复良好", "Recovered well"),
+    ("not_interested", "无意向", "Not interested"),
+    ("elsewhere", "已在别处消费", "Went elsewhere"),
+    ("no_contact", "多次联系不上", "Not reached several times"),
+    ("wrong_number", "号码错误", "Wrong number"),
+    ("opted_out", "客户不愿再被联系", "Does not want to be contacted"),
+    ("done", "已完成", "Done"),
+    ("other", "其他", "Other"),
 )
 
 #: REF-2, Bill void and return reasons.
@@ -147,7 +132,7 @@ DICTIONARIES: dict[Named, Sequence[Named]] = {
     ("lead_quality", "线索质量", "Quality of a lead"): LEAD_QUALITIES,
     ("area", "区域", "Area"): AREAS,
     ("appointment_item", "预约项目", "Appointment item"): APPOINTMENT_ITEMS,
-    ("followup_category", "回访类别", "Follow-up category"): FOLLOWUP_CATEGORIES,
+    ("followup_end_reason", "结束回访原因", "Why a follow-up ends"): FOLLOWUP_END_REASONS,
     ("void_reason", "作废/退单原因", "Reason for voiding"): VOID_REASONS,
     ("trait_type", "客户特征类型", "Type of trait"): TRAIT_TYPES,
 }
@@ -209,6 +194,7 @@ NUMBER_RULES: dict[str, tuple[str, bool, int]] = {
     "appointment_slip": ("YY", True, 4),
     "employee": ("YG", False, 5),
     "supplement_request": ("BD", True, 4),
+    "followup_plan": ("HF", True, 5),
 }
 
 #: Part D: a position per role; its code is the role's identifier.
@@ -272,6 +258,8 @@ def ensure_reference_data(session: Session, at: datetime) -> dict[str, int]:
             "field_requirement": add_requirements(session),
             "consent_text": add_first_texts(session, SINCE.date()),
             "process_guide": ensure_processes(session),
+            "followup_category": add_categories(session),
+            "followup_rule": add_rules(session),
         }
 
 

@@ -158,16 +158,6 @@ FURTHEST_DAYS = setting(
     help=_l("Guards against a slip of the hand in the year."),
     source="2.1.2",
 )
-REMINDER_DAYS = setting(
-    "appointments.reminder_days",
-    _l("Reminder call before an appointment, days"),
-    "1",
-    "whole",
-    least=0,
-    most=14,
-    help=_l("A reminder plan is made this many days before; 0 makes none."),
-    source="R-2.1.2-4",
-)
 PRINT_ON_ARRIVAL = setting(
     "appointments.print_on_arrival",
     _l("Print the slip on arrival"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.models.api_keys import ApiKey
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
-from app.words import _l
+from app.words import _l, listed
 
 
 class ApiKeyView(HouseView):
@@ -18,7 +18,7 @@ class ApiKeyView(HouseView):
     eager = ("employee",)
     labels = {"roles_text": _l("Only what these roles may"), "rights_text": _l("Only these rights")}
     computed = {
-        "roles_text": lambda key: "、".join(key.roles) or "—",
+        "roles_text": lambda key: listed(key.roles) or "—",
         "rights_text": lambda key: " ".join(key.rights) or "—",
     }
     show_sections = (

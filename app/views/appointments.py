@@ -10,7 +10,7 @@ from app.extensions import db
 from app.models.appointments import AppointmentSlip, AppointmentSlipItem, Channel, ContactRecord, SlipState
 from app.panel.cards import Shows, card
 from app.panel.codes import Code
-from app.panel.house_view import HouseView, Related, Tab
+from app.panel.house_view import HouseView, Related, Sub, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import RelatedTab
 from app.panel.recording import table_of
@@ -81,7 +81,7 @@ class ContactRecordView(HouseView):
             "followup_plan",
             "contact_record_id",
             _l("Follow-up plans"),
-            ("category", "planned_on", "state", "executor"),
+            ("category", "planned_at", "state", "executor"),
             ("category", "executor", "customer"),
         ),
     )
@@ -166,8 +166,11 @@ class _SlipList(HouseView):
     crumbs = CRUMBS
     list_columns = SLIP_COLUMNS
     labels = {"items_text": _l("Items")}
-    subs = {"customer": "customer.phone_masked", "appointed_at": "latest_arrival_at", "owner": "department"}
-    sub_words = {"appointed_at": _l("until %(value)s")}
+    subs = {
+        "customer": Sub("customer.phone_masked"),
+        "appointed_at": Sub("latest_arrival_at", _l("until %(value)s")),
+        "owner": Sub("department"),
+    }
     order_columns = ("slip_no", "appointed_at")
     filters = ("state", "channel", "intention", "owner_id", "appointed_at")
     eager = SLIP_EAGER
@@ -266,7 +269,7 @@ class AppointmentSlipView(_SlipList):
             "followup_plan",
             "appointment_slip_id",
             _l("Follow-up plans"),
-            ("category", "planned_on", "state", "executor"),
+            ("category", "planned_at", "state", "executor"),
             ("category", "executor", "customer"),
         ),
     )

@@ -5,9 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask import url_for
+from sqlalchemy import select
+
 from app.actors import Actor
+from app.extensions import db
 from app.models.audit import ActRun, DemoState, JobHeartbeat, JobRun, Notice, SensitiveViewLog
 from app.models.base import models
+from app.models.files import StoredFile
+from app.models.tasks import BackgroundTask
 from app.panel.cards import Shows, card
 from app.panel.describe import NONE, label_of, may_open, record_url
 from app.panel.history import act_words
@@ -93,10 +99,31 @@ class NoticeView(HouseView):
     def conditions(self, by: Actor) -> list[Any]:
         return [Notice.employee_id == by.employee_id]
 
+    def before_rows(self, records: Any, by: Actor) -> None:
+        """Find at once which finished work left a file that still lies in one's own files."""
+        table = BackgroundTask.__tablename__
+        ids = [notice.record_id for notice in records if notice.table_name == table]
+        if not ids or not by.may("my_files", "can_list"):
+            return
+        files = (
+            select(BackgroundTask.id, StoredFile)
+            .join(StoredFile, StoredFile.id == BackgroundTask.result_file_id)
+            .where(
+                BackgroundTask.id.in_(ids), StoredFile.employee_id == by.employee_id, StoredFile.dropped_at.is_(None)
+            )
+        )
+        found = {row.id: row.StoredFile for row in db.session().execute(files)}
+        for notice in records:
+            if notice.table_name == table:
+                notice.file = found.get(notice.record_id)
+
     def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
-        """Return one shown value; what the notice is about leads there."""
+        """Return one shown value; what the notice is about leads there, finished work to the file that it made."""
         if name != "about":
             return super().cell(record, name, by, plain=plain)
+        file = getattr(record, "file", None)
+        if file is not None:
+            return Cell(file.name, url=url_for("my_files.list"))
         if record.table_name is None or record.record_id is None:
             return Cell(NONE)
         url = record_url(record.table_name, record.record_id) if may_open(record.table_name, by) else ""

@@ -40,7 +40,7 @@ from app.services.customers.anniversaries import Wish, coming
 from app.services.privacy.consents import who_consented
 from app.services.scope import find
 from app.services.settings import WISHES_SHOWN_DAYS, value_of
-from app.words import _, _l, _n
+from app.words import _, _l, _n, listed
 
 MOST_IDS = 20
 MERGE_COLUMNS = ("merged", "kept", "state", "proof", "proposed_by", "proposed_at", "decided_by", "decided_at")
@@ -229,7 +229,7 @@ def _twin_words(twin: Customer, by: Actor) -> str:
 
 
 def _labels(fields: Sequence[CollectedField]) -> str:
-    return ", ".join(str(field.label) for field in fields)
+    return listed(field.label for field in fields)
 
 
 def life_tabs(customer: Customer, by: Actor) -> list[RelatedTab]:

@@ -124,7 +124,7 @@ class CustomerView(HouseView):
             "followup_plan",
             "customer_id",
             _l("Follow-up plans"),
-            ("category", "planned_on", "state", "executor"),
+            ("category", "planned_at", "state", "executor"),
             ("category", "executor", "customer"),
         ),
         Related(

@@ -24,7 +24,6 @@ from app.models.privacy import (
     SubjectRequest,
     SubjectState,
 )
-from app.models.tasks import TaskState
 from app.panel import recording
 from app.panel.cards import Shows, card
 from app.panel.house_view import HouseView, Tab
@@ -65,7 +64,7 @@ class ExportRequestView(HouseView):
                 (ExportRequest.state == ExportState.WAITING) & (ExportRequest.asked_by_id != by.employee_id)
             ),
         ),
-        Tab("mine", _l("Mine"), lambda by, now: ExportRequest.asked_by_id == by.employee_id),
+        Tab("mine", _l("Asked by me"), lambda by, now: ExportRequest.asked_by_id == by.employee_id),
     )
     filters = ("state", "file_format", "asked_at", "asked_by_id")
     order_columns = ("asked_at", "row_count")
@@ -79,14 +78,14 @@ class ExportRequestView(HouseView):
         return cell
 
     def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
-        if record.state is not ExportState.MAKING or record.task_id is None:
-            return []
-        task = find(db.session(), "background_task", record.task_id, by)
-        if task is not None and task.state is TaskState.CANCELLED:
+        if record.state is ExportState.CANCELLED:
             return [("warn", _("The making of this file was cancelled. Export it again if you need it."))]
-        if task is not None and task.state is TaskState.FAILED:
-            return [("bad", task.error or "")]
-        return [("info", _("The file is being made in the background; this page may be left."))]
+        if record.state is ExportState.FAILED:
+            task = find(db.session(), "background_task", record.task_id, by)
+            return [("bad", (task.error if task else "") or _("The making of this file failed."))]
+        if record.state is ExportState.MAKING and record.task_id is not None:
+            return [("info", _("The file is being made in the background; this page may be left."))]
+        return []
 
     @expose("/show/<int:pk>")
     def show(self, pk: int) -> str:

@@ -14,7 +14,7 @@ from app.panel.interface import HouseInterface
 from app.panel.pages import Cell
 from app.reports.base import REPORTS
 from app.services import mail
-from app.words import _, _l
+from app.words import _, _l, listed
 
 
 class ReportDeliveryView(HouseView):
@@ -109,6 +109,6 @@ def when_words(wanted: ReportSubscription) -> str:
     if len(wanted.weekdays) == len(Weekday):
         days = _("every day")
     else:
-        days = ", ".join(str(Weekday(day).label) for day in sorted(wanted.weekdays))
+        days = listed(Weekday(day).label for day in sorted(wanted.weekdays))
     at = f"{wanted.send_at:%H:%M}" if wanted.send_at is not None else _("after the house's own reports")
     return f"{days}, {at}" if days else NONE

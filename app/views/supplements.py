@@ -11,7 +11,7 @@ from app.actors import Actor
 from app.models.appointments import AppointmentSupplementRequest, SupplementState
 from app.panel.cards import Shows, card
 from app.panel.codes import Code
-from app.panel.house_view import HouseView, Tab
+from app.panel.house_view import HouseView, Sub, Tab
 from app.panel.interface import HouseInterface
 from app.words import _l
 
@@ -46,7 +46,7 @@ class SupplementRequestsView(HouseView):
         "evidence_text",
     )
     labels = {"evidence_text": _l("Evidence")}
-    subs = {"claimed_owner": "department", "requested_by": "requested_at"}
+    subs = {"claimed_owner": Sub("department"), "requested_by": Sub("requested_at")}
     order_columns = ("request_no", "claimed_arrived_at")
     filters = ("state", "channel", "claimed_owner_id", "requested_by_id", "claimed_arrived_at")
     eager = ("customer", "claimed_owner", "requested_by", "department")

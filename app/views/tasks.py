@@ -71,7 +71,7 @@ class BackgroundTaskView(HouseView):
     computed = {"what": lambda task: name_of(task)}
     quick = (
         Tab("all", _l("All")),
-        Tab("mine", _l("Mine"), lambda by, now: BackgroundTask.employee_id == by.employee_id),
+        Tab("mine", _l("My long work"), lambda by, now: BackgroundTask.employee_id == by.employee_id),
         Tab("open", _l("Waiting or running"), lambda by, now: BackgroundTask.state.in_(OPEN_STATES)),
         Tab("failed", _l("Failed"), lambda by, now: BackgroundTask.state == TaskState.FAILED),
     )

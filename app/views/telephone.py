@@ -17,7 +17,7 @@ from app.panel import acting
 from app.panel.bearer import demand_token
 from app.panel.cards import Shows, card
 from app.panel.describe import may_open_record, record_url, text_of
-from app.panel.house_view import HouseView, Tab
+from app.panel.house_view import HouseView, Sub, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import ActButton, Cell, Link
 from app.panel.person import me, now
@@ -143,6 +143,15 @@ def recording_answer(view: HouseView, pk: int, by: Actor) -> Response:
     return answer
 
 
+def sound_cell(call: PhoneCall | None, by: Actor) -> Cell:
+    """Return a call's recording as a player, to who may listen; nothing where there is none."""
+    if call is None or call.recording_state is not RecordingState.STORED:
+        return Cell("")
+    if not by.may("phone_call", "can_listen"):
+        return Cell(_("Your roles do not include listening to it."))
+    return Cell(_("Each listening is kept."), sound=url_for("phone_call.recording", pk=call.id))
+
+
 class PhoneCallView(HouseView):
     """Every call that the telephone systems told of, or that was dialled here."""
 
@@ -161,7 +170,7 @@ class PhoneCallView(HouseView):
         "recording_state",
         "contact_record",
     )
-    subs = {"employee": "extension"}
+    subs = {"employee": Sub("extension")}
     show_sections = (
         (
             _l("Telephone call"),
@@ -204,11 +213,7 @@ class PhoneCallView(HouseView):
         """Show a recording as a player, to who may listen."""
         if name != "recording":
             return super().cell(record, name, by, plain=plain)
-        if record.recording_state is not RecordingState.STORED:
-            return Cell("")
-        if not by.may("phone_call", "can_listen"):
-            return Cell(_("Your roles do not include listening to it."))
-        return Cell(_("Each listening is kept."), sound=url_for("phone_call.recording", pk=record.id))
+        return sound_cell(record, by)
 
     @expose("/<int:pk>/recording")
     def recording(self, pk: int) -> Response:

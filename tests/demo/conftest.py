@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import func, select, text
 from tests.databases import fresh_database
 
 SMALL = 0.02
+BY_DAY = 0.125
 NOON = datetime(2026, 3, 18, 4, 0, tzinfo=UTC)  # a Wednesday, twelve o'clock in the branches
 
 
@@ -38,14 +40,31 @@ def empty_app() -> Iterator[Flask]:
         yield made
 
 
-@pytest.fixture(scope="session")
-def demo_app() -> Iterator[Flask]:
-    """An application over the whole demo, loaded once."""
+@dataclass(frozen=True)
+class Told:
+    """A demo that was told: the application over it, how much of the whole it is, and when it was told."""
+
+    app: Flask
+    share: float
+    now: datetime
+
+
+@pytest.fixture(scope="session", params=[pytest.param(1.0, marks=pytest.mark.nightly), BY_DAY], ids=["whole", "part"])
+def told(request: pytest.FixtureRequest) -> Iterator[Told]:
+    """The demo as it is delivered, by night; by day an eighth of it, with the same story for each of its kinds."""
     from app.demo import load
 
+    share = request.param
+    at = datetime.now(UTC) if share == 1.0 else NOON
     with _application("demo") as made:
-        load(made, say=lambda _line: None)
-        yield made
+        load(made, say=lambda _line: None, share=share, now=at)
+        yield Told(made, share, at)
+
+
+@pytest.fixture
+def demo_app(told: Told) -> Flask:
+    """The application over such a demo."""
+    return told.app
 
 
 @pytest.fixture(scope="session")

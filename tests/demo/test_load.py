@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from werkzeug.security import check_password_hash
@@ -22,15 +22,16 @@ def silent(_line: str) -> None:
 
 @pytest.mark.slow
 class TestTheWholeDemo:
-    def test_the_amounts_are_exact(self, demo_app, census):
-        found = census(demo_app)
-        assert (found["customer"], found["contact_record"], found["appointment_slip"]) == (2000, 3000, 1500)
+    def test_the_amounts_are_exact(self, told, census):
+        found = census(told.app)
+        wanted = [round(amount * told.share) for amount in (2000, 3000, 1500)]
+        assert [found[table] for table in ("customer", "contact_record", "appointment_slip")] == wanted
         assert found["branch"] == 2
 
-    def test_every_state_of_a_slip_is_there(self, demo_app, rows):
-        found = dict(rows(demo_app, "select state, count(*) from appointment_slip group by state"))
+    def test_every_state_of_a_slip_is_there(self, told, rows):
+        found = dict(rows(told.app, "select state, count(*) from appointment_slip group by state"))
         assert set(found) == {state.value for state in SlipState}
-        assert min(found.values()) >= 10
+        assert min(found.values()) >= 10 * told.share
 
     def test_about_seven_of_ten_belong_to_the_first_branch(self, demo_app, rows):
         for table in ("customer", "contact_record", "appointment_slip"):
@@ -73,13 +74,13 @@ class TestTheWholeDemo:
             (["approved", "executed", "submitted"], 1)
         ] * 2
 
-    def test_some_redone_slips_went_to_a_colleague(self, demo_app, rows):
+    def test_some_redone_slips_went_to_a_colleague(self, told, rows):
         ((handed,),) = rows(
-            demo_app,
+            told.app,
             "select count(*) from appointment_slip n join appointment_slip o on o.id = n.supersedes_id"
             " where n.owner_id <> o.owner_id and o.state = 'replaced'",
         )
-        assert handed >= 10
+        assert handed >= 10 * told.share
 
     def test_every_slip_has_the_history_of_how_it_came_about(self, demo_app, rows):
         ((without,),) = rows(
@@ -90,16 +91,18 @@ class TestTheWholeDemo:
         )
         assert without == 0
 
-    def test_nothing_was_done_later_than_now_and_the_audit_time_is_the_databases(self, demo_app, rows):
+    def test_nothing_was_done_later_than_now_and_the_audit_time_is_the_databases(self, told, rows):
         ((later, injected),) = rows(
-            demo_app,
-            "select count(*) filter (where occurred_at > now()), count(*) filter (where at - occurred_at > '1 day')"
+            told.app,
+            "select count(*) filter (where occurred_at > :now), count(*) filter (where at - occurred_at > '1 day')"
             " from act_run",
+            now=told.now,
         )
         assert later == 0
-        assert injected > 5000
+        assert injected > 5000 * told.share
 
-    def test_some_contacts_are_about_nobody_and_some_were_missed(self, demo_app, rows):
+    def test_some_contacts_are_about_nobody_and_some_were_missed(self, told, rows):
+        demo_app = told.app
         found = dict(
             rows(
                 demo_app,
@@ -109,25 +112,34 @@ class TestTheWholeDemo:
         )
         assert {"wrong_number", "silent", "job_application", "advertising"} <= set(found)
         ((missed,),) = rows(demo_app, "select count(*) from contact_record where missed_at is not null")
-        ((plans,),) = rows(demo_app, "select count(*) from followup_plan where rule = 'missed_call'")
-        assert missed == plans > 50
+        ((plans,),) = rows(demo_app, "select count(*) from followup_plan where trigger = 'missed_call'")
+        assert missed == plans > 50 * told.share
 
-    def test_lapsed_slips_lapsed_after_their_grace_and_left_a_plan(self, demo_app, rows):
+    def test_lapsed_slips_lapsed_after_their_grace_and_left_a_plan(self, told, rows):
         ((lapsed, early, unplanned),) = rows(
-            demo_app,
+            told.app,
             "select count(*), count(*) filter (where expired_at < latest_arrival_at + interval '60 minutes'),"
             " count(*) filter (where not exists (select from followup_plan p"
-            "   where p.rule = 'slip_lapsed' and p.appointment_slip_id = s.id))"
+            "   where p.trigger = 'slip_lapsed' and p.appointment_slip_id = s.id))"
             " from appointment_slip s where expired_at is not null",
         )
-        assert lapsed > 150
+        assert lapsed > 150 * told.share
         assert early == unplanned == 0
 
-    def test_plans_are_executed_withdrawn_and_open(self, demo_app, rows):
+    def test_plans_stand_in_every_state_and_have_next_plans_reviews_and_cases(self, told, demo_app, rows):
+        """SM-03."""
         found = {state for (state,) in rows(demo_app, "select distinct state from followup_plan")}
-        assert found == {"approved", "executed", "withdrawn"}
+        assert found == {"draft", "submitted", "approved", "executed", "closed", "cancelled"}
+        ((following, reviews, published),) = rows(
+            demo_app,
+            "select (select count(*) from followup_plan where next_plan_id is not null),"
+            " (select count(*) from followup_review),"
+            " (select count(*) from followup_case where state = 'published')",
+        )
+        assert min(following, reviews) > 40 * told.share
+        assert published > 0 or told.share < 1
 
-    def test_every_telephone_is_a_valid_mobile_and_nobody_shares_one(self, demo_app, rows):
+    def test_every_telephone_is_a_valid_mobile_and_nobody_shares_one(self, told, demo_app):
         from app.extensions import db
         from app.models.customers import ContactKind, CustomerContact
 
@@ -135,7 +147,7 @@ class TestTheWholeDemo:
             numbers = [
                 contact.value for contact in db.session().query(CustomerContact) if contact.kind is ContactKind.PHONE
             ]
-        assert len(numbers) > 1500
+        assert len(numbers) > 1500 * told.share
         assert len(numbers) == len(set(numbers))
         assert all(re.fullmatch(r"1[3-9]\d{9}", number) and normal_phone(number) == number for number in numbers)
 
@@ -163,11 +175,11 @@ class TestTheWholeDemo:
             )
             assert {figure["name"]: figure["value"] for figure in figures}["placed"] == placed
 
-    def test_loading_again_changes_nothing_tomorrow_too(self, demo_app, census):
-        before = census(demo_app)
-        load(demo_app, say=silent)
-        load(demo_app, say=silent, now=datetime.now(UTC) + timedelta(days=1))
-        assert census(demo_app) == before
+    def test_loading_again_changes_nothing_tomorrow_too(self, told, census):
+        before = census(told.app)
+        for day in range(2):
+            load(told.app, say=silent, share=told.share, now=told.now + timedelta(days=day))
+        assert census(told.app) == before
 
 
 def test_every_role_has_a_login_in_both_branches(small_app, rows):

@@ -1,6 +1,6 @@
 """A worker as a process of its own, with two kinds of slow work, that looks often and takes silence for death soon.
 
-Run by test_workers: ``python -m tests.jobs.slow_worker [careless | dawdling]``. Each piece of work is a row in
+Run by workshop: ``python -m tests.jobs.slow_worker [careless | dawdling]``. Each piece of work is a row in
 ``test_work``; "began <task> <piece>" is printed while it is not committed yet, so that the test can kill us in between.
 "careless" takes the guard of the attempts away: the way in which two workers both leave an effect. "dawdling" reads
 exported lists row by row and tells each.

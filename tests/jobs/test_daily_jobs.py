@@ -131,7 +131,8 @@ def test_a_lapse_is_in_the_history_tells_the_owner_and_plans_a_follow_up(session
     notice = session.scalars(select(Notice).where(Notice.record_id == slip, Notice.kind == "slip_expired")).one()
     assert notice.employee_id == consultant.employee_id
     plans = session.scalars(select(FollowupPlan).where(FollowupPlan.appointment_slip_id == slip)).all()
-    assert [(plan.rule, plan.planned_on) for plan in plans] == [(SLIP_LAPSED, DAY)]
+    days = [DAY, DAY + timedelta(days=3), DAY + timedelta(days=7)]
+    assert [(plan.trigger, plan.planned_on) for plan in plans] == [(SLIP_LAPSED, day) for day in days], "REF-8"
 
 
 def test_missed_looks_are_made_up_and_a_second_scheduler_finds_nothing(session, run_job, promise):

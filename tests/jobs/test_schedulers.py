@@ -28,7 +28,7 @@ from tests.jobs.ticking_scheduler import CATCH_UP, JOB, PERIOD
 
 pytestmark = pytest.mark.slow
 
-BEFORE_KILL, AFTER_KILL = 3, 6  # seconds
+BEFORE_KILL, AFTER_KILL = 2, 4  # seconds
 START_UP = 60
 
 
@@ -132,7 +132,7 @@ def clockwork() -> Iterator[Clockwork]:
             made.engine.dispose()
 
 
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("count", [pytest.param(2, marks=pytest.mark.nightly), 3])
 def test_every_slot_runs_exactly_once_though_a_scheduler_is_killed_in_the_middle_of_a_job(clockwork, count):
     for _ in range(count):
         clockwork.start()

@@ -116,7 +116,7 @@ def test_an_anniversary_gets_its_call_with_what_it_is(run_job, plans, married):
     customer, _trait = married(3, 10)
     run_job(on(2026, 3, 10))
     (plan,) = plans(customer)
-    assert (plan.category.code, plan.rule, plan.purpose) == ("anniversary", "anniversary", "结婚纪念日")
+    assert (plan.category.code, plan.trigger, plan.purpose) == ("anniversary", "anniversary", "结婚纪念日")
 
 
 def test_a_corrected_or_withdrawn_anniversary_is_not_called_twice_or_at_all(do, run_job, plans, married, consultant):
@@ -150,7 +150,7 @@ def test_two_files_that_were_merged_are_wished_well_once(do, run_job, plans, bor
     log = do("customer.propose_merge", supervisor, merged, **given).result
     do("customer_merge_log.carry_out", person("it_manager"), log)
     run_job(on(2026, 3, 11))
-    assert sorted(plan.state for plan in plans(kept)) == [PlanState.APPROVED, PlanState.WITHDRAWN]
+    assert sorted(plan.state for plan in plans(kept)) == [PlanState.APPROVED, PlanState.CANCELLED]
 
 
 def test_the_calls_appear_as_many_days_before_as_the_setting_says(session, run_job, plans, born):

@@ -9,9 +9,11 @@ from sqlalchemy import select
 
 from app.models.privacy import ExportRequest, ExportState
 from app.models.settings import Effect, RoleOverride
+from app.models.subscriptions import Period, ReportSubscription
 from app.models.trail import AuditLog
 from app.panel.security import sync_security
 from app.services.fieldrights import field_rights
+from app.unit import acting_as, unit_of_work
 
 WOMAN = "11010519491231002X"
 
@@ -122,6 +124,24 @@ def test_an_auditor_sees_as_another_and_changes_nothing(session, make_customer, 
     assert {begun.actor, ended.actor} == {f"user:{auditor.user_id}"}
     session.refresh(other)
     assert other.name != "乙"
+
+
+def test_one_s_own_address_begins_one_s_own_form_and_nobody_else_s(session, employee, login, at):
+    hers, today = employee("phone_supervisor"), at.date()
+    with acting_as("house:test"), unit_of_work(session):
+        wanted = ReportSubscription(
+            employee_id=hers.id, branch_id=hers.branch_id, report="contact_daily", period=Period.YESTERDAY,
+            weekdays=["1"], active_from=today, wanted_since=at, mail_to="her.own@example.org",
+        )  # fmt: skip
+        session.add(wanted)
+    change = f"/report_subscription/{wanted.id}/act/change"
+    client, auditor = login("phone_supervisor"), login("auditor")
+    assert 'value="her.own@example.org"' in client.get(change).text
+    assert "her.own@example.org" not in client.get(f"/report_subscription/show/{wanted.id}").text
+    assert post(auditor, f"/see-as/{hers.id}").status_code == 302
+    page = auditor.get(change)
+    assert page.status_code == 200
+    assert "her.own@example.org" not in page.text
 
 
 @pytest.mark.parametrize("name", ["admin", "it_manager", "branch_head", "phone_consultant"])

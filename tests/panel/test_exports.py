@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import openpyxl
 import pypdfium2
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.errors import IllegalMove, Refusal
 from app.filestore import store
 from app.models.audit import Notice, SensitiveViewLog, Way
 from app.models.privacy import ExportRequest, ExportState
 from app.models.settings import Param
+from app.models.tasks import BackgroundTask, TaskState
 from app.models.trail import AuditLog
 from app.services.files import content_of, sweep
-from app.services.privacy.exports import AT_ONCE_ROWS, MOST_ROWS, expire
+from app.services.privacy.exports import AT_ONCE_ROWS, MOST_ROWS, SOURCES, expire
+from app.services.tasks import take_up_again
+from app.services.tasks.running import MOST_FAILURES
 from app.unit import acting_as
 
 DAY = "2026-11-20"
@@ -213,3 +217,42 @@ def test_a_large_one_is_made_in_the_background_and_goes_with_its_time(login, mak
     assert client.get(f"/stored_file/{request.file_id}/content").status_code == 404
     sweep(session, at=request.expires_at + timedelta(days=2))
     assert not (store().root / key[:2] / key).exists()
+
+
+def test_an_export_says_what_became_of_its_task(login, make_customer, session, at, do, person, work_off, monkeypatch):
+    limit(session, at, AT_ONCE_ROWS, 0)
+    make_customer()
+    client, supervisor = login("phone_supervisor"), person("phone_supervisor")
+
+    def task_of(request):
+        return session.get_one(BackgroundTask, request.task_id)
+
+    ask(client, "/customer/export", file_format="csv")
+    do("background_task.cancel", supervisor, task_of(newest(session)))
+    assert newest(session).state is ExportState.CANCELLED
+    assert "已取消" in client.get(f"/export_request/show/{newest(session).id}").text
+
+    ask(client, "/customer/export", file_format="csv")
+    session.get_one(BackgroundTask, newest(session).task_id).cancel_requested_at = at  # while it runs
+    work_off()
+    assert (newest(session).state, task_of(newest(session)).state) == (ExportState.CANCELLED, TaskState.CANCELLED)
+
+    ask(client, "/customer/export", file_format="csv")
+    with monkeypatch.context() as broken:
+        broken.setitem(SOURCES, "list", replace(SOURCES["list"], make=lambda _session, _making: 1 / 0))
+        work_off()
+    assert (newest(session).state, newest(session).file_id) == (ExportState.FAILED, None)
+    assert "division by zero" in client.get(f"/export_request/show/{newest(session).id}").text
+    do("background_task.retry", supervisor, task_of(newest(session)))
+    assert newest(session).state is ExportState.MAKING
+    work_off()
+    assert newest(session).state is ExportState.READY
+
+    ask(client, "/customer/export", file_format="csv")
+    lost = task_of(newest(session))
+    lost.become(TaskState.RUNNING)
+    lost.failures = MOST_FAILURES - 1
+    session.execute(text("delete from procrastinate_jobs where id = :id"), {"id": lost.job_id})
+    session.commit()
+    assert take_up_again(session, at=at) == 1
+    assert newest(session).state is ExportState.FAILED

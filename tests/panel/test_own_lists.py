@@ -63,6 +63,7 @@ def test_a_saved_view_is_a_tab_opens_the_list_and_is_nobody_else_s(login, rest, 
     text = client.get(f"/my_slips/list/?{query}").text
     assert "今日待到" in text
     assert later.slip_no not in text
+    assert 'href="/saved_filter/list/"' in client.get("/").text, "all of them, from the person's menu of any page"
     # It opens with the list; the house's own list stays one click away.
     assert client.get("/my_slips/list/").status_code == 200
     assert call("POST", f"saved_filter/{key}/make_default", {}).status_code == 200

@@ -38,7 +38,7 @@ def test_with_a_worker_there_it_does_not(login, session, asked):
     assert "note n-warn" not in login("phone_consultant").get(f"/background_task/show/{asked.id}").text
 
 
-def test_a_finished_task_leads_to_its_file_and_asks_no_more(login, work_off, asked):
+def test_a_finished_task_leads_to_its_file_and_asks_no_more(login, session, work_off, asked):
     (done,) = work_off()
     client = login("phone_consultant")
     for address in (f"/background_task/show/{asked.id}", "/background_task/list/"):
@@ -46,7 +46,11 @@ def test_a_finished_task_leads_to_its_file_and_asks_no_more(login, work_off, ask
     page = client.get(f"/background_task/show/{asked.id}").text
     assert "data-progress" not in page
     notice = client.get("/notice/list/").text
-    assert f'href="/background_task/show/{asked.id}"' in notice
+    assert '<a href="/my_files/list/">名单.csv</a>' in notice, "the bell leads to the file"
+    session.execute(text("update stored_file set dropped_at = now()"))
+    session.expire_all()
+    notice = client.get("/notice/list/").text
+    assert f'href="/background_task/show/{asked.id}"' in notice, "to the work, once its file has gone"
 
 
 def test_a_failed_task_says_why_and_can_be_tried_again(login, work_off, asked):

@@ -30,8 +30,6 @@ from tests.databases import fresh_database
 from tests.panel.addresses import ANYBODY, PUBLIC, Call, calls_of, lines_for
 
 pytestmark = pytest.mark.slow
-#: A share of the demo: some rows of nearly every table, in both branches.
-SHARE = 0.01
 LOGIN_ONLY = frozenset({302, 400, 401})
 #: Roles that lack the right and are tried at each address that writes; all of them under ``nightly``.
 REFUSED = 2
@@ -118,14 +116,12 @@ class World:
 def world() -> Iterator[World]:
     """The matrix's own application and database; what is posted here is empty, so nothing of it changes."""
     from app import create_app
-    from app.demo import load
     from app.extensions import db
     from app.models.base import METADATA
     from app.models.hr import Employee
 
-    with fresh_database("matrix", copy=True) as (app_url, owner_url):
+    with fresh_database("matrix", stories=True) as (app_url, owner_url):
         app = create_app(SQLALCHEMY_DATABASE_URI=app_url, DATABASE_OWNER_URL=owner_url)
-        load(app, say=lambda _line: None, share=SHARE)
         user = METADATA.tables["ab_user"]
         with app.app_context():
             session = db.session()

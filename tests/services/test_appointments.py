@@ -12,7 +12,7 @@ from app.errors import IllegalMove, InvalidInput, NotPermitted, OutOfScope, Refu
 from app.models.appointments import Answered, AppointmentSlip, Channel, ContactRecord, Intention, SlipState
 from app.models.audit import ActRun, Notice, SensitiveViewLog
 from app.models.customers import ChannelPartner, Customer, SourceChannel
-from app.models.followup import FollowupPlan, PlanState
+from app.models.followup import FollowupPlan, FollowupRule, PlanState
 from app.services.appointments import chain_of, expire_due
 from app.services.settings import (
     FURTHEST_DAYS,
@@ -20,7 +20,6 @@ from app.services.settings import (
     NUMBER_UNIQUE,
     ONE_OPEN_SLIP,
     PRINT_ON_ARRIVAL,
-    REMINDER_DAYS,
 )
 
 # --- 2.1.1: every contact is registered ---------------------------------------------------------------------------
@@ -291,8 +290,10 @@ def test_a_lapsed_slip_gets_its_follow_up_the_same_day_and_its_owner_is_told(ses
     lapse = slip.latest_arrival_at + timedelta(hours=2)
     assert expire_due(session, at=lapse) >= 1
     plan = session.scalars(
-        select(FollowupPlan).where(FollowupPlan.appointment_slip_id == slip.id, FollowupPlan.rule == "slip_lapsed")
-    ).one()
+        select(FollowupPlan)
+        .where(FollowupPlan.appointment_slip_id == slip.id, FollowupPlan.trigger == "slip_lapsed")
+        .order_by(FollowupPlan.planned_at)
+    ).first()
     assert plan.category.code == "lapsed_slip"
     assert plan.planned_on == lapse.astimezone(consultant.timezone).date()
     told = session.scalars(select(Notice).where(Notice.record_id == slip.id, Notice.kind == "slip_expired")).one()
@@ -308,16 +309,22 @@ def test_a_reminder_is_planned_for_the_day_before(session, make_slip, at, consul
     assert plan.planned_on == (start - timedelta(days=1)).astimezone(consultant.timezone).date()
 
 
-@pytest.mark.parametrize(("days", "planned"), [("0", False), ("2", True)])
-def test_the_reminders_day_is_a_setting(do, admin, session, make_slip, at, consultant, days, planned):
-    """R-2.1.2-4."""
-    do("param.set_value", admin, key=REMINDER_DAYS.key, branch_id=None, value=days, effective_at=None, reason=None)
+def test_the_reminders_days_are_the_rules(do, admin, session, make_slip, at, consultant):
+    """R-2.1.2-4, REF-8: an administrator edits the rule; one of a branch adds to those of the group."""
+    rule = session.scalars(select(FollowupRule).where(FollowupRule.code == "slip_due")).one()
+    rule.offset_days = [-3, -1]
+    session.flush()
     start = at + timedelta(days=5)
     slip = make_slip(appointed_at=start, latest_arrival_at=start)
-    plan = session.scalars(select(FollowupPlan).where(FollowupPlan.appointment_slip_id == slip.id)).one_or_none()
-    assert (plan is not None) is planned
-    if plan is not None:
-        assert plan.planned_on == (start - timedelta(days=int(days))).astimezone(consultant.timezone).date()
+    plans = session.scalars(
+        select(FollowupPlan).where(FollowupPlan.appointment_slip_id == slip.id).order_by(FollowupPlan.planned_at)
+    ).all()
+    day = start.astimezone(consultant.timezone).date()
+    assert [plan.planned_on for plan in plans] == [day - timedelta(days=3), day - timedelta(days=1)]
+    rule.retired_at = at
+    session.flush()
+    other = make_slip(appointed_at=start, latest_arrival_at=start)
+    assert session.scalars(select(FollowupPlan).where(FollowupPlan.appointment_slip_id == other.id)).all() == []
 
 
 @pytest.mark.parametrize("act", ["void", "arrive", "redo"])
@@ -336,7 +343,7 @@ def test_a_reminder_is_withdrawn_when_its_slip_is_void_redone_or_arrived(
         do("appointment_slip.arrive", guide, slip)
     else:
         do("appointment_slip.redo", supervisor, slip, **slip_times)
-    assert plan.state is PlanState.WITHDRAWN
+    assert plan.state is PlanState.CANCELLED
 
 
 def test_an_appointment_cannot_lie_in_the_past_or_beyond_the_furthest_day(make_slip, at):

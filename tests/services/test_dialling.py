@@ -11,6 +11,7 @@ from app.errors import InvalidInput, NotPermitted, Refusal
 from app.jobs.declared import JOBS
 from app.models.audit import SensitiveViewLog, Way
 from app.models.files import FilePurpose, StoredFile
+from app.models.followup import CallMethod, FollowupExecution, FollowupPlan
 from app.models.tasks import TaskState
 from app.models.telephone import CallState, PhoneCall, PhoneSystem, RecordingState, SystemState
 from app.services.files import content_of, readable, take_in
@@ -312,3 +313,26 @@ def test_a_recording_is_handed_in_heard_and_dropped_when_its_time_is_over(
     assert job.work(session, slot, at + timedelta(days=190)) == "1"
     assert (made.recording_state, file.dropped_at is not None) == (RecordingState.DROPPED, True)
     assert browser.get(address).status_code == 404
+
+
+def test_a_plan_dials_and_keeps_its_call(do, consultant, person, system, pbx, session, at, make_customer):
+    customer = make_customer(consultant)
+    take_events(
+        session,
+        read_events(
+            {"call_id": "p", "kind": "missed", "number": customer.contacts[0].value, "extension": "8001"}, at=at
+        ),
+        by=person("telephone"),
+        at=at,
+    )
+    later, job = at + timedelta(seconds=90), JOBS["telephone.missed"]
+    assert job.work(session, job.slots(session, later)[-1], later) == "1"
+    plan = session.scalars(select(FollowupPlan).where(FollowupPlan.customer_id == customer.id)).one()
+    with pytest.raises(Refusal):
+        do("followup_plan.dial", person("phone_supervisor"), plan)  # it is carried out by another
+    call = do("followup_plan.dial", consultant, plan).result
+    assert plan.phone_call_id == call.id
+    said = {"method": CallMethod.PHONE, "reached": True, "feedback": "已约", "end_flag": True, "end_note": "不再联系"}
+    do("followup_plan.execute", consultant, plan, **said)
+    execution = session.scalars(select(FollowupExecution).where(FollowupExecution.plan_id == plan.id)).one()
+    assert execution.phone_call_id == call.id

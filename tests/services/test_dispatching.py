@@ -32,9 +32,12 @@ def rich_slip(make_slip, item, at):
     )
 
 
+DONE = {"method": "phone", "reached": True, "end_flag": True, "end_note": "会到"}
+
+
 def plans_of(session, slip):
     rows = session.scalars(select(FollowupPlan).where(FollowupPlan.appointment_slip_id == slip.id))
-    return [(plan.rule, plan.state, plan.executor_id, plan.planned_on) for plan in rows]
+    return [(plan.trigger, plan.state, plan.executor_id, plan.planned_on) for plan in rows]
 
 
 def test_a_slip_changes_hands_and_keeps_what_it_says(do, supervisor, colleague, session, rich_slip, at):
@@ -59,15 +62,15 @@ def test_its_reminder_moves_and_both_owners_are_told(do, supervisor, colleague, 
     """R-2.1.2-4 goes along; 2.1.3.2 b."""
     (_rule, _state, _who, day) = plans_of(session, rich_slip)[0]
     new = do("appointment_slip.dispatch", supervisor, rich_slip, owner_id=colleague.employee_id).result
-    assert [plan[1] for plan in plans_of(session, rich_slip)] == [PlanState.WITHDRAWN]
-    assert plans_of(session, new) == [("slip_reminder", PlanState.APPROVED, colleague.employee_id, day)]
+    assert [plan[1] for plan in plans_of(session, rich_slip)] == [PlanState.CANCELLED]
+    assert plans_of(session, new) == [("slip_due", PlanState.APPROVED, colleague.employee_id, day)]
     told = {notice.employee_id: notice.kind for notice in session.scalars(select(Notice))}
     assert told == {rich_slip.owner_id: "slip_handed_over", colleague.employee_id: "slip_received"}
 
 
 def test_a_reminder_that_was_made_is_not_asked_for_again(do, consultant, supervisor, colleague, session, rich_slip):
     plan = session.scalars(select(FollowupPlan).where(FollowupPlan.appointment_slip_id == rich_slip.id)).one()
-    do("followup_plan.execute", consultant, plan, feedback="会准时到")
+    do("followup_plan.execute", consultant, plan, feedback="会准时到", **DONE)
     new = do("appointment_slip.dispatch", supervisor, rich_slip, owner_id=colleague.employee_id).result
     assert plans_of(session, new) == []
 
@@ -87,7 +90,7 @@ def test_a_lapsed_slip_stays_lapsed_in_other_hands(do, supervisor, colleague, se
     ).result
     assert (new.state, new.expired_at) == (SlipState.EXPIRED, late)
     open_plans = [plan for plan in plans_of(session, new) if plan[1] is PlanState.APPROVED]
-    assert [(plan[0], plan[2]) for plan in open_plans] == [("slip_lapsed", colleague.employee_id)]
+    assert [(plan[0], plan[2]) for plan in open_plans] == [("slip_lapsed", colleague.employee_id)] * 3
 
 
 def test_an_appointment_of_this_morning_is_handed_over_although_its_time_has_passed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, insert, select, update
@@ -22,7 +22,7 @@ from app.models.customers import (
     OwnerRole,
     OwnerRule,
 )
-from app.models.followup import FollowupPlan, PlanState
+from app.models.followup import FollowupPlan, FollowupRule, PlanOrigin, PlanState
 from app.models.hr import Department, Employee, EmployeeState, HandoverBatch
 from app.roles import RoleName
 from app.services.hr import HOLDINGS, Holding, declare_holding, held_by
@@ -104,16 +104,20 @@ def test_a_customer_keeps_the_history_of_whose_she_was(do, session, hr, leaver, 
     assert (last.from_employee_id, last.to_employee_id, last.reason) == (leaver.id, successor.id, "回老家")
 
 
-def test_plans_without_a_slip_are_re_assigned(do, session, hr, leaver, successor, item, make_customer):
+def test_plans_without_a_slip_are_re_assigned(do, session, hr, leaver, successor, make_customer):
+    rule = session.scalars(select(FollowupRule).where(FollowupRule.code == "missed_call")).one()
     plan = FollowupPlan(
-        category_id=item("followup_category", "missed_call").id,
-        rule="missed_call",
+        plan_no="HF-TEST",
+        origin=PlanOrigin.AUTO_RULE,
+        category_id=rule.category_id,
+        rule_id=rule.id,
+        trigger=rule.code,
         occasion="contact_record:0",
         customer_id=make_customer().id,
         branch_id=leaver.branch_id,
         department_id=leaver.department_id,
         executor_id=leaver.id,
-        planned_on=leaver.hired_on,
+        planned_at=datetime(2026, 1, 5, 2, tzinfo=UTC),
         state=PlanState.APPROVED,
     )
     session.add(plan)

@@ -9,14 +9,15 @@ from sqlalchemy import func, select
 
 from app.demo.loading import OPEN_HOUSE
 from app.models.customers import SourceChannel
+from app.models.followup import FollowupRule
 from app.models.hr import Position
 from app.models.settings import Dictionary, DictionaryItem, ItemState, NumberRule, Param
 from app.roles import ROLES
-from app.services import followup
+from app.services.followup import TRIGGERS
+from app.services.followup.reference import CATEGORIES
 from app.services.reference import (
     BUSINESS_CATEGORIES,
     DICTIONARIES,
-    FOLLOWUP_CATEGORIES,
     NUMBER_RULES,
     POSITIONS,
     SOURCE_CHANNELS,
@@ -94,15 +95,19 @@ def test_the_position_of_each_role_bears_its_identifier(session):
     assert all(role == code for code, role in rows if code in ROLES)
 
 
-@pytest.mark.parametrize("code", [followup.MISSED_CALL, "lapsed_slip", "reminder", "birthday", "anniversary"])
-def test_the_rules_find_their_followup_categories(session, code):
+def test_every_rule_has_a_trigger_and_a_category_in_use(session):
+    """REF-8, 1.3."""
     ensure_reference_data(session, NOW)
-    assert item_by_code(session, "followup_category", code).state is ItemState.IN_USE
+    for rule in session.scalars(select(FollowupRule)):
+        assert rule.trigger in TRIGGERS, rule.code
+        assert rule.category.retired_at is None, rule.code
 
 
 def test_the_lists_are_as_long_as_the_white_paper_says():
     assert len(BUSINESS_CATEGORIES) == 15  # REF-2
-    assert len(FOLLOWUP_CATEGORIES) == 19 + 6 + 1  # 1.3, REF-3, and the wishes of an anniversary (R-1.2-2)
+    # 1.3, REF-3, the wishes of an anniversary (R-1.2-2), and what a doctor must see to (R-2.22-4)
+    assert len(CATEGORIES) == 19 + 6 + 1 + 1
+    assert len({group for group, *_rest in CATEGORIES[:19]}) == 6
     assert len(SOURCE_CHANNELS) == 8  # REF-2, the roots
     assert sum(map(len, SOURCE_CHANNELS.values())) == 26  # REF-2, the leaves
 

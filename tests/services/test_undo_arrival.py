@@ -57,7 +57,7 @@ def test_the_slip_is_awaited_again_and_everything_that_followed_is_taken_back(do
     assert (arrived.state, arrived.arrived_at, arrived.guide_id) == (SlipState.PENDING, None, None)
     assert (arrived.customer.first_visit_at, arrived.customer.last_visit_at) == (None, None)
     plan = session.scalars(select(FollowupPlan).where(FollowupPlan.appointment_slip_id == arrived.id)).one()
-    assert (plan.rule, plan.state) == ("slip_reminder", PlanState.APPROVED), "tomorrow's reminder is asked for again"
+    assert (plan.trigger, plan.state) == ("slip_due", PlanState.APPROVED), "tomorrow's reminder is asked for again"
 
 
 def test_the_arrival_stays_in_the_history_and_the_owner_is_told(do, boss, arrived, session, noon):
@@ -89,7 +89,7 @@ def test_a_slip_that_had_lapsed_is_lapsed_again_with_its_follow_up(do, boss, gui
     session.expire_all()
     assert (slip.state, slip.arrived_at, slip.expired_at) == (SlipState.EXPIRED, None, late)
     plans = session.scalars(select(FollowupPlan).where(FollowupPlan.appointment_slip_id == slip.id)).all()
-    assert [(plan.rule, plan.state) for plan in plans] == [("slip_lapsed", PlanState.APPROVED)]
+    assert {(plan.trigger, plan.state) for plan in plans} == {("slip_lapsed", PlanState.APPROVED)}
 
 
 def test_only_on_the_same_day_of_the_branch(do, boss, arrived, noon):

@@ -25,7 +25,7 @@ from app.models.base import (
 from app.models.customers import ChannelPartner, ContactKind, Customer, mask
 from app.models.hr import Branch, Department, Employee
 from app.models.settings import DictionaryItem
-from app.words import _l
+from app.words import _l, listed
 
 if TYPE_CHECKING:
     from app.models.appointments.supplements import AppointmentSupplementRequest
@@ -303,7 +303,7 @@ class AppointmentSlip(Stateful, Recorded, Branched, Base):
 
     @property
     def items_text(self) -> str:
-        return ", ".join(str(link.item) for link in self.item_links)
+        return listed(link.item for link in self.item_links)
 
     @property
     def is_late(self) -> bool:

@@ -14,7 +14,7 @@ from app.models.base import Base, Branched, Choice, Encrypted, Instant, Labelled
 from app.models.customers import Customer
 from app.models.files import StoredFile
 from app.models.hr import Branch, Department, Employee
-from app.words import _l
+from app.words import _l, listed
 
 
 class EvidenceKind(Labelled):
@@ -212,7 +212,7 @@ class AppointmentSupplementRequest(Stateful, Recorded, Branched, Base):
     @property
     def evidence_text(self) -> str:
         """The kinds of evidence in the reader's language."""
-        return ", ".join(str(EvidenceKind(kind).label) for kind in self.evidence_kinds)
+        return listed(EvidenceKind(kind).label for kind in self.evidence_kinds)
 
     def __str__(self) -> str:
         return self.request_no

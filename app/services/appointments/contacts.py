@@ -141,7 +141,7 @@ def register_call(
     known = _match(session, record, by)
     session.flush()
     if is_missed:
-        plan_return_call(session, record, day=at.astimezone(by.timezone).date())
+        plan_return_call(session, record, day=at.astimezone(by.timezone).date(), at=at)
     return Outcome(result=record, notice=known)
 
 

@@ -106,5 +106,5 @@ def _hand_over(
     state = SlipState.EXPIRED if lapsed else SlipState.PENDING
     kept: dict[str, Any] = {"state": state, "expired_at": slip.expired_at, "even_closed": even_closed}
     new = replace_slip(session, slip, owner, said, by=by, at=at, **kept)
-    move_plans(session, slip, new)
+    move_plans(session, slip, new, at=at)
     return new

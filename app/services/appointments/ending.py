@@ -16,7 +16,7 @@ from app.models.appointments import AppointmentSlip, SlipState
 from app.models.hr import Branch
 from app.services.appointments.placing import refuse_closed
 from app.services.due import carry_out_due
-from app.services.followup import SLIP_REMINDER, plan_after_lapse, withdraw_plans
+from app.services.followup import SLIP_DUE, plan_after_lapse, withdraw_plans
 from app.services.notices import tell
 from app.services.settings import GRACE_MINUTES, PRINT_ON_ARRIVAL, value_of
 from app.words import _, _l
@@ -120,8 +120,8 @@ def complete(session: Session, slip: AppointmentSlip, *, by: Actor, at: datetime
 def expire(session: Session, slip: AppointmentSlip, *, by: Actor, at: datetime) -> None:
     """Let a slip lapse after its latest arrival plus grace; a follow-up is planned the same day. R-2.1.2-3."""
     slip.expired_at = at
-    withdraw_plans(session, slip, rule=SLIP_REMINDER)
-    plan_after_lapse(session, slip, day=at.astimezone(by.timezone).date())
+    withdraw_plans(session, slip, trigger=SLIP_DUE)
+    plan_after_lapse(session, slip, day=at.astimezone(by.timezone).date(), at=at)
     tell(session, slip.owner_id, "slip_expired", slip, slip=slip.slip_no, customer=str(slip.customer))
 
 

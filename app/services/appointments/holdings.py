@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session, selectinload
 from app.errors import Refusal
 from app.models.appointments import AppointmentSlip, AppointmentSupplementRequest, SlipState, SupplementState
 from app.models.customers import Customer
-from app.models.followup import FollowupPlan, PlanState
+from app.models.followup import FollowupPlan
+from app.models.followup.plans import AHEAD
 from app.models.hr import Employee
 from app.services.appointments.dispatching import OPEN, hand_over_slip
 from app.services.hr import HandingOver, Holding, declare_hindrance, declare_holding, holders_of, unseen
@@ -24,9 +25,7 @@ def _open_slips(employee: Employee) -> Any:
     A slip that lapsed and was dealt with stays where it lapsed: its customer goes over, and a new slip is hers who
     places it.
     """
-    plan_open = exists().where(
-        FollowupPlan.appointment_slip_id == AppointmentSlip.id, FollowupPlan.state == PlanState.APPROVED
-    )
+    plan_open = exists().where(FollowupPlan.appointment_slip_id == AppointmentSlip.id, FollowupPlan.state.in_(AHEAD))
     return select(AppointmentSlip.id).where(
         AppointmentSlip.owner_id == employee.id,
         or_(AppointmentSlip.state == SlipState.PENDING, and_(AppointmentSlip.state == SlipState.EXPIRED, plan_open)),

@@ -29,9 +29,9 @@ from app.models.hr import Branch
 from app.services.appointments.contacts import MAX_NOTE
 from app.services.appointments.warnings import warn_of_slip
 from app.services.customers import closed_file
-from app.services.followup import plan_reminder
+from app.services.followup import plan_reminder, withdraw_plans_after_lapse
 from app.services.hr import own_branch
-from app.services.settings import FURTHEST_DAYS, ONE_OPEN_SLIP, PAST_MINUTES, REMINDER_DAYS, next_number, value_of
+from app.services.settings import FURTHEST_DAYS, ONE_OPEN_SLIP, PAST_MINUTES, next_number, value_of
 from app.words import _, _l
 
 
@@ -164,11 +164,9 @@ def write_slip(
 
 
 def plan_slip_reminder(session: Session, slip: AppointmentSlip, by: Actor, at: datetime) -> None:
-    """R-2.1.2-4: the day before, unless that day has passed."""
-    days = value_of(session, REMINDER_DAYS, branch_id=slip.branch_id, at=at)
-    day = slip.appointed_at.astimezone(by.timezone).date() - timedelta(days=days)
-    if days and day >= at.astimezone(by.timezone).date():
-        plan_reminder(session, slip, day=day)
+    """R-2.1.2-4: on the days that the rules say, the day before by default, unless that day has passed."""
+    zone = by.timezone
+    plan_reminder(session, slip, day=slip.appointed_at.astimezone(zone).date(), first=at.astimezone(zone).date(), at=at)
 
 
 @act(
@@ -225,5 +223,6 @@ def place(
         placed_by_id=by.employee_id,
         first_ordered_at=at,
     )
+    withdraw_plans_after_lapse(session, customer)
     plan_slip_reminder(session, slip, by, at)
     return slip

@@ -15,7 +15,7 @@ from app.fields import Reason
 from app.models.appointments import AppointmentSlip, SlipState
 from app.models.hr import Branch
 from app.services.appointments.placing import open_slip_of
-from app.services.followup import SLIP_LAPSED, SLIP_REMINDER, revive_plan
+from app.services.followup import SLIP_DUE, SLIP_LAPSED, revive_plan
 from app.services.notices import tell
 from app.services.settings import ONE_OPEN_SLIP, value_of
 from app.words import _, _l
@@ -53,10 +53,10 @@ def undo_arrival(session: Session, slip: AppointmentSlip, *, reason: str, by: Ac
         raise Refusal(_("An arrival can be taken back on its own day only."))
     if slip.expired_at is not None:
         slip.become(SlipState.EXPIRED)  # it had lapsed before; lapsing anew would count it twice
-        revive_plan(session, slip, rule=SLIP_LAPSED, from_day=slip.expired_at.astimezone(zone).date())
+        revive_plan(session, slip, trigger=SLIP_LAPSED, from_day=slip.expired_at.astimezone(zone).date())
     else:
         _refuse_other_open(session, slip, at)
-        revive_plan(session, slip, rule=SLIP_REMINDER, from_day=today)
+        revive_plan(session, slip, trigger=SLIP_DUE, from_day=today)
     _forget_visit(session, slip, arrived_at)
     if slip.owner_id != by.employee_id:
         facts = {"by": by.display_name, "customer": str(slip.customer), "slip": slip.slip_no, "reason": reason}

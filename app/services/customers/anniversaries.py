@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, and_, extract, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -13,9 +14,9 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from app.actors import Actor
 from app.models.customers import Customer, CustomerTrait, TraitState
 from app.models.followup import FollowupPlan
-from app.models.hr import Branch, Employee, EmployeeState
+from app.models.hr import Branch
 from app.services.customers.states import OPEN_FILES
-from app.services.followup import ANNIVERSARY, BIRTHDAY, plan_wishes
+from app.services.followup import ANNIVERSARY, BIRTHDAY, Occasion, occur
 from app.services.scope import in_scope
 
 
@@ -94,7 +95,7 @@ def _traits_on(keys: Iterable[tuple[int, int]]) -> Select[Any]:
     )
 
 
-def plan_all(session: Session, branch: Branch, *, first: date, days: int) -> int:
+def plan_all(session: Session, branch: Branch, *, first: date, days: int, at: datetime) -> int:
     """Plan the calls of a branch's birthdays and anniversaries from a day on; return how many were made.
 
     Once per customer, rule and year: by the plan's occasion, and a file that took over another's plan by a merge, or
@@ -103,42 +104,30 @@ def plan_all(session: Session, branch: Branch, *, first: date, days: int) -> int
     wishes = _wishes(session, select(Customer).where(Customer.branch_id == branch.id), first, days)
     made = 0
     for wish in wishes:
-        if _is_planned(session, wish):
+        if _is_planned(session, wish, ZoneInfo(branch.zone)):
             continue
-        plan_wishes(
-            session,
-            wish.customer,
-            rule=wish.rule,
-            occasion=wish.occasion,
-            category=wish.rule,
+        occasion = Occasion(
+            trigger=wish.rule,
+            subject=wish.occasion,
             day=wish.day,
-            executor=_executor(wish.customer),
+            branch=branch,
+            customer=wish.customer,
             purpose=None if wish.trait is None else wish.trait.value,
         )
-        made += 1
+        made += occur(session, occasion, at=at)
     return made
 
 
-def _is_planned(session: Session, wish: Wish) -> bool:
+def _is_planned(session: Session, wish: Wish, zone: ZoneInfo) -> bool:
     """Say whether a wish is planned already: a birthday in this year, an anniversary on this day."""
-    year = and_(
-        FollowupPlan.planned_on >= date(wish.day.year, 1, 1),
-        FollowupPlan.planned_on <= wish.day.replace(month=12, day=31),
+    first = date(wish.day.year, 1, 1) if wish.trait is None else wish.day
+    after = date(wish.day.year + 1, 1, 1) if wish.trait is None else wish.day + timedelta(days=1)
+    about_then = and_(
+        FollowupPlan.customer_id == wish.customer.id,
+        FollowupPlan.planned_at >= datetime.combine(first, time.min, zone),
+        FollowupPlan.planned_at < datetime.combine(after, time.min, zone),
     )
-    same_day = FollowupPlan.planned_on == wish.day
     statement = select(FollowupPlan.id).where(
-        FollowupPlan.rule == wish.rule,
-        or_(
-            FollowupPlan.occasion == wish.occasion,
-            and_(FollowupPlan.customer_id == wish.customer.id, year if wish.trait is None else same_day),
-        ),
+        FollowupPlan.trigger == wish.rule, or_(FollowupPlan.occasion == wish.occasion, about_then)
     )
     return session.scalar(statement.limit(1)) is not None
-
-
-def _executor(customer: Customer) -> Employee | None:
-    """Return who wishes her well: who developed her, else her consultant, if still here."""
-    for employee in (customer.developer, customer.owner_consultant):
-        if employee is not None and employee.state is EmployeeState.ACTIVE:
-            return employee
-    return None

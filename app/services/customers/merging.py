@@ -35,6 +35,7 @@ from app.services.customers.closing import awaited_slip
 from app.services.customers.ownership import give_customer
 from app.services.customers.states import OPEN_FILES
 from app.services.followup import ANNIVERSARY, BIRTHDAY
+from app.services.followup.planning import cancel_plan
 from app.services.notices import tell
 from app.services.settings import ONE_OPEN_SLIP, value_of
 from app.words import _, _l
@@ -75,19 +76,22 @@ def _move_referred(session: Session, merged: Customer, kept: Customer) -> list[i
     return _moved(session, "customer", "referrer_customer_id", merged, kept, Customer.id != kept.id)
 
 
+WISHES = (BIRTHDAY, ANNIVERSARY)
+
+
 def _move_plans(session: Session, merged: Customer, kept: Customer) -> list[int]:
     """Move the calls to be made; wishes that the kept one gets on the same day are not made twice."""
-    standing = select(FollowupPlan.rule, FollowupPlan.planned_on).where(FollowupPlan.customer_id == kept.id)
-    planned = set(session.execute(standing))
+    standing = select(FollowupPlan).where(FollowupPlan.customer_id == kept.id, FollowupPlan.trigger.in_(WISHES))
+    planned = {(plan.trigger, plan.planned_on) for plan in session.scalars(standing)}
     for plan in session.scalars(
         select(FollowupPlan).where(
             FollowupPlan.customer_id == merged.id,
             FollowupPlan.state == PlanState.APPROVED,
-            FollowupPlan.rule.in_([BIRTHDAY, ANNIVERSARY]),
+            FollowupPlan.trigger.in_(WISHES),
         )
     ):
-        if (plan.rule, plan.planned_on) in planned:
-            plan.become(PlanState.WITHDRAWN)
+        if (plan.trigger, plan.planned_on) in planned:
+            cancel_plan(plan, _("The file was merged, and the same wish is planned already."))
     session.flush()
     return _moved(session, "followup_plan", "customer_id", merged, kept)
 

@@ -11,7 +11,6 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from app.errors import InvalidInput
 from app.models.base import METADATA
@@ -36,6 +35,8 @@ def account_table() -> Any:
 
 def common_words() -> dict[str, int]:
     """Return the list of common passwords: word to rank."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # 12 MB, for whoever sets a password
+
     ranked: dict[str, int] = FREQUENCY_LISTS["passwords"]
     return ranked
 

@@ -21,7 +21,9 @@ from app.filestore import Writing
 from app.models.files import FilePurpose
 from app.models.hr import Employee
 from app.models.privacy import ExportRequest, ExportState, FileFormat
+from app.models.tasks import BackgroundTask, TaskState
 from app.services.files import CONTENT_RIGHTS, keep_written, writing
+from app.services.guard import crossing
 from app.services.hr import actor_for_user, holders_of, own_branch
 from app.services.notices import KINDS, tell
 from app.services.settings import setting, value_of
@@ -304,10 +306,27 @@ def _called(parameters: Mapping[str, Any]) -> str:
     return _("Export: %(what)s", what=title.get(locale_in_force(), "")) if title else _("Export")
 
 
-@task(TASK, _l("Export"), named=_called)
+#: What an export becomes with its task.
+BECOMES = {
+    TaskState.QUEUED: ExportState.MAKING,
+    TaskState.CANCELLED: ExportState.CANCELLED,
+    TaskState.FAILED: ExportState.FAILED,
+}
+
+
+def _follow(session: Session, done: BackgroundTask) -> None:
+    """Say on the export that its task was cancelled, has failed or is tried again."""
+    with crossing("task"):
+        request = session.get(ExportRequest, done.parameters["export_id"], populate_existing=True)
+    if request is not None and request.task_id == done.id:
+        request.become(BECOMES[done.state])
+
+
+@task(TASK, _l("Export"), named=_called, follow=_follow)
 def make_export(run: TaskRun) -> object:
     """Make the file of an export that is large or was approved."""
-    request = run.session.get_one(ExportRequest, run.parameters["export_id"], with_for_update=True)
+    # Not locked: only the newest attempt can commit, and one whose worker froze must not keep others waiting.
+    request = run.session.get_one(ExportRequest, run.parameters["export_id"])
     make_file(run.session, request, run.by, run.at, run.progress)
     run.progress(request.row_count, request.row_count)
     return _l("The file is ready: see the export.")

@@ -147,10 +147,15 @@ RULES: dict[str, dict[str, Rule]] = {
         "rejection_note": lambda row: GONE if row.rejection_note else None,
     },
     "followup_plan": {
-        "rule": NOTHING_OF_HER,
+        "plan_no": NOTHING_OF_HER,
+        "trigger": NOTHING_OF_HER,
         "occasion": NOTHING_OF_HER,
-        "purpose": None,
-        "feedback": lambda row: GONE if row.feedback else None,
+        "purpose": lambda row: GONE if row.purpose else None,
+        "content": None,
+        "guidance": None,
+        "send_back_reason": None,
+        "end_note": lambda row: GONE if row.end_note else None,
+        "cancel_reason": lambda row: GONE if row.cancel_reason else None,
     },
     "phone_call": {
         "call_id": lambda row: f"gone-{row.id}",
@@ -162,6 +167,8 @@ RULES: dict[str, dict[str, Rule]] = {
         "recording_url": None,
         "recording_said": None,
     },
+    "followup_execution": {"feedback": lambda row: GONE},
+    "followup_review": {"comment": lambda row: GONE if row.comment else None},
     "act_run": {
         "actor": STAFF,
         "request_key": STAFF,

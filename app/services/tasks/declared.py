@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Told the run; returns the sentence that stands when all is done, lazily translated if it may, or None.
 Work = Callable[["TaskRun"], object | None]
+#: Told a task whose state changed otherwise than by its work.
+Follow = Callable[[Session, "BackgroundTask"], None]
 
 
 class TryAgain(Refusal):
@@ -34,7 +36,9 @@ class Task:
     """A kind of long work. With ``steps`` it commits step by step and goes on from its checkpoint after a break;
     else all of it is one transaction, together with the row that says it is done. ``named`` says from its parameters
     what one piece of it is called. ``result_for`` says from its parameters who, besides the asker, may read the file
-    that it made; nobody unless said. ``tells_done`` is False for work that says itself when it is done."""
+    that it made; nobody unless said. ``tells_done`` is False for work that says itself when it is done. ``follow`` is
+    told, in the same transaction, of a task that was cancelled, has failed for good, or is tried again: the record
+    that waits for it says so too."""
 
     kind: str
     label: object
@@ -43,6 +47,7 @@ class Task:
     named: Callable[[Mapping[str, Any]], str] | None = None
     result_for: Callable[[Session, Mapping[str, Any], Actor], bool] | None = None
     tells_done: bool = True
+    follow: Follow | None = None
 
 
 TASKS: dict[str, Task] = {}
@@ -56,16 +61,25 @@ def task(
     named: Callable[[Mapping[str, Any]], str] | None = None,
     result_for: Callable[[Session, Mapping[str, Any], Actor], bool] | None = None,
     tells_done: bool = True,
+    follow: Follow | None = None,
 ) -> Callable[[Work], Work]:
     """Declare a function as long work; refuses a kind that is declared already."""
 
     def declare(work: Work) -> Work:
         if kind in TASKS:
             raise ValueError(f"task {kind} is declared twice")
-        TASKS[kind] = Task(kind, label, work, steps, named, result_for, tells_done)
+        TASKS[kind] = Task(kind, label, work, steps, named, result_for, tells_done, follow)
         return work
 
     return declare
+
+
+def followed(session: Session, task: BackgroundTask) -> None:
+    """Let what waits for a task know of its new state, if its kind says how."""
+    declared = TASKS.get(task.kind)
+    if declared is not None and declared.follow is not None:
+        session.flush()
+        declared.follow(session, task)
 
 
 def label_of(kind: str) -> str:

@@ -17,7 +17,7 @@ from app.acts import act
 from app.errors import KeyReused
 from app.models.tasks import BackgroundTask, TaskState
 from app.services.guard import crossing
-from app.services.tasks.declared import TASKS
+from app.services.tasks.declared import TASKS, followed
 from app.words import _, _l, locale_in_force
 
 #: The one task that workers know; what it is about stands in our own row.
@@ -131,6 +131,7 @@ def cancel(session: Session, task: BackgroundTask, *, by: Actor, at: datetime) -
         task.ended_at = at
         if task.job_id is not None:
             withdraw(session, task.job_id)
+        followed(session, task)
 
 
 @act(
@@ -146,3 +147,4 @@ def retry(session: Session, task: BackgroundTask, *, by: Actor, at: datetime) ->
     task.failures = 0
     task.queued_at = at
     task.job_id = defer(session, task.id)
+    followed(session, task)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.filestore import store
 from app.models.tasks import OPEN_STATES, BackgroundTask, TaskState
+from app.services.tasks.declared import followed
 from app.services.tasks.queue import JOB_NAME, defer
 from app.services.tasks.running import MOST_FAILURES, tell_failed
 from app.unit import acting_as, unit_of_work
@@ -84,11 +85,13 @@ def _put_back(session: Session, task: BackgroundTask, at: datetime) -> None:
     if task.cancel_requested_at is not None:
         task.become(TaskState.CANCELLED)
         task.ended_at = at
+        followed(session, task)
     elif task.failures >= MOST_FAILURES:
         with force_locale(task.locale):
             task.error = _("The worker was lost %(count)s times while it was at this.", count=task.failures)
         task.become(TaskState.FAILED)
         task.ended_at = at
+        followed(session, task)
         tell_failed(session, task)
     else:
         task.become(TaskState.QUEUED)

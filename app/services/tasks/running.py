@@ -28,7 +28,7 @@ from app.services.guard import crossing, reading_as
 from app.services.hr import actor_for_user, holders_of
 from app.services.notices import tell
 from app.services.tasks.attempt import Attempt, take_up
-from app.services.tasks.declared import TASKS, TryAgain
+from app.services.tasks.declared import TASKS, TryAgain, followed
 from app.services.tasks.queue import defer
 from app.services.tasks.run import Stopped, TaskRun, Why
 from app.unit import acting_as, unit_of_work
@@ -160,7 +160,7 @@ def _leave(session: Session, attempt: Attempt, why: Why, at: datetime) -> None:
     if task is None:
         log.warning("task %s (%s): another attempt has it; this one left nothing", attempt.task_id, attempt.kind)
     elif why is Why.CANCELLED or task.cancel_requested_at is not None:
-        _end_as(task, TaskState.CANCELLED, at)
+        _end_as(session, task, TaskState.CANCELLED, at)
     else:
         task.become(TaskState.QUEUED)
         task.job_id = defer(session, task.id)
@@ -174,14 +174,14 @@ def _break_off(session: Session, attempt: Attempt, wrong: Exception, at: datetim
     task.failures += 1
     passes = is_passing(wrong) or isinstance(wrong, TryAgain)
     if passes and task.cancel_requested_at is not None:
-        _end_as(task, TaskState.CANCELLED, at)
+        _end_as(session, task, TaskState.CANCELLED, at)
     elif passes and task.failures < MOST_FAILURES:
         pause = wrong.after if isinstance(wrong, TryAgain) else PAUSES[min(task.failures, len(PAUSES)) - 1]
         task.become(TaskState.QUEUED)
         task.job_id = defer(session, task.id, not_before=now() + pause)
     else:
         task.error = sentence_of(wrong)
-        _end_as(task, TaskState.FAILED, at)
+        _end_as(session, task, TaskState.FAILED, at)
         tell_failed(session, task)
 
 
@@ -194,9 +194,10 @@ def tell_failed(session: Session, task: BackgroundTask) -> None:
         tell(session, employee_id, "task_failed", task, task_kind=task.kind)
 
 
-def _end_as(task: BackgroundTask, state: TaskState, at: datetime) -> None:
+def _end_as(session: Session, task: BackgroundTask, state: TaskState, at: datetime) -> None:
     task.become(state)
     task.ended_at = at
+    followed(session, task)
 
 
 def _persist(session: Session, write: Callable[[], None]) -> None:

@@ -124,7 +124,7 @@ def _register(
     session.flush()
     call.contact_record_id, call.customer_id = record.id, customer_id
     if call.missed_at is not None:
-        plan_return_call(session, record, day=at.astimezone(by.timezone).date())
+        plan_return_call(session, record, day=at.astimezone(by.timezone).date(), at=at)
     return record
 
 

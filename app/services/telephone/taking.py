@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ from app.actors import Actor
 from app.errors import Refusal
 from app.models.appointments import ContactRecord
 from app.models.customers import ContactKind, Customer, contact_hash
+from app.models.followup import FollowupPlan
 from app.models.hr import Employee
 from app.models.telephone import CallEvent, CallState, PhoneCall, RecordingState
 from app.services.customers import whose_number
@@ -256,6 +257,10 @@ def _join_dialled(session: Session, call: PhoneCall, key: str) -> None:
     taken = {name: getattr(dialled, name) for name in ("dialled_at", "dial_said", "customer_id")}
     dialled.dial_key, dialled.state = None, CallState.JOINED
     session.flush()
+    session.execute(
+        update(FollowupPlan).where(FollowupPlan.phone_call_id == dialled.id).values(phone_call_id=call.id),
+        execution_options={"synchronize_session": "fetch"},
+    )
     call.dial_key = key
     for name, value in taken.items():
         setattr(call, name, value if value is not None else getattr(call, name))

@@ -1,6 +1,5 @@
 // What is done to every form, on a page or fetched into a dialog.
 import { makePicks } from "./pick.js";
-import { makeLines } from "./lines.js";
 import { makeLookups } from "./lookup.js";
 import { makeOrdered } from "./ordered.js";
 
@@ -9,7 +8,7 @@ export function enhance(root) {
   makePicks(root);
   makeLookups(root);
   makeOrdered(root);
-  makeLines(root);
+  if (root.querySelector("[data-lines]")) import("./lines.js").then(({ makeLines }) => makeLines(root));
   const summary = root.querySelector("[data-summary]");
   if (summary) summary.focus();
 }

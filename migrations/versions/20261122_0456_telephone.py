@@ -7,8 +7,8 @@ from alembic import op
 
 from migrations.trail import append_only, audited
 
-revision = "202611220453"
-down_revision = "202611220452"
+revision = "202611220456"
+down_revision = "202611220454"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,55 @@
+"""Follow-up: rules and people make plans, supervisors approve and review them. White paper 1.3, 2.1.4, 2.22."""
+
+from app.services.followup import cases, covering, drawing_up, executing, holding, reviewing, ruling
+from app.services.followup.planning import (
+    move_plans,
+    occur,
+    plan_after_lapse,
+    plan_reminder,
+    plan_return_call,
+    revive_plan,
+    withdraw_plans,
+    withdraw_plans_after_lapse,
+    withdraw_plans_of,
+)
+from app.services.followup.triggers import (
+    ANNIVERSARY,
+    BIRTHDAY,
+    MISSED_CALL,
+    NO_DEAL,
+    SLIP_DUE,
+    SLIP_LAPSED,
+    TRIGGERS,
+    Occasion,
+    Trigger,
+    trigger,
+)
+
+__all__ = [
+    "ANNIVERSARY",
+    "BIRTHDAY",
+    "MISSED_CALL",
+    "NO_DEAL",
+    "SLIP_DUE",
+    "SLIP_LAPSED",
+    "TRIGGERS",
+    "Occasion",
+    "Trigger",
+    "cases",
+    "covering",
+    "drawing_up",
+    "executing",
+    "holding",
+    "move_plans",
+    "occur",
+    "plan_after_lapse",
+    "plan_reminder",
+    "plan_return_call",
+    "reviewing",
+    "revive_plan",
+    "ruling",
+    "trigger",
+    "withdraw_plans",
+    "withdraw_plans_after_lapse",
+    "withdraw_plans_of",
+]

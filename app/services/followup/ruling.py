@@ -1,0 +1,134 @@
+"""Administrators write the rules that make plans: trigger, days, category, executor, words. REF-8, R-2.22-1."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.actors import Actor
+from app.acts import act
+from app.errors import InvalidInput, Refusal
+from app.fields import Choose, HouseForm, OneOf, Pick, Wholes, Words
+from app.models.followup import ExecutorKind, FollowupCategory, FollowupRule
+from app.roles import ROLES
+from app.services.followup.triggers import TRIGGERS
+from app.words import _, _l
+
+EARLIEST, LATEST = -60, 1100
+CODE = re.compile(r"[a-z][a-z0-9_]{1,39}")
+
+
+class _Rule(HouseForm):
+    """What a rule says."""
+
+    name = Words(_l("Chinese name"), required=True, most=80)
+    name_en = Words(_l("English name"), required=True, most=80)
+    trigger = OneOf(_l("Trigger"), required=True, offers=lambda: [(one.code, one.label) for one in TRIGGERS.values()])
+    offset_days = Wholes(
+        _l("Days from the trigger"),
+        least=EARLIEST,
+        most=LATEST,
+        required=True,
+        description=_l("Several with commas; the day itself is 0, the day before −1."),
+    )
+    category_id = Pick(_l("Category"), table="followup_category", required=True)
+    executor_kind = Choose(_l("Carried out by"), options=ExecutorKind, required=True)
+    executor_role = OneOf(_l("Role"), offers=lambda: [(code, role.label) for code, role in ROLES.items()])
+    branch_id = Pick(_l("Branch"), table="branch", description=_l("Empty: the whole group."))
+    purpose_template = Words(_l("Purpose"), most=400)
+    content_template = Words(_l("Content"), most=2000, multiline=True)
+
+    def check(self) -> None:
+        """A role where the rule names one, and only there."""
+        names_role = self.executor_kind.data is ExecutorKind.ROLE
+        if names_role and self.executor_role.data is None:
+            self.refuse("executor_role", _("Please choose the role."))
+        if not names_role and self.executor_role.data is not None:
+            self.refuse("executor_role", _("Only if a role carries it out."))
+
+
+class NewRule(_Rule):
+    """A rule of one's own."""
+
+    code = Words(_l("Code"), required=True, most=40, description=_l("Small letters, digits and _; it never changes."))
+
+
+@act(FollowupRule, "write", _l("New rule"), form=NewRule, creates=True, main=True, icon="magic")
+def write(session: Session, *, code: str, by: Actor, at: datetime, **said: Any) -> FollowupRule:
+    """Add a rule; it makes plans of what occurs from now on. REF-8."""
+    if not CODE.fullmatch(code):
+        raise InvalidInput({"code": [_("Small letters, digits and _, please, beginning with a letter.")]})
+    if session.scalar(select(FollowupRule.id).where(FollowupRule.code == code)) is not None:
+        raise InvalidInput({"code": [_("There is a rule of this code already.")]})
+    rule = FollowupRule(code=code, **said)
+    session.add(rule)
+    session.flush()
+    return rule
+
+
+@act(
+    FollowupRule,
+    "change",
+    _l("Change"),
+    form=_Rule,
+    icon="pencil",
+    prefill=(
+        "name",
+        "name_en",
+        "trigger",
+        "offset_days",
+        "category_id",
+        "executor_kind",
+        "executor_role",
+        "branch_id",
+        "purpose_template",
+        "content_template",
+    ),
+    consequence=_l("Plans that stand already stay as they are."),
+)
+def change(session: Session, rule: FollowupRule, *, by: Actor, at: datetime, **said: Any) -> None:
+    """Change a rule; what it made stays. REF-8."""
+    for name, value in said.items():
+        setattr(rule, name, value)
+
+
+def _out(row: FollowupRule | FollowupCategory, by: Actor) -> object | None:
+    return _("It is out of use already.") if row.retired_at is not None else None
+
+
+def _in(row: FollowupRule | FollowupCategory, by: Actor) -> object | None:
+    return _("It is in use.") if row.retired_at is None else None
+
+
+@act(FollowupRule, "retire", _l("Take out of force"), guard=_out, icon="pause-circle")
+def retire(session: Session, rule: FollowupRule, *, by: Actor, at: datetime) -> None:
+    """Let a rule make no more plans; what it made stays. The rule for abnormal reports stays in force (R-2.22-4)."""
+    if rule.code == "abnormal":
+        raise Refusal(_("Something abnormal always reaches a doctor; this rule stays in force."))
+    rule.retired_at = at
+
+
+@act(FollowupRule, "restore", _l("Put in force"), guard=_in, icon="play-circle")
+def restore(session: Session, rule: FollowupRule, *, by: Actor, at: datetime) -> None:
+    """Let a rule make plans again, of what occurs from now on."""
+    rule.retired_at = None
+
+
+@act(FollowupCategory, "retire", _l("Take out of use"), guard=_out, icon="archive")
+def retire_category(session: Session, category: FollowupCategory, *, by: Actor, at: datetime) -> None:
+    """Offer a category no longer; refuses one that a rule in force uses."""
+    used = select(FollowupRule.name).where(FollowupRule.category_id == category.id, FollowupRule.retired_at.is_(None))
+    rule = session.scalars(used.limit(1)).first()
+    if rule is not None:
+        raise Refusal(_("The rule “%(rule)s” uses this category.", rule=rule))
+    category.retired_at = at
+
+
+@act(FollowupCategory, "restore", _l("Use again"), guard=_in, icon="arrow-counterclockwise")
+def restore_category(session: Session, category: FollowupCategory, *, by: Actor, at: datetime) -> None:
+    """Offer a category again."""
+    category.retired_at = None
