@@ -152,11 +152,10 @@ def sound_cell(call: PhoneCall | None, by: Actor) -> Cell:
     return Cell(_("Each listening is kept."), sound=url_for("phone_call.recording", pk=call.id))
 
 
-class PhoneCallView(HouseView):
-    """Every call that the telephone systems told of, or that was dialled here."""
+class _Calls(HouseView):
+    """What every list of calls shares."""
 
     datamodel = HouseInterface(PhoneCall)
-    api = PhoneCallApi
     crumbs = CRUMBS
     live = "phone_call.mark"
     list_columns = (
@@ -206,14 +205,20 @@ class PhoneCallView(HouseView):
         Tab("missed", _l("Missed"), lambda by, now: PhoneCall.state == CallState.MISSED),
     )
 
-    def _record_rights(self) -> list[str]:
-        return [*super()._record_rights(), "can_listen"] if self.canonical else []
-
     def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
         """Show a recording as a player, to who may listen."""
         if name != "recording":
             return super().cell(record, name, by, plain=plain)
         return sound_cell(record, by)
+
+
+class PhoneCallView(_Calls):
+    """Every call that the telephone systems told of, or that was dialled here."""
+
+    api = PhoneCallApi
+
+    def _record_rights(self) -> list[str]:
+        return [*super()._record_rights(), "can_listen"]
 
     @expose("/<int:pk>/recording")
     def recording(self, pk: int) -> Response:
@@ -291,7 +296,7 @@ def _new_file(call: PhoneCall, by: Actor) -> ActButton | None:
     return acting.button(act, source=call)
 
 
-class IncomingCallsView(PhoneCallView):
+class IncomingCallsView(_Calls):
     """来电列表, 2.1.1.1 step 1: answered before the second ring, every one registered."""
 
     canonical = False
@@ -304,7 +309,7 @@ class IncomingCallsView(PhoneCallView):
             _l("My calls"),
             lambda by, now: PhoneCall.employee_id == by.employee_id,
         ),
-        *PhoneCallView.quick[2:],
+        *_Calls.quick[2:],
         Tab("all", _l("All")),
     )
     filters = ("state", "employee_id", "is_in_time", "began_at")

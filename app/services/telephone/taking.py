@@ -26,7 +26,7 @@ from app.services.customers import whose_number
 from app.services.guard import crossing
 from app.services.hr import actor_for_user
 from app.services.scope import find
-from app.services.settings import ANSWERED_BEFORE_RING, value_of
+from app.services.settings import ANSWERED_BEFORE_RING, value_statement
 from app.services.telephone.folding import CallFacts, Told, fold
 from app.services.telephone.house import RING_SECONDS, system_of, who_answers
 from app.unit import unit_of_work
@@ -85,10 +85,7 @@ def _take(session: Session, events: Sequence[Told], branch_id: int, at: datetime
     by_call: dict[str, list[Told]] = {}
     for event in events:
         by_call.setdefault(event.call_id, []).append(event)
-    rule = {
-        "ring_seconds": value_of(session, RING_SECONDS, branch_id=branch_id, at=at),
-        "before_ring": value_of(session, ANSWERED_BEFORE_RING, branch_id=branch_id, at=at),
-    }
+    rule = _rule(session, branch_id, at)
     new: set[int] = set()
     calls: dict[str, int | None] = {}
     for call_id in sorted(by_call):  # two senders of the same calls wait for each other in one order
@@ -98,6 +95,14 @@ def _take(session: Session, events: Sequence[Told], branch_id: int, at: datetime
             _settle(session, branch_id, call_id, rule, at) if fresh else _known(session, branch_id, call_id)
         )
     return [Taken(event, id(event) in new, calls[event.call_id]) for event in events]
+
+
+def _rule(session: Session, branch_id: int, at: datetime) -> dict[str, int]:
+    """Return by which settings of the branch rings are counted, in one statement."""
+    named = {"ring_seconds": RING_SECONDS, "before_ring": ANSWERED_BEFORE_RING}
+    texts = (value_statement(each, branch_id=branch_id, at=at).scalar_subquery() for each in named.values())
+    stands = session.execute(select(*texts)).one()
+    return {name: each.read(text or each.default) for (name, each), text in zip(named.items(), stands, strict=True)}
 
 
 def _write_down(session: Session, event: Told, branch_id: int, at: datetime) -> bool:
@@ -153,7 +158,8 @@ def _settle(session: Session, branch_id: int, call_id: str, rule: Mapping[str, i
     if call is None:
         call = _made(session, branch_id, call_id, facts, at)
     call.call_id = call_id
-    write_facts(session, call, facts, at=at)
+    with session.no_autoflush:  # one UPDATE, at the end
+        write_facts(session, call, facts, at=at)
     if key is not None and call.dial_key is None:
         _join_dialled(session, call, key)
     _keep_record_in_step(session, call)
@@ -207,28 +213,29 @@ def write_facts(session: Session, call: PhoneCall, facts: CallFacts, *, at: date
     for name in SAID:
         setattr(call, name, getattr(facts, name))
     call.told_at = at
-    if is_elsewhere:
-        _give_to(session, call)
+    answering = _give_to(session, call) if is_elsewhere else None
     if facts.number is not None and facts.number != call.number:
         call.number, call.number_hash = facts.number, contact_hash(ContactKind.PHONE, facts.number)
     is_free = call.contact_record_id is None and call.dial_key is None  # else somebody has said who she is
     if call.number is not None and is_free and before != (call.number, call.employee_id):
-        call.customer_id = _whose(session, call)
+        call.customer_id = _whose(session, call, answering)
     if facts.recording_url not in (None, call.recording_url) and call.recording_state in (None, RecordingState.WAITING):
         call.recording_url, call.recording_state = facts.recording_url, RecordingState.WAITING
 
 
-def _give_to(session: Session, call: PhoneCall) -> None:
-    """Make a call hers who answers its extension; else it belongs to the desk that the telephone system names."""
+def _give_to(session: Session, call: PhoneCall) -> Employee | None:
+    """Make a call hers who answers its extension, and return her; else it belongs to the desk that the telephone system
+    names."""
     employee = who_answers(session, call.branch_id, call.extension)
     if employee is not None:
         call.employee_id, call.department_id = employee.id, employee.department_id
-        return
+        return employee
     system = system_of(session, call.branch_id)
     call.employee_id, call.department_id = None, None if system is None else system.department_id
+    return None
 
 
-def _whose(session: Session, call: PhoneCall) -> int | None:
+def _whose(session: Session, call: PhoneCall, answering: Employee | None) -> int | None:
     """Return the customer of a call's number, if whoever answers it may know of her. R-2.1.1-2.
 
     A call to nobody's extension is read by who sees the branch: it names customers of the branch alone.
@@ -237,7 +244,8 @@ def _whose(session: Session, call: PhoneCall) -> int | None:
     known = whose_number(session, ContactKind.PHONE, call.number)
     if known is None:
         return None
-    answering = session.get(Employee, call.employee_id) if call.employee_id is not None else None
+    if answering is None and call.employee_id is not None:
+        answering = session.get(Employee, call.employee_id)
     if answering is not None and answering.user_id is not None:
         by = actor_for_user(session, answering.user_id)
         return known.customer_id if find(session, "customer", known.customer_id, by) is not None else None
