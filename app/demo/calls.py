@@ -28,7 +28,7 @@ from app.services.telephone.taking import take_events
 
 MOST_CALLS, RECORDED = 40, 4
 #: Minutes before now at which the calls of nobody yet began, and who took them.
-WAITING = ((7, "8001"), (19, "8002"))
+WAITING = ((14, "8001"), (31, "8002"))
 RATE = 8000
 
 

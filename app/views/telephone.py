@@ -166,7 +166,6 @@ class _Calls(HouseView):
         "employee",
         "ring_count",
         "is_in_time",
-        "recording_state",
         "contact_record",
     )
     subs = {"employee": Sub("extension")}

@@ -335,7 +335,7 @@ TABLE: tuple[Line, ...] = (
     Line(r"/phone_call/(mark|ringing)", {"GET": one(has("phone_call", "list"))}),
     Line(
         r"/(api/v1/)?phone_call/<int:pk>/recording",
-        {"GET": one(has("phone_call", "listen"), frozenset({404}), table="phone_call")},
+        {"GET": one(has("phone_call", "listen"), frozenset({200, 404}), table="phone_call")},
     ),
     # --- boards, over REST; on screen they stand where lists do
     Line(
