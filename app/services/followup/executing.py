@@ -109,8 +109,9 @@ def execute(
 
     Refuses a slip of another customer. Something abnormal becomes a task of the doctor's for today (R-2.22-4).
     """
+    # The schema lets no executed plan stand without what follows, so it becomes one when that is written. R-2.22-2
+    plan.state = PlanState.APPROVED
     _refuse_foreign_slip(session, plan, appointment_slip_id)
-    plan.executed_at = at
     doctors = _doctors_task(session, plan, doctor_id, feedback, by, at) if abnormal_flag else None
     session.add(
         FollowupExecution(
@@ -128,6 +129,8 @@ def execute(
         )
     )
     following = _go_on(session, plan, by, at, **onwards)
+    plan.executed_at = at
+    plan.become(PlanState.EXECUTED)
     return Outcome(result=following)
 
 
