@@ -153,7 +153,7 @@ class MyFollowupsView(FollowupPlanView):
     canonical = False
     page = "my_followups"
     title = _l("My follow-up plans")
-    head_acts = ("draft",)
+    head_acts = ("followup_plan.draft",)
 
     def conditions(self, by: Actor) -> list[Any]:
         mine = (Plan.executor_id, Plan.cover_id, Plan.submitter_id)
