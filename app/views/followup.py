@@ -228,6 +228,7 @@ class FollowupCategoryView(HouseView):
     """回访类别."""
 
     datamodel = HouseInterface(FollowupCategory)
+    group, icon = "system", "tags"
     list_columns = ("name", "name_en", "category_group", "supports", "is_marketing", "retired_at")
     form_columns = ("code", "name", "name_en", "category_group", "supports", "is_marketing", "position")
     add_only = ("code",)
@@ -245,6 +246,7 @@ class FollowupRuleView(HouseView):
     """Rules that make plans by themselves. REF-8."""
 
     datamodel = HouseInterface(FollowupRule)
+    group, icon = "system", "magic"
     list_columns = ("name", "trigger", "days_text", "makes", "category", "executor_kind", "branch", "retired_at")
     labels = {"days_text": _l("Days from the trigger")}
     computed = {"days_text": lambda rule: ", ".join(f"{days:+d}" if days else "0" for days in rule.offset_days)}
@@ -317,5 +319,3 @@ def register(menu: Registrar) -> None:
     menu.page(FollowupPlanView)
     menu.page(FollowupExecutionView)
     menu.page(FollowupReviewView)
-    menu.page(FollowupCategoryView, group="system", icon="tags")
-    menu.page(FollowupRuleView, group="system", icon="magic")
