@@ -81,7 +81,7 @@ class PhoneSystem(Stateful, Recorded, Branched, Base):
         Choice(SystemState), default=SystemState.IN_USE, server_default="in_use", info=col(_l("State"))
     )
     method: Mapped[HttpMethod] = mapped_column(
-        Choice(HttpMethod), default=HttpMethod.POST, server_default="POST", info=col(_l("Method"))
+        Choice(HttpMethod), default=HttpMethod.POST, server_default="POST", info=col(_l("Request method"))
     )
     address: Mapped[str | None] = mapped_column(
         String(500),
