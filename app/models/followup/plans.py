@@ -112,7 +112,7 @@ class FollowupPlan(Stateful, Recorded, Branched, Base):
 
     plan_no: Mapped[str] = mapped_column(String(30), unique=True, info=col(_l("Plan number"), search=True))
     state: Mapped[PlanState] = mapped_column(Choice(PlanState), default=PlanState.DRAFT, info=col(_l("State")))
-    origin: Mapped[PlanOrigin] = mapped_column(Choice(PlanOrigin), info=col(_l("Made")))
+    origin: Mapped[PlanOrigin] = mapped_column(Choice(PlanOrigin), info=col(_l("Drawn up")))
     category_id: Mapped[int] = mapped_column(ForeignKey("followup_category.id"), index=True, info=col(_l("Category")))
     rule_id: Mapped[int | None] = mapped_column(ForeignKey("followup_rule.id"), info=col(_l("Made by the rule")))
     trigger: Mapped[str | None] = mapped_column(String(40), info=col(_l("Trigger")))
