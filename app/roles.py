@@ -83,6 +83,19 @@ READ_SLIPS: Rights = {
     "customer_owner_history": "list show",
     "customer_merge_log": "list show",
 }
+#: Who speaks with customers writes to them, and notes what they do not want. R-2.22-6.
+MESSAGES: Rights = {
+    "message": "list show release change_text mark_sent cancel",
+    "message_template": "list show preview",
+    "contact_opt_out": "list show",
+    "customer": "send_message opt_out opt_in",
+}
+RETRY_MESSAGES: Rights = {"message": "retry"}
+MESSAGE_TEXTS: Rights = {"message_template": "list show add edit preview retire restore"}
+MESSAGE_PROVIDERS: Rights = {
+    "message_provider": "list show add edit switch_on switch_off",
+    "message": "delivered",
+}
 #: Soft facts are learned at every contact point (1.2).
 TRAITS: Rights = {"customer": "add_trait", "customer_trait": "list show correct withdraw"}
 WISHES: Rights = {"anniversaries": "list"}
@@ -126,6 +139,7 @@ CONSULTANT: Rights = _together(
     WORDS,
     TRAITS,
     WISHES,
+    MESSAGES,
     ASK_SUPPLEMENTS,
     {
         "customer": "edit register_temporary add_contact",
@@ -167,6 +181,8 @@ PARTNER_DESK: Rights = {
 SUPERVISOR: Rights = _together(
     CONSULTANT,
     LEAD_FOLLOW_UP,
+    RETRY_MESSAGES,
+    MESSAGE_TEXTS,
     ID_NUMBERS,
     OWNERS,
     EXPORTS,
@@ -198,6 +214,7 @@ ONSITE: Rights = _together(
     TRAITS,
     WISHES,
     FOLLOW_UP,
+    MESSAGES,
     {"my_slips": "list"},
 )
 PRINT_LOG: Rights = {"print_job": "list show"}
@@ -251,6 +268,8 @@ SYSTEM: Rights = _together(
     ACCESS,
     DICTIONARIES,
     ACCOUNTS,
+    MESSAGE_PROVIDERS,
+    MESSAGE_TEXTS,
     {
         "branch": "list show edit",
         "department": "list show",
@@ -398,6 +417,7 @@ ROLES: dict[str, Role] = {
         DICTIONARIES,
         REQUIREMENTS,
         PROCESSES,
+        MESSAGE_TEXTS,
         {"branch_day": "list show add edit"},
         **dict.fromkeys(("appointment_slip", "contact_record", "customer"), BRANCH),
     ),
@@ -420,6 +440,7 @@ ROLES: dict[str, Role] = {
         TRAITS,
         WISHES,
         FOLLOW_UP,
+        MESSAGES,
         {"contact_record": "list show", "customer": "list show", "customer_contact": "list"},
         followup_plan=OWN,
     ),
@@ -431,6 +452,9 @@ ROLES: dict[str, Role] = {
         READ_SLIPS,
         TRAITS,
         WISHES,
+        MESSAGES,
+        RETRY_MESSAGES,
+        MESSAGE_TEXTS,
         OWNERS,
         CONSENTS,
         TAKE_REQUESTS,

@@ -38,6 +38,7 @@ from app.services.scope import find
 from app.unit import unit_of_work
 from app.views.appointments import SLIP_EAGER
 from app.views.customer_life import life_banners, life_tabs
+from app.views.messages import CUSTOMER_TABS
 from app.words import _, _l
 
 
@@ -61,7 +62,19 @@ class CustomerView(HouseView):
     show_sections = (
         (
             _l("Person"),
-            ("customer_no", "name", "alias", "sex", "birth_on", "birth_year", "occupation", "id_no", "area", "address"),
+            (
+                "customer_no",
+                "name",
+                "alias",
+                "sex",
+                "birth_on",
+                "birth_year",
+                "birth_calendar",
+                "occupation",
+                "id_no",
+                "area",
+                "address",
+            ),
         ),
         (_l("Source"), ("source_channel", "channel_partner", "referrer")),
         (_l("Attribution"), ("developer", "developed_at", "developer_rule", "owner_consultant")),
@@ -75,6 +88,7 @@ class CustomerView(HouseView):
         "sex",
         "birth_on",
         "birth_year",
+        "birth_calendar",
         "id_no",
         "occupation",
         "area_id",
@@ -141,6 +155,7 @@ class CustomerView(HouseView):
             ("purpose", "state", "signed_at", "signed_how", "scope_note", "withdrawn_at"),
             ("customer",),
         ),
+        *CUSTOMER_TABS,
         Related(
             "subject_request",
             "customer_id",

@@ -12,21 +12,25 @@ from sqlalchemy import Select, and_, extract, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.actors import Actor
-from app.models.customers import Customer, CustomerTrait, TraitState
+from app.models.customers import BirthCalendar, Customer, CustomerTrait, TraitState
 from app.models.followup import FollowupPlan
 from app.models.hr import Branch
 from app.services.customers.states import OPEN_FILES
 from app.services.followup import ANNIVERSARY, BIRTHDAY, Occasion, occur
+from app.services.lunar import birthdays
 from app.services.scope import in_scope
+
+HALF_A_YEAR = timedelta(days=176)
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A day on which a customer is wished well: her birthday if there is no trait."""
+    """A day on which a customer is wished well: her birthday if there is no trait, the lunar one in ``lunar_year``."""
 
     day: date
     customer: Customer
     trait: CustomerTrait | None = None
+    lunar_year: int | None = None
 
     @property
     def rule(self) -> str:
@@ -35,7 +39,7 @@ class Wish:
     @property
     def occasion(self) -> str:
         about = f"customer:{self.customer.id}" if self.trait is None else f"trait:{self.trait.id}"
-        return f"{about}:{self.day.year}"
+        return f"{about}:{self.day.year}" if self.lunar_year is None else f"{about}:lunar:{self.lunar_year}"
 
 
 def day_in(year: int, month: int, day: int) -> date:
@@ -68,8 +72,10 @@ def _wishes(session: Session, customers: Select[Any], first: date, days: int) ->
         selectinload(Customer.contacts), joinedload(Customer.developer), joinedload(Customer.owner_consultant)
     )
     month, month_day = extract("month", Customer.birth_on), extract("day", Customer.birth_on)
-    born = session.scalars(open_files.where(tuple_(month, month_day).in_(sorted(keys)))).unique()
+    is_solar = Customer.birth_calendar.is_distinct_from(BirthCalendar.LUNAR)
+    born = session.scalars(open_files.where(is_solar, tuple_(month, month_day).in_(sorted(keys)))).unique()
     wishes = [Wish(keys[one.birth_on.month, one.birth_on.day], one) for one in born if one.birth_on is not None]
+    wishes += _lunar_wishes(session, open_files, first, days)
     marked = _traits_on(keys).where(
         CustomerTrait.customer_id.in_(customers.where(Customer.state.in_(OPEN_FILES)).with_only_columns(Customer.id))
     )
@@ -79,6 +85,20 @@ def _wishes(session: Session, customers: Select[Any], first: date, days: int) ->
         if trait.month is not None and trait.month_day is not None
     ]
     return sorted(wishes, key=lambda wish: (wish.day, wish.customer.id, wish.rule, wish.occasion))
+
+
+def _lunar_wishes(session: Session, open_files: Select[Any], first: date, days: int) -> list[Wish]:
+    """Return the birthdays of those who celebrate the lunar one. The database knows no lunar days: all of them are
+    looked at by their date of birth, and those whose day has come are read."""
+    lunar = open_files.where(Customer.birth_calendar == BirthCalendar.LUNAR, Customer.birth_on.is_not(None))
+    days_of: dict[int, tuple[date, int]] = {}
+    for key, born in session.execute(lunar.with_only_columns(Customer.id, Customer.birth_on)):
+        for day, lunar_year in birthdays(born, first, first + timedelta(days=days)):
+            days_of[key] = (day, lunar_year)
+    if not days_of:
+        return []
+    found = session.scalars(open_files.where(Customer.id.in_(sorted(days_of)))).unique()
+    return [Wish(days_of[one.id][0], one, lunar_year=days_of[one.id][1]) for one in found]
 
 
 def _traits_on(keys: Iterable[tuple[int, int]]) -> Select[Any]:
@@ -119,9 +139,14 @@ def plan_all(session: Session, branch: Branch, *, first: date, days: int, at: da
 
 
 def _is_planned(session: Session, wish: Wish, zone: ZoneInfo) -> bool:
-    """Say whether a wish is planned already: a birthday in this year, an anniversary on this day."""
+    """Say whether a wish is planned already: a birthday in this year, an anniversary on this day.
+
+    Lunar birthdays lie some 354 or 384 days apart, so that a year may have two: what counts is what is nearer.
+    """
     first = date(wish.day.year, 1, 1) if wish.trait is None else wish.day
     after = date(wish.day.year + 1, 1, 1) if wish.trait is None else wish.day + timedelta(days=1)
+    if wish.lunar_year is not None:
+        first, after = wish.day - HALF_A_YEAR, wish.day + HALF_A_YEAR + timedelta(days=1)
     about_then = and_(
         FollowupPlan.customer_id == wish.customer.id,
         FollowupPlan.planned_at >= datetime.combine(first, time.min, zone),
