@@ -16,6 +16,7 @@ from app.fields import Choose, Flag, HouseForm, Instant, Item, Pick, Whole, Word
 from app.models.appointments import AppointmentSlip
 from app.models.followup import CallMethod, FollowupExecution, FollowupPlan, PlanState
 from app.models.hr import Branch
+from app.services.followup.calling import mind
 from app.services.followup.drawing_up import check_moment, executor_of, hand_in, tell_of_plan, write_plan
 from app.services.followup.planning import occur
 from app.services.followup.triggers import ABNORMAL, Occasion
@@ -107,9 +108,10 @@ def execute(
 ) -> Outcome:
     """Write down what the customer said, and what follows: the next plan, submitted, or the end. White paper 2.1.4.
 
-    Refuses a slip of another customer. Something abnormal becomes a task of the doctor's for today (R-2.22-4).
+    Refuses a slip of another customer, and a way that she does not want; warns at night (R-2.22-6). Something abnormal becomes a task of the doctor's for today (R-2.22-4).
     """
     _refuse_foreign_slip(session, plan, appointment_slip_id)
+    mind(session, plan, method, at)
     plan.executed_at = at
     doctors = _doctors_task(session, plan, doctor_id, feedback, by, at) if abnormal_flag else None
     session.add(
