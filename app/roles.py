@@ -114,6 +114,7 @@ ASK_SUPPLEMENTS: Rights = {"appointment_supplement_request": "list show submit w
 FOLLOW_UP: Rights = {
     "followup_plan": "list show draft revise submit execute reschedule cancel",
     "my_followups": "list",
+    "followup_desk": "list",
     "followup_execution": "list show",
     "followup_review": "list show",
     "followup_category": "list show",

@@ -511,6 +511,83 @@ class BoardPage:
 
 
 @dataclass(frozen=True)
+class DeskRow:
+    """A row of the working list: whom, what about, when, why there. ``put_url`` takes another time for it, at its
+    ``clock``; ``version`` is that of the row."""
+
+    key: int
+    url: str
+    title: str
+    sub: str
+    when: str
+    why: Cell
+    put_url: str = ""
+    clock: str = ""
+    version: int = 0
+    kept: bool = False
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class DeskPerson:
+    """Whom one calls: her numbers each with its acts, what to mind, what is known of her by type, what was before."""
+
+    name: Link
+    subtitle: str
+    contacts: list[tuple[Cell, list[ActButton]]]
+    facts: list[Fact]
+    mind: list[str]
+    traits: list[tuple[str, list[str]]]
+    history: list[HistoryLine]
+    acts: list[ActButton]
+
+
+@dataclass(frozen=True)
+class DeskPlan:
+    """The call itself: what it is for, what speaks against it just now, its acts, and the form that carries it out."""
+
+    key: int
+    title: Link
+    badges: list[Cell]
+    facts: list[Fact]
+    notes: list[tuple[str, str]]
+    acts: list[ActButton]
+    form: FormPage | None
+    person: DeskPerson | None
+
+
+@dataclass(frozen=True)
+class DeskLater:
+    """A day to which a call is put off with one key: ``at`` for the call that is open."""
+
+    key: str
+    label: str
+    day: str
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class DeskPage:
+    """A list that is worked from top to bottom, its open call beside it. ``url`` is its own address, ``due_at`` the
+    instant at which a promised call moves to the top; ``put`` what the form that puts the open call off sends."""
+
+    title: str
+    crumbs: list[Link]
+    url: str
+    rows: list[DeskRow]
+    total_text: str
+    more_url: str
+    plan: DeskPlan | None
+    later: list[DeskLater]
+    put_url: str = ""
+    put: list[tuple[str, str]] = field(default_factory=list)
+    day_url: str = ""
+    due_at: str = ""
+    is_part: bool = False
+    keys: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True)
 class Lock:
     """What locks a screen: where that is said, where the password unlocks it, where one says that somebody is there;
     and the seconds without a touch after which it locks itself."""

@@ -30,6 +30,7 @@ from app.panel.registry import Registrar
 from app.roles import ROLES
 from app.services.followup import ANNIVERSARY, BIRTHDAY, TRIGGERS
 from app.services.privacy.consents import consented
+from app.views import followup_desk
 from app.words import _, _l
 
 Plan = FollowupPlan
@@ -295,6 +296,7 @@ card("department_followups", "overdue", _l("Department's overdue calls"), order=
 
 def register(menu: Registrar) -> None:
     """Register this area's views."""
+    followup_desk.register(menu)
     menu.page(MyFollowupsView, group="followups", icon="telephone-outbound")
     menu.page(DepartmentFollowupsView, group="followups", icon="clipboard-check")
     menu.page(FollowupCoverView, group="followups", icon="people")

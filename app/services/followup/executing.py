@@ -49,6 +49,15 @@ class _Abnormal(HouseForm):
 class Executing(_Said, _Abnormal):
     """执行回访: feedback, and the next plan or the end mark: there is no state between. R-2.22-2."""
 
+    GROUPS = (
+        (_l("What she said"), ("method", "reached", "feedback", "satisfaction", "appointment_slip_id")),
+        (
+            _l("The next call"),
+            ("next_planned_at", "next_is_promised", "next_category_id", "next_purpose", "next_content"),
+        ),
+        (_l("Or the end"), ("end_flag", "end_reason_id", "end_note")),
+        (_l("For a doctor"), ("abnormal_flag", "doctor_id")),
+    )
     next_planned_at = Instant(_l("Next call"), description=_l("Either the next plan, or the end mark below."))
     next_is_promised = Flag(_l("Promised to the customer at this minute"))
     next_category_id = Pick(
@@ -108,10 +117,12 @@ def execute(
 ) -> Outcome:
     """Write down what the customer said, and what follows: the next plan, submitted, or the end. White paper 2.1.4.
 
-    Refuses a slip of another customer, and a way that she does not want; warns at night (R-2.22-6). Something abnormal becomes a task of the doctor's for today (R-2.22-4).
+    Refuses a slip of another customer, and a way that she does not want; warns at night (R-2.22-6). Something abnormal
+    becomes a task of the doctor's for today (R-2.22-4).
     """
     _refuse_foreign_slip(session, plan, appointment_slip_id)
-    mind(session, plan, method, at)
+    with session.no_autoflush:  # the plan is executed already, and what comes of it not yet written
+        mind(session, plan, method, at)
     plan.executed_at = at
     doctors = _doctors_task(session, plan, doctor_id, feedback, by, at) if abnormal_flag else None
     session.add(
