@@ -132,12 +132,12 @@ def _call(done: FollowupExecution, by: Actor) -> HistoryLine:
     grade = f" · {_('satisfaction %(grade)s of 5', grade=done.satisfaction)}" if done.satisfaction else ""
     said = str(done.method.label) if done.reached else _("%(method)s, not reached", method=done.method.label)
     label = _("Follow-up: %(category)s", category=done.plan.category)
-    link = (
-        Link(done.plan.plan_no, record_url("followup_plan", done.plan_id)) if may_open_record(done.plan, by) else None
-    )
-    return HistoryLine(
-        label, _name(done.executor), local_time(done.executed_at, by), [(said + grade, done.feedback)], link
-    )
+    link, when = _link(done.plan, done.plan.plan_no, by), local_time(done.executed_at, by)
+    return HistoryLine(label, _name(done.executor), when, [(said + grade, done.feedback)], link)
+
+
+def _link(record: Any, text: str, by: Actor) -> Link | None:
+    return Link(text, record_url(record.__tablename__, record.id)) if may_open_record(record, by) else None
 
 
 def _slip(slip: AppointmentSlip, by: Actor) -> HistoryLine:

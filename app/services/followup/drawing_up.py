@@ -152,15 +152,18 @@ def hand_in(session: Session, plan: FollowupPlan, by: Actor, at: datetime) -> No
 
 
 def supervisors_of(session: Session, plan: FollowupPlan, permission: str) -> list[int]:
-    """Return who answers for a plan: holders of a right in its department or one above it, else those of the branch."""
+    """Return who answers for a plan: holders of a right in its department, else in the nearest above it, else all of
+    the branch."""
     holders = holders_of(session, "followup_plan", permission, branch_id=plan.branch_id)
-    above: set[int] = set()
+    seated = session.execute(select(Employee.id, Employee.department_id).where(Employee.id.in_(holders)))
+    where = {employee_id: department_id for employee_id, department_id in seated}  # noqa: C416 (rows are no pairs to mypy)
     department = session.get(Department, plan.department_id) if plan.department_id is not None else None
-    while department is not None and department.id not in above:
-        above.add(department.id)
+    while department is not None:
+        near = [employee_id for employee_id in holders if where[employee_id] == department.id]
+        if near:
+            return near
         department = department.parent
-    near = select(Employee.id).where(Employee.id.in_(holders), Employee.department_id.in_(above)).order_by(Employee.id)
-    return list(session.scalars(near)) or holders
+    return holders
 
 
 def _tell(session: Session, plan: FollowupPlan, employee_id: int | None, kind: str, by: Actor, **facts: str) -> None:

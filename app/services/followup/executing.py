@@ -120,10 +120,10 @@ def execute(
     Refuses a slip of another customer, and a way that she does not want; warns at night (R-2.22-6). Something abnormal
     becomes a task of the doctor's for today (R-2.22-4).
     """
+    # The schema lets no executed plan stand without what follows, so it becomes one when that is written. R-2.22-2
+    plan.state = PlanState.APPROVED
     _refuse_foreign_slip(session, plan, appointment_slip_id)
-    with session.no_autoflush:  # the plan is executed already, and what comes of it not yet written
-        mind(session, plan, method, at)
-    plan.executed_at = at
+    mind(session, plan, method, at)
     doctors = _doctors_task(session, plan, doctor_id, feedback, by, at) if abnormal_flag else None
     session.add(
         FollowupExecution(
@@ -140,6 +140,8 @@ def execute(
         )
     )
     following = _go_on(session, plan, by, at, **onwards)
+    plan.executed_at = at
+    plan.become(PlanState.EXECUTED)
     return Outcome(result=following)
 
 
