@@ -64,7 +64,7 @@ def test_a_column_of_several_values_is_told_like_any_other(session, supervisor):
         after={"evidence_kinds": ["other", "chat_record"], "customer_id": 0},
     )
     [change] = changes_of([entry], supervisor, names_in(session, [entry], supervisor))
-    assert (change.before, change.after) == ("other", "other, chat_record")
+    assert (change.before, change.after) == ("other", "other、chat_record")
 
 
 def test_what_jobs_and_schedulers_write_bears_their_names(app, session):
