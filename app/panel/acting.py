@@ -35,7 +35,9 @@ from app.words import _
 BACK = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 #: What a sent form carries for the machinery; the act's own inputs are the rest. So the same form sent anew with the
 #: token of another session is still the same.
-NOT_INPUTS = frozenset({"csrf_token", "request_key", "row_version", "warned", "id", "back", again.WHOSE, again.KEPT})
+NOT_INPUTS = frozenset(
+    {"csrf_token", "request_key", "row_version", "warned", "id", "looked", "back", again.WHOSE, again.KEPT}
+)
 
 
 def button(act: Act, record: Any = None, source: Any = None) -> ActButton:
@@ -81,9 +83,9 @@ def request_key_sent() -> str:
     return key or uuid.uuid4().hex
 
 
-def ids_sent() -> list[int]:
+def ids_sent(name: str = "id") -> list[int]:
     """Return the ids of the selected rows, each once, in their order; answers 400 to what is none."""
-    texts = request.values.getlist("id")
+    texts = request.values.getlist(name)
     if any(not text.isascii() or not text.isdigit() or len(text) > 18 for text in texts):
         abort(400)
     return list(dict.fromkeys(int(text) for text in texts))

@@ -275,7 +275,8 @@ class FormPage:
     pairs to send along; ``groups`` the fields in titled groups; ``facts`` what it tells of its record beforehand;
     ``warnings`` what to think over before it is sent again; ``again`` why it stands there filled although nobody
     refused it; ``before`` what the same form led to earlier; ``and_new`` offers to go on with the next new record;
-    ``recompute`` is asked what the lines of the form come to.
+    ``recompute`` is asked what the lines of the form come to; ``look`` is what stands of each row of a selection, of
+    which those that are ``selectable`` are ticked.
     """
 
     title: str
@@ -295,6 +296,7 @@ class FormPage:
     before: Link | None = None
     and_new: bool = False
     recompute: str = ""
+    look: TableView | None = None
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,7 @@ class FollowupPlanView(HouseView):
     eager = ("category", "customer.contacts", "appointment_slip", "executor", "cover", "branch", "contact_record")
     record_eager = ("rule", "submitter", "approver", "next_plan", "end_reason")
     search_through = "customer"
+    look_columns = ("customer", "category", "purpose", "content", "planned_at", "executor")
     quick = (
         Tab("due", _l("Due"), due),
         Tab("overdue", _l("Overdue"), overdue),
