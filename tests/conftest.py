@@ -101,8 +101,7 @@ ALWAYS_OPEN = {
 
 
 def always_open(app: Flask) -> None:
-    """Let no branch ever be closed and no hour be quiet, so that tests of slips and calls read the same at any hour and on
-    any holiday."""
+    """Let no branch ever be closed and no hour be quiet, so that tests read the same at any hour and on any holiday."""
     from app.extensions import db
 
     with app.app_context():

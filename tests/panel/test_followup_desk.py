@@ -26,7 +26,8 @@ def due(session, employee, supervisor, make_customer, at):
         category = session.scalars(select(FollowupCategory.id).where(FollowupCategory.code == "satisfaction")).one()
         common = {
             "state": PlanState.APPROVED, "origin": PlanOrigin.MANUAL, "branch_id": her.branch_id,
-            "category_id": category, "executor_id": her.id, "submitter_id": her.id, "approver_id": supervisor.employee_id,
+            "category_id": category, "executor_id": her.id, "submitter_id": her.id,
+            "approver_id": supervisor.employee_id,
             "submitted_at": at, "approved_at": at, "department_id": her.department_id, "purpose": "问候近况",
         }  # fmt: skip
         session.execute(

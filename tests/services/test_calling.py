@@ -36,7 +36,8 @@ def plan_of(session, consultant, supervisor, employee):
         kind = session.scalars(select(FollowupCategory).where(FollowupCategory.code == category)).one()
         given = {
             "state": PlanState.APPROVED, "executor_id": her.id, "submitter_id": her.id,
-            "approver_id": supervisor.employee_id, "submitted_at": NOON, "approved_at": NOON, "department_id": her.department_id,
+            "approver_id": supervisor.employee_id, "submitted_at": NOON, "approved_at": NOON,
+            "department_id": her.department_id,
         }  # fmt: skip
         plan = FollowupPlan(
             plan_no=f"T{next(numbers):05d}", origin=PlanOrigin.MANUAL,
