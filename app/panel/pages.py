@@ -576,14 +576,13 @@ class DeskPage:
     title: str
     crumbs: list[Link]
     url: str
-    rows: list[DeskRow]
     total_text: str
-    more_url: str
-    plan: DeskPlan | None
-    later: list[DeskLater]
+    rows: list[DeskRow] = field(default_factory=list)
+    more_url: str = ""
+    plan: DeskPlan | None = None
+    later: list[DeskLater] = field(default_factory=list)
     put_url: str = ""
     put: list[tuple[str, str]] = field(default_factory=list)
-    day_url: str = ""
     due_at: str = ""
     is_part: bool = False
     keys: tuple[Key, ...] = ()

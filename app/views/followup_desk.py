@@ -15,7 +15,6 @@ from app.acts import REGISTRY
 from app.errors import NotPermitted
 from app.extensions import db
 from app.models.followup import FollowupPlan
-from app.models.hr import Branch
 from app.panel import acting
 from app.panel.describe import acts_now, label_of, local_time, may_open_record, record_url
 from app.panel.keys import keys_of
@@ -23,8 +22,10 @@ from app.panel.listing import whole_number
 from app.panel.pages import Cell, DeskLater, DeskPage, DeskPlan, DeskRow, Fact, Link
 from app.panel.person import me, now
 from app.panel.registry import Registrar
+from app.services.contacting import MOST_CALLS, QUIET_FROM, QUIET_UNTIL
 from app.services.followup.calling import why_not
 from app.services.followup.working import Call, Calls, Clocks, Rank, call_of, calls_of, day_of, days_ahead
+from app.services.settings import read_together
 from app.views.followup_person import person_of
 from app.words import _, _l, _n
 
@@ -32,18 +33,6 @@ from app.words import _, _l, _n
 STEP = 50
 MOST_ROWS = 2000
 MAX_ID = 10**10
-EAGER = (
-    "category",
-    "branch",
-    "executor",
-    "cover",
-    "approver",
-    "contact_record",
-    "appointment_slip",
-    "customer.contacts",
-    "customer.developer",
-    "customer.owner_consultant",
-)
 WHY: dict[Rank, tuple[object, str]] = {
     Rank.PROMISED: (_l("Promised for now"), "bad"),
     Rank.OVERDUE: (_l("Overdue"), "warn"),
@@ -92,29 +81,42 @@ def _url(plan_id: int | None, shown: int) -> str:
 
 def _page(by: Actor, at: datetime, wanted: int, shown: int) -> DeskPage:
     """Gather the list, and the call that was asked for; the first one if that does not wait any more."""
-    session = db.session()
-    listed = calls_of(session, by, at, most=shown)
-    plan = call_of(session, by, at, wanted, EAGER) if wanted else None
-    if plan is None and listed.calls:
-        plan = call_of(session, by, at, listed.calls[0].plan.id, EAGER)
-    branch = session.get(Branch, by.branch_id) if by.branch_id is not None else None
-    clocks = Clocks(session, plan.branch if plan is not None else branch, at) if listed.calls and branch else None
-    onwards = _url(_next_id(listed, plan), shown)
-    may_put = by.may("followup_plan", "can_reschedule")
-    return DeskPage(
+    with read_together(db.session(), (QUIET_FROM, QUIET_UNTIL, MOST_CALLS), branch_id=by.branch_id, at=at):
+        listed = calls_of(db.session(), by, at, most=shown)
+        plan = next((call.plan for call in listed.calls if call.plan.id == wanted), None)
+        if plan is None and wanted:
+            plan = call_of(db.session(), by, at, wanted)
+        if plan is None and listed.calls:
+            plan = listed.calls[0].plan
+        return _laid_out(by, at, listed, plan, shown)
+
+
+def _laid_out(by: Actor, at: datetime, listed: Calls, plan: FollowupPlan | None, shown: int) -> DeskPage:
+    here, onwards = _url(plan.id if plan is not None else None, shown), _url(_next_id(listed, plan), shown)
+    page = DeskPage(
         title=str(FollowupDesk.title),
         crumbs=[Link(str(crumb), "") for crumb in FollowupDesk.crumbs],
-        url=_url(plan.id if plan is not None else None, shown),
-        rows=[_row(call, by, shown, clocks if may_put else None, plan) for call in listed.calls],
+        url=here,
         total_text=_n("%(num)s call", "%(num)s calls", listed.total),
-        more_url=_url(plan.id if plan is not None else None, shown + STEP) if listed.after is not None else "",
-        plan=_plan(plan, by, at, _url(plan.id, shown), onwards) if plan is not None else None,
-        later=_later(by, at, plan, clocks) if may_put else [],
-        put_url=_put_url(plan, onwards) if plan is not None else "",
-        put=[*acting.hidden_inputs(plan), *([("is_promised", "1")] if plan.is_promised else [])] if plan else [],
-        day_url=_put_url(plan, onwards) if plan is not None else "",
-        due_at=_next_promise(listed, by, at),
+        due_at=_next_promise(listed, at),
         keys=keys_of("desk"),
+    )
+    if plan is None:
+        return page
+    clocks = Clocks(db.session(), plan.branch, at) if by.may("followup_plan", "can_reschedule") else None
+    page = replace(
+        page,
+        rows=[_row(call, by, shown, clocks, plan) for call in listed.calls],
+        more_url=_url(plan.id, shown + STEP) if listed.after is not None else "",
+        plan=_plan(plan, by, at, here, onwards),
+    )
+    if clocks is None:
+        return page
+    return replace(
+        page,
+        later=_later(by, at, plan, clocks),
+        put_url=_put_url(plan, onwards),
+        put=[*acting.hidden_inputs(plan), *([("is_promised", "1")] if plan.is_promised else [])],
     )
 
 
@@ -127,7 +129,7 @@ def _next_id(listed: Calls, plan: FollowupPlan | None) -> int | None:
     return ids[at + 1] if at + 1 < len(ids) else (ids[0] if at else None)
 
 
-def _next_promise(listed: Calls, by: Actor, at: datetime) -> str:
+def _next_promise(listed: Calls, at: datetime) -> str:
     ahead = [call.plan.planned_at for call in listed.calls if call.plan.is_promised and call.plan.planned_at > at]
     return min(ahead).isoformat() if ahead else ""
 
@@ -136,7 +138,7 @@ def _put_url(plan: FollowupPlan, onwards: str) -> str:
     return f"{url_for('followup_plan.act_on', pk=plan.id, name='reschedule')}?{urlencode({'back': onwards})}"
 
 
-def _row(call: Call, by: Actor, shown: int, clocks: Clocks | None, open_plan: FollowupPlan | None) -> DeskRow:
+def _row(call: Call, by: Actor, shown: int, clocks: Clocks | None, open_plan: FollowupPlan) -> DeskRow:
     plan, (label, tone) = call.plan, WHY[call.rank]
     return DeskRow(
         plan.id,
@@ -149,7 +151,7 @@ def _row(call: Call, by: Actor, shown: int, clocks: Clocks | None, open_plan: Fo
         f"{clocks.clock(plan):%H:%M}" if clocks is not None else "",
         plan.row_version,
         plan.is_promised,
-        open_plan is not None and plan.id == open_plan.id,
+        plan.id == open_plan.id,
     )
 
 
@@ -159,14 +161,9 @@ def _when(plan: FollowupPlan, by: Actor, at: datetime) -> str:
     return f"{local:%H:%M}" if plan.planned_at >= day_of(by, at)[0] else f"{local:%m-%d}"
 
 
-def _later(by: Actor, at: datetime, plan: FollowupPlan | None, clocks: Clocks | None) -> list[DeskLater]:
+def _later(by: Actor, at: datetime, plan: FollowupPlan, clocks: Clocks) -> list[DeskLater]:
     return [
-        DeskLater(
-            str(number),
-            str(later.label),
-            day.isoformat(),
-            clocks.written(plan, day) if plan is not None and clocks is not None else "",
-        )
+        DeskLater(str(number), str(later.label), day.isoformat(), clocks.written(plan, day))
         for number, (later, day) in enumerate(days_ahead(by, at), start=1)
     ]
 

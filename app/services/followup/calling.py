@@ -27,7 +27,7 @@ from app.services.contacting import (
 )
 from app.services.followup.triggers import MISSED_CALL
 from app.services.settings import setting, value_of
-from app.services.warning import warn
+from app.services.warning import is_heard, warn
 from app.words import _l
 
 WRITE_DOWN = setting(
@@ -64,13 +64,16 @@ def why_not(session: Session, plan: FollowupPlan, at: datetime, way: ContactWay 
 
 
 def mind(session: Session, plan: FollowupPlan, method: CallMethod, at: datetime) -> None:
-    """Warn of what speaks against a call that is written down; refuse one that an opt-out or the night forbids."""
+    """Warn of what speaks against a call that is written down; refuse one that an opt-out or the night forbids.
+
+    House code that tells of calls with typed values is asked about opt-outs alone.
+    """
     way = WAYS.get(method)
     if way is None:
         return
     if (said := _lasting(session, plan, way, at)) is not None:
         raise Refusal(said, field="method")
-    said = why_not(session, plan, at, way)
+    said = why_not(session, plan, at, way) if is_heard(session) else None
     if said is None:
         return
     if _is_deep_night(session, plan, at) and not is_asked_for(plan):

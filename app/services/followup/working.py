@@ -13,10 +13,11 @@ from sqlalchemy import ColumnElement, and_, case, func, or_
 from sqlalchemy.orm import Session, joinedload
 
 from app.actors import Actor
+from app.models.customers import Customer
 from app.models.followup import FollowupPlan, PlanState
 from app.models.hr import Branch
 from app.services.contacting import is_quiet, quiet_hours
-from app.services.scope import in_scope, loader
+from app.services.scope import in_scope
 from app.words import _l
 
 
@@ -55,6 +56,20 @@ class Later:
     days: int
 
 
+_customer = joinedload(FollowupPlan.customer)
+#: What the list and the open call show, in the same statement: any row may be the next that is open.
+SHOWN = (
+    joinedload(FollowupPlan.category),
+    joinedload(FollowupPlan.branch),
+    joinedload(FollowupPlan.executor),
+    joinedload(FollowupPlan.cover),
+    joinedload(FollowupPlan.approver),
+    joinedload(FollowupPlan.contact_record),
+    joinedload(FollowupPlan.appointment_slip),
+    _customer.joinedload(Customer.contacts),
+    _customer.joinedload(Customer.developer),
+    _customer.joinedload(Customer.owner_consultant),
+)
 LATER = (
     Later("tomorrow", _l("Tomorrow"), 1),
     Later("in_three", _l("In 3 days"), 3),
@@ -94,24 +109,19 @@ def calls_of(session: Session, by: Actor, at: datetime, *, most: int) -> Calls:
         in_scope(FollowupPlan, by)
         .where(mine(by, at))
         .add_columns(rank, func.count().over())
-        .options(
-            joinedload(FollowupPlan.category),
-            joinedload(FollowupPlan.customer),
-            joinedload(FollowupPlan.contact_record),
-        )
+        .options(*SHOWN)
         .order_by(rank, FollowupPlan.planned_at, FollowupPlan.id)
         .limit(most + 1)
     )
-    rows = session.execute(statement).all()
+    rows = session.execute(statement).unique().all()
     found = [Call(row[0], Rank(row[1])) for row in rows]
     after = found[most].plan.id if len(found) > most else None
     return Calls(found[:most], rows[0][2] if rows else 0, after)
 
 
-def call_of(session: Session, by: Actor, at: datetime, plan_id: int, eager: Sequence[str]) -> FollowupPlan | None:
+def call_of(session: Session, by: Actor, at: datetime, plan_id: int) -> FollowupPlan | None:
     """Return a call of a person's list with what its page shows; None if it does not stand there any more."""
-    options = [loader(FollowupPlan, path) for path in eager]
-    statement = in_scope(FollowupPlan, by).where(FollowupPlan.id == plan_id, mine(by, at)).options(*options)
+    statement = in_scope(FollowupPlan, by).where(FollowupPlan.id == plan_id, mine(by, at)).options(*SHOWN)
     return session.scalars(statement).unique().one_or_none()
 
 
