@@ -89,8 +89,9 @@ def _line(told: Told, by: Actor) -> HistoryLine:
 def _call(told: Told, by: Actor) -> tuple[str, list[tuple[str, str]]]:
     way = str(CallMethod(told.way).label)
     said = way if told.reached else _("%(method)s, not reached", method=way)
-    grade = f" · {_('satisfaction %(grade)s of 5', grade=told.grade)}" if told.grade else ""
-    return _("Follow-up: %(category)s", category=told.name), [(said + grade, told.text)]
+    if told.grade:
+        said += " · " + _("satisfaction %(grade)s of 5", grade=told.grade)
+    return _("Follow-up: %(category)s", category=told.name), [(said, told.text)]
 
 
 def _slip(told: Told, by: Actor) -> tuple[str, list[tuple[str, str]]]:

@@ -108,4 +108,4 @@ def _calls_made(session: Session, ids: Collection[int], first: datetime, last: d
         .where(FollowupExecution.executed_at >= first, FollowupExecution.executed_at < last)
         .group_by(FollowupPlan.customer_id)
     )
-    return {row[0]: row[1] for row in session.execute(statement)}
+    return {key: count for key, count in session.execute(statement) if key is not None}
