@@ -58,7 +58,7 @@ async function load(url, { focus = true, beside = false, push = true } = {}) {
     put(text, beside);
     if (push) history.pushState({ desk: true }, "", url);
     restore();
-    if (focus) (current() || desk).focus({ preventScroll: true });
+    if (focus) current()?.focus({ preventScroll: true });
     current()?.scrollIntoView({ block: "nearest" });
   } catch {
     say(word("offline"));
@@ -79,6 +79,7 @@ function put(html, beside) {
       const there = fresh.querySelector(selector);
       if (there) part(selector)?.replaceWith(there);
     }
+    part("[data-told]").replaceChildren();
     current()?.removeAttribute("aria-current");
     part(`[data-call="${from.dataset.plan}"] a`)?.setAttribute("aria-current", "true");
     enhance(part("[data-plan]"));
@@ -102,7 +103,8 @@ function begin() {
   clearTimeout(timer);
   const due = Date.parse(part("[data-due]")?.dataset.due || "");
   const wait = due - Date.now();
-  if (wait < 2 ** 31) timer = setTimeout(atItsMinute, Math.max(wait, 0) + 1_000);
+  // A clock that goes before the server's asks again, but not at every second.
+  if (wait < 2 ** 31) timer = setTimeout(atItsMinute, wait > 0 ? wait + 1_000 : 15_000);
 }
 
 function atItsMinute() {
