@@ -181,9 +181,9 @@ PARTNER_DESK: Rights = {
 }
 SUPERVISOR: Rights = _together(
     CONSULTANT,
-    LEAD_FOLLOW_UP,
     RETRY_MESSAGES,
     MESSAGE_TEXTS,
+    LEAD_FOLLOW_UP,
     ID_NUMBERS,
     OWNERS,
     EXPORTS,
@@ -214,8 +214,8 @@ ONSITE: Rights = _together(
     WORDS,
     TRAITS,
     WISHES,
-    FOLLOW_UP,
     MESSAGES,
+    FOLLOW_UP,
     {"my_slips": "list"},
 )
 PRINT_LOG: Rights = {"print_job": "list show"}
@@ -440,8 +440,8 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         TRAITS,
         WISHES,
-        FOLLOW_UP,
         MESSAGES,
+        FOLLOW_UP,
         {"contact_record": "list show", "customer": "list show", "customer_contact": "list"},
         followup_plan=OWN,
     ),

@@ -14,6 +14,8 @@ from app.models.messages import MessageChannel, MessageTemplate
 if TYPE_CHECKING:
     from app.demo.script import Script
 
+#: Who writes: she sees the customers of the whole branch, whoever they belong to by then.
+WRITER = "service_supervisor"
 #: How each was written (a template's code, or words), and what was done with it then.
 STORIES: tuple[tuple[str, MessageChannel, str], ...] = (
     ("route", MessageChannel.WECHAT, "mark_sent"),
@@ -40,7 +42,7 @@ def write_messages(script: Script, visitors: list[Visitor]) -> None:
 
 
 def _message(script: Script, visitor: Visitor, words: str, channel: MessageChannel, then: str) -> None:
-    at, actor = script.calendar.exactly(-1, 10 * 60 + 15), script.house.actors[visitor.consultant]
+    at, actor = script.calendar.exactly(-1, 10 * 60 + 15), script.house.actors[WRITER]
     key = f"{visitor.key}:message"
 
     def write(stage: Stage) -> None:
@@ -58,7 +60,7 @@ def _message(script: Script, visitor: Visitor, words: str, channel: MessageChann
 
 
 def _opt_out(script: Script, visitor: Visitor, channel: ContactWay, kind: OptOutKind, reason: str) -> None:
-    at, actor = script.calendar.exactly(-1, 15 * 60 + 40), script.house.actors[visitor.consultant]
+    at, actor = script.calendar.exactly(-1, 15 * 60 + 40), script.house.actors[WRITER]
 
     def opt_out(stage: Stage) -> None:
         stage.act(

@@ -132,7 +132,8 @@ class MessageProvider(Stateful, Recorded, Base):
         info=col(_l("Most messages a day"), _l("Empty: no limit. What is over waits for the next day."))
     )
     method: Mapped[HttpMethod | None] = mapped_column(
-        Choice(HttpMethod), info=col(_l("Method"), _l("Empty: POST. From here on: for requests over HTTP only."))
+        Choice(HttpMethod),
+        info=col(_l("Request method"), _l("Empty: POST. From here on: for requests over HTTP only.")),
     )
     address: Mapped[str | None] = mapped_column(
         String(500), info=col(_l("Address"), _l("Placeholders in {{ }}; secrets belong in the headers."))
@@ -374,7 +375,7 @@ class Message(Stateful, Recorded, Branched, Base):
     sending_at: Mapped[datetime | None] = mapped_column(Instant)
     sent_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Sent at")))
     delivered_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Delivered at")))
-    said: Mapped[str | None] = mapped_column(String(500), info=col(_l("What became of it")))
+    said: Mapped[str | None] = mapped_column(String(500), info=col(_l("Note on the sending")))
     sender_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Written by")))
 
     branch: Mapped[Branch] = relationship(lazy="select")
@@ -396,7 +397,7 @@ class Message(Stateful, Recorded, Branched, Base):
     @property
     def provider_says(self) -> str:
         """How its provider sends, wherever the message is shown."""
-        return str(ProviderKind.OUTBOX.label) if self.provider is None else self.provider.kind_text
+        return "" if self.provider is None else self.provider.kind_text
 
     def __str__(self) -> str:
         return f"{self.channel.label} {self.id}"

@@ -20,6 +20,7 @@ from app.errors import Refusal
 from app.fields import Choose, HouseForm, Reason, Words
 from app.models.contacting import ContactOptOut, ContactWay, OptOutKind
 from app.models.customers import Customer, CustomerTrait, TraitState
+from app.models.followup import CallMethod, FollowupExecution, FollowupPlan
 from app.models.hr import Branch
 from app.models.messages import OUT_STATES, Message, MessageChannel
 from app.models.privacy import ConsentPurpose
@@ -269,6 +270,19 @@ counts_contact(ContactWay.SMS)(_count_messages(MessageChannel.SMS))
 counts_contact(ContactWay.WECHAT)(_count_messages(MessageChannel.WECHAT))
 
 
+@counts_contact(ContactWay.PHONE)
+def _count_calls(session: Session, ids: Collection[int], first: datetime, last: datetime) -> dict[int, int]:
+    """Count the follow-up calls of a day, reached or not."""
+    statement = (
+        select(FollowupPlan.customer_id, func.count())
+        .join(FollowupExecution, FollowupExecution.plan_id == FollowupPlan.id)
+        .where(FollowupPlan.customer_id.in_(sorted(ids)), FollowupExecution.method == CallMethod.PHONE)
+        .where(FollowupExecution.executed_at >= first, FollowupExecution.executed_at < last)
+        .group_by(FollowupPlan.customer_id)
+    )
+    return {row[0]: row[1] for row in session.execute(statement) if row[0] is not None}
+
+
 # --- what to mind ------------------------------------------------------------------------------------------------
 
 
@@ -283,6 +297,11 @@ def what_to_mind(session: Session, customer: Customer) -> list[str]:
     )
     told = [customer.followup_note] if customer.followup_note else []
     return told + [f"{trait.trait_type}：{trait.value}" for trait in session.scalars(traits)]
+
+
+def opt_out_banners(session: Session, customer: Customer, at: datetime) -> list[tuple[str, str]]:
+    """Return what stands above a customer's page: what she does not want."""
+    return [("warn", opt_out_sentence(each)) for each in _open_opt_outs(session, [customer.id], ContactWay.ALL, at)]
 
 
 # --- acts --------------------------------------------------------------------------------------------------------

@@ -31,8 +31,9 @@ from app.panel.finding import OFFERS
 from app.panel.house_view import HouseView, Related, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import ActButton, RelatedTab
-from app.panel.person import me
+from app.panel.person import me, now
 from app.panel.registry import Registrar
+from app.services.contacting import opt_out_banners
 from app.services.customers import log_look_up, whose_number
 from app.services.scope import find
 from app.unit import unit_of_work
@@ -173,7 +174,7 @@ class CustomerView(HouseView):
     )
 
     def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
-        return life_banners(record, by)
+        return [*life_banners(record, by), *opt_out_banners(db.session(), record, now())]
 
     def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
         return life_tabs(record, by)

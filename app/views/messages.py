@@ -8,7 +8,7 @@ from app.actors import Actor
 from app.models.contacting import ContactOptOut
 from app.models.messages import Message, MessageProvider, MessageState, MessageTemplate, ProviderState, TemplateState
 from app.panel.cards import card
-from app.panel.house_view import HouseView, Related, Tab
+from app.panel.house_view import HouseView, Related, Sub, Tab
 from app.panel.interface import HouseInterface
 from app.panel.registry import Registrar
 from app.services.messages import message_banners, provider_banners
@@ -22,10 +22,10 @@ class MessageView(HouseView):
     datamodel = HouseInterface(Message)
     title = _l("Messages: outbox")
     crumbs = (_l("Service workstation"), _l("Follow-up"))
-    list_columns = ("customer", "channel", "content_short", "state", "due_at", "sent_at", "provider", "said", "sender")
+    list_columns = ("customer", "channel", "content_short", "state", "provider", "due_at", "sent_at", "sender", "said")
     labels = {"content_short": _l("Text")}
     computed = {"content_short": lambda message: message.content_short}
-    subs = {"customer": "recipient_masked", "provider": "provider_says"}
+    subs = {"customer": Sub("recipient_masked"), "provider": Sub("provider_says")}
     show_sections = (
         (_l("Message"), ("customer", "channel", "recipient", "content", "is_marketing", "template", "followup_plan")),
         (

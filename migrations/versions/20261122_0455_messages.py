@@ -193,12 +193,41 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("provider_ref IS NOT NULL"),
     )
+    _rules_send_messages()
     for table in ("message_template", "contact_opt_out", "message"):
         audited(table, *OF_RECORDED)
     audited("message_provider", "headers", *OF_RECORDED)
 
 
+def _rules_send_messages() -> None:
+    """Rules of follow-up make plans, as before, or messages by template; those of festivals name theirs."""
+    op.add_column("followup_rule", sa.Column("makes", sa.String(length=40), server_default="plan", nullable=False))
+    op.add_column("followup_rule", sa.Column("message_template_id", sa.BigInteger(), nullable=True))
+    op.add_column("followup_rule", sa.Column("festival", sa.String(length=40), nullable=True))
+    op.create_index(op.f("ix_followup_rule_message_template_id"), "followup_rule", ["message_template_id"])
+    op.create_foreign_key(
+        op.f("fk_followup_rule_message_template_id_message_template"),
+        "followup_rule",
+        "message_template",
+        ["message_template_id"],
+        ["id"],
+    )
+    op.create_check_constraint(op.f("ck_followup_rule_makes_known"), "followup_rule", "makes IN ('plan', 'message')")
+    op.create_check_constraint(
+        op.f("ck_followup_rule_message_has_template"),
+        "followup_rule",
+        "(makes = 'message') = (message_template_id IS NOT NULL)",
+    )
+
+
 def downgrade() -> None:
+    # Who makes messages would make calls without its columns.
+    op.execute("select set_config('app.actor', 'house:migration', true)")
+    op.execute("UPDATE followup_rule SET retired_at = coalesce(retired_at, now()) WHERE makes = 'message'")
+    op.drop_constraint(op.f("ck_followup_rule_message_has_template"), "followup_rule")
+    op.drop_constraint(op.f("ck_followup_rule_makes_known"), "followup_rule")
+    for column in ("festival", "message_template_id", "makes"):
+        op.drop_column("followup_rule", column)
     for table in ("message", "contact_opt_out", "message_provider", "message_template"):
         op.drop_table(table)
     op.drop_constraint(op.f("ck_customer_birth_calendar_known"), "customer")

@@ -18,7 +18,8 @@ from sqlalchemy import select, update
 from app.errors import IllegalMove, InvalidInput, Refusal
 from app.jobs.declared import JOBS
 from app.models.contacting import ContactWay, OptOutKind
-from app.models.customers import Customer, Sex
+from app.models.customers import Customer, FileState, Sex
+from app.models.followup import ExecutorKind, FollowupCategory, FollowupPlan, RuleMakes
 from app.models.messages import (
     BodyKind,
     HttpMethod,
@@ -30,6 +31,7 @@ from app.models.messages import (
     ProviderKind,
     ProviderState,
 )
+from app.models.privacy import ConsentPurpose, SignedHow
 from app.models.tasks import BackgroundTask, TaskState
 from app.services.lunar import FESTIVALS
 from app.services.messages import providers, queue_by_rule, send_due, settle_interrupted, withdraw_by_rule
@@ -422,8 +424,6 @@ def test_a_festival_s_wishes_go_to_those_who_agreed(session, customer, do, consu
     about = About(CHINA, customer, customer.branch, more={"festival": FESTIVALS["mid_autumn"]})
     refused = queue_by_rule(session, rule, customer, "mid_autumn:2026", NOON, about=about)
     assert (refused.message, bool(refused.why_not)) == (None, True)
-    from app.models.privacy import ConsentPurpose, SignedHow
-
     customer.birth_year = 1990
     do("customer_consent.sign", consultant, customer_id=customer.id, purpose=ConsentPurpose.MARKETING,
        signed_how=SignedHow.SCREEN, when=NOON - timedelta(days=1))  # fmt: skip
@@ -433,6 +433,104 @@ def test_a_festival_s_wishes_go_to_those_who_agreed(session, customer, do, consu
     assert "{节日}" in unknown.why_not
     rule.message_template_id = None
     assert queue_by_rule(session, rule, customer, "other", NOON).message is None
+
+
+def _rule(do, admin, template_id, **more):
+    said = {"code": "test_rule", "name": "测试", "name_en": "Test", "trigger": "birthday", "offset_days": [0],
+            "category_id": more.pop("category_id"), "executor_kind": ExecutorKind.DEVELOPER, "executor_role": None,
+            "branch_id": None, "purpose_template": None, "content_template": None, "makes": RuleMakes.MESSAGE,
+            "message_template_id": template_id, "festival": None} | more  # fmt: skip
+    return do("followup_rule.write", admin, **said).record
+
+
+@pytest.fixture
+def category(session):
+    return session.scalars(select(FollowupCategory).where(FollowupCategory.code == "birthday")).one()
+
+
+@pytest.mark.parametrize(
+    ("more", "fields"),
+    [
+        ({}, set()),
+        ({"purpose_template": "给{称呼}打电话", "makes": "plan", "message_template_id": ""}, set()),
+        ({"purpose_template": "第一行", "content_template": "一\n{称乎}"}, {"content_template"}),
+        ({"purpose_template": "{客户"}, {"purpose_template"}),
+        ({"message_template_id": ""}, {"message_template_id"}),
+        ({"makes": "plan"}, {"message_template_id"}),
+        ({"makes": ""}, {"message_template_id"}),
+        ({"festival": "mid_autumn"}, {"festival"}),
+        ({"festival": "no_such_day", "trigger": "festival"}, {"festival"}),
+        ({"trigger": "festival", "festival": "mid_autumn"}, set()),
+        ({"trigger": "festival", "makes": "plan", "message_template_id": ""}, {"makes"}),
+    ],
+)
+def test_a_rule_is_refused_with_the_line_of_its_broken_text(rest, session, category, more, fields):
+    """REF-8: a broken placeholder is refused when the rule is saved."""
+    body = {"code": "test_rule", "name": "测试", "name_en": "Test", "trigger": "birthday", "offset_days": "0",
+            "category_id": category.id, "executor_kind": "developer", "makes": "message",
+            "message_template_id": _template(session, "birthday").id} | more  # fmt: skip
+    answer = rest("admin")("POST", "followup_rule/write", {key: value for key, value in body.items() if value != ""})
+    assert set(answer.json.get("errors", {})) == fields, answer.text
+    assert answer.status_code == (422 if fields else 201)
+
+
+def test_a_birthday_makes_the_call_and_the_message(session, customer, category):
+    """1.3 祝贺生日, 生日短信: one of each, however often the clock looks."""
+    customer.birth_on = NOON.date().replace(year=1996)
+    session.commit()
+    job = JOBS["customers.wishes"]
+    for hour in (8, 9, 11):
+        at = NOON.replace(hour=hour)
+        for slot in job.slots(session, at):
+            job.work(session, slot, at)
+    (message,) = session.scalars(select(Message).where(Message.customer_id == customer.id)).all()
+    assert message.content.startswith("林女士，您好！今天是您的生日")
+    assert message.due_at == NOON.replace(hour=10)
+    plans = session.scalars(select(FollowupPlan).where(FollowupPlan.customer_id == customer.id)).all()
+    assert [plan.trigger for plan in plans] == ["birthday"]
+
+
+def test_the_wishes_of_a_festival_are_written_once_to_those_who_agreed(
+    session, do, consultant, make_customer, work_off
+):
+    """中秋 2026 is 25 September; nobody is written to on another day, nor twice."""
+    eve = datetime(2026, 9, 24, 9, tzinfo=CHINA)
+    agreed, not_asked, closed = [make_customer(name=name) for name in ("王芳", "李娜", "赵敏")]
+    for one in (agreed, closed):
+        one.birth_year = 1990
+        do("customer_consent.sign", consultant, customer_id=one.id, purpose=ConsentPurpose.MARKETING,
+           signed_how=SignedHow.SCREEN, when=eve)  # fmt: skip
+    closed.state = FileState.FROZEN
+    session.commit()
+    job = JOBS["messages.festival"]
+    for day in (0, 1, 1, 2):
+        at = eve + timedelta(days=day)
+        for slot in job.slots(session, at):
+            job.work(session, slot, at)
+        work_off(at)
+    (message,) = session.scalars(select(Message)).all()
+    assert (message.customer_id, message.occasion) == (agreed.id, f"customer:{agreed.id}:mid_autumn:2026")
+    assert "中秋节快乐" in message.content
+    assert message.due_at == datetime(2026, 9, 25, 10, tzinfo=CHINA)
+    assert not_asked.id != message.customer_id
+
+
+def test_a_reminder_by_message_is_not_sent_for_an_appointment_that_is_off(
+    session, do, admin, supervisor, make_slip, category, provider, send, gateway
+):
+    """REF-8: changes of the underlying slip withdraw the message; in other hands it stays."""
+    template = _template(session, "appointment_reminder").id
+    _rule(do, admin, template, category_id=category.id, trigger="slip_due", offset_days=[-1])
+    later = datetime.now(UTC) + timedelta(days=3)
+    kept, voided = make_slip(appointed_at=later), make_slip(appointed_at=later)
+    messages = {one.customer_id: one for one in session.scalars(select(Message))}
+    assert set(messages) == {kept.customer_id, voided.customer_id}
+    do("appointment_slip.void", supervisor, voided, reason="客户取消")
+    at = max(one.due_at for one in messages.values())
+    assert send(at) == 1
+    assert messages[kept.customer_id].state is S.SENT
+    assert messages[voided.customer_id].state is S.CANCELLED
+    assert kept.appointed_at.astimezone(CHINA).strftime("%H:%M") in messages[kept.customer_id].content
 
 
 # --- what is kept -------------------------------------------------------------------------------------------------
@@ -603,8 +701,16 @@ def test_many_are_written_to_at_once_each_with_her_own_text(rest, session, make_
     assert all("****" in row["recipient"] for row in held)
 
 
-def test_the_pages_stand_and_a_template_is_refused_with_its_line(login, session, customer):
+def test_the_pages_stand_and_a_template_is_refused_with_its_line(login, session, customer, write, do, consultant):
+    held = write(look_first=True)
+    do("customer.opt_out", consultant, customer, channel=ContactWay.PHONE, kind=OptOutKind.ALL)
+    session.commit()
     client = login("phone_supervisor")
+    shown = client.get("/message/list/").text
+    assert held.recipient_masked in shown
+    assert "林女士您好" in shown
+    assert client.get(f"/customer/show/{customer.id}").status_code == 200
+    assert client.get(f"/message/show/{held.id}").status_code == 200
     for path in ("/message/list/", "/message_template/list/", "/contact_opt_out/list/", "/message_template/add",
                  f"/customer/{customer.id}/act/send_message"):  # fmt: skip
         assert client.get(path).status_code == 200, path

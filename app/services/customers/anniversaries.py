@@ -93,6 +93,7 @@ def _lunar_wishes(session: Session, open_files: Select[Any], first: date, days: 
     lunar = open_files.where(Customer.birth_calendar == BirthCalendar.LUNAR, Customer.birth_on.is_not(None))
     days_of: dict[int, tuple[date, int]] = {}
     for key, born in session.execute(lunar.with_only_columns(Customer.id, Customer.birth_on)):
+        assert born is not None
         for day, lunar_year in birthdays(born, first, first + timedelta(days=days)):
             days_of[key] = (day, lunar_year)
     if not days_of:
@@ -146,7 +147,7 @@ def _is_planned(session: Session, wish: Wish, zone: ZoneInfo) -> bool:
     first = date(wish.day.year, 1, 1) if wish.trait is None else wish.day
     after = date(wish.day.year + 1, 1, 1) if wish.trait is None else wish.day + timedelta(days=1)
     if wish.lunar_year is not None:
-        first, after = wish.day - HALF_A_YEAR, wish.day + HALF_A_YEAR + timedelta(days=1)
+        first, after = wish.day - HALF_A_YEAR, wish.day + HALF_A_YEAR
     about_then = and_(
         FollowupPlan.customer_id == wish.customer.id,
         FollowupPlan.planned_at >= datetime.combine(first, time.min, zone),

@@ -119,6 +119,7 @@ def send_message(
     about = about_customer(session, customer, by, at)
     field = "content" if template is None else "template_id"
     words = finished(content or "" if template is None else template.content, about, field)
+    provider = provider_for(session, way, customer.branch_id)
     message: Any = Message(
         customer_id=customer.id,
         branch_id=customer.branch_id,
@@ -127,6 +128,7 @@ def send_message(
         content=words,
         is_marketing=marketing,
         template_id=template_id,
+        provider_id=None if provider is None else provider.id,
         state=MessageState.HELD if look_first else MessageState.WAITING,
         due_at=not_before(session, max(send_at or at, at), customer.branch),
         message_key=uuid.uuid4().hex,
@@ -134,7 +136,6 @@ def send_message(
     )
     session.add(message)
     session.flush()
-    provider = provider_for(session, way, customer.branch_id)
     said = held_because(provider) if provider is None or provider.kind is not ProviderKind.HTTP else None
     if look_first:
         said = " ".join(part for part in (_("Please look at the text and release it."), said) if part)
@@ -329,6 +330,7 @@ def queue_by_rule(
     if wrong is not None:
         return Queued(None, wrong)
     due_at = not_before(session, at, branch)
+    provider = provider_for(session, template.channel, branch.id)
     made = session.scalar(
         insert(Message)
         .values(
@@ -339,6 +341,7 @@ def queue_by_rule(
             content=filled.text,
             is_marketing=template.is_marketing,
             template_id=template.id,
+            provider_id=None if provider is None else provider.id,
             followup_plan_id=followup_plan_id,
             rule=key_of_rule(rule),
             occasion=occasion[:120],

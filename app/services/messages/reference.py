@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.models.followup import ExecutorKind, FollowupCategory, FollowupRule, RuleMakes
 from app.models.messages import (
     MessageCategory,
     MessageChannel,
@@ -15,6 +16,7 @@ from app.models.messages import (
     ProviderKind,
     ProviderState,
 )
+from app.services.followup.triggers import BIRTHDAY, FESTIVAL
 
 PROVIDERS: tuple[tuple[str, MessageChannel, ProviderKind], ...] = (
     ("短信发件箱（不发送）", MessageChannel.SMS, ProviderKind.OUTBOX),
@@ -51,6 +53,44 @@ TEMPLATES: dict[str, tuple[str, MessageChannel, MessageCategory, bool, str]] = {
         "{称呼}，您好！我是{执行人}。{分院}的地址是{分院地址}，到了请联系我：{分院电话}。",
     ),
 }
+
+
+#: code -> (name, English name, trigger, festival, category, template).
+RULES: dict[str, tuple[str, str, str, str | None, str, str]] = {
+    "birthday_message": ("生日短信", "Birthday message", BIRTHDAY, None, "birthday_message", "birthday"),
+    "spring_festival_message": (
+        "春节短信", "Spring Festival message", FESTIVAL, "spring_festival", "birthday_message", "festival"
+    ),
+    "mid_autumn_message": (
+        "中秋短信", "Mid-Autumn message", FESTIVAL, "mid_autumn", "birthday_message", "festival"
+    ),
+}  # fmt: skip
+
+
+def add_message_rules(session: Session) -> int:
+    """Add the rules that send messages as far as they are absent; return how many. One out of force stays so."""
+    session.flush()
+    standing = set(session.scalars(select(FollowupRule.code)))
+    categories = {code: key for key, code in session.execute(select(FollowupCategory.id, FollowupCategory.code))}
+    templates = {code: key for key, code in session.execute(select(MessageTemplate.id, MessageTemplate.code))}
+    absent: list[Any] = [
+        FollowupRule(
+            code=code,
+            name=name,
+            name_en=name_en,
+            trigger=trigger,
+            festival=festival,
+            offset_days=[0],
+            category_id=categories[category],
+            executor_kind=ExecutorKind.DEVELOPER,
+            makes=RuleMakes.MESSAGE,
+            message_template_id=templates[template],
+        )
+        for code, (name, name_en, trigger, festival, category, template) in RULES.items()
+        if code not in standing and category in categories and template in templates
+    ]
+    session.add_all(absent)
+    return len(absent)
 
 
 def add_first_messages(session: Session) -> int:

@@ -61,9 +61,9 @@ def delivered(
         raise InvalidInput({"reported_at": [_("This lies in the future.")]})
     happened_at = reported_at or at
     goes_to = MessageState.DELIVERED if status is Report.DELIVERED else MessageState.FAILED
-    was_out = (MessageState.SENDING, MessageState.SENT, MessageState.UNSURE)
-    if status is Report.DELIVERED:
-        was_out = (*was_out, MessageState.WAITING, MessageState.FAILED)
+    was_out = {MessageState.SENDING, MessageState.SENT, MessageState.UNSURE}
+    if status is Report.DELIVERED:  # one that was to be asked for again, or was given up, has arrived all the same
+        was_out |= {MessageState.WAITING, MessageState.FAILED}
     if message.sending_at is None and message.sent_at is None:
         raise InvalidInput({"message_key": [_("This message has not been sent.")]})
     if message.state in was_out:

@@ -20,8 +20,10 @@ from app.models.contacting import ContactWay
 from app.models.messages import Message, MessageProvider, MessageState, ProviderKind
 from app.services.contacting import day_bounds, lasting_hindrances, not_before, over_limit, tomorrow
 from app.services.mail import Unsent, Unsure
+from app.services.messages.occasions import fallen_away
 from app.services.messages.providers import Accepted, Request, ask, provider_for, request_for
 from app.services.tasks import TaskRun, task
+from app.unit import unit_of_work
 from app.words import _, _l
 
 SEND = "messages.send"
@@ -48,14 +50,22 @@ class Claimed:
 @task(SEND, _l("Messages to customers"), steps=True, tells_done=False)
 def send_messages(run: TaskRun) -> object:
     """Send what is due, one message after the other; two transactions for each, with the request between them."""
-    count = send_due(run.session, run.step, run.clock)
+    # What was asked is written down even if the worker has to go just then: no step, which would end the work first.
+    count = send_due(run.session, run.step, run.clock, settling=lambda: unit_of_work(run.session))
     return _l("Messages sent: %(count)s.", count=count)
 
 
-def send_due(session: Session, step: Step, clock: Callable[[], datetime], *, most: int = MOST_AT_ONCE) -> int:
+def send_due(
+    session: Session,
+    step: Step,
+    clock: Callable[[], datetime],
+    *,
+    settling: Step | None = None,
+    most: int = MOST_AT_ONCE,
+) -> int:
     """Send what is due, each message in two steps with the request between them; return how many were asked for.
 
-    ``step`` gives a transaction that commits at its end.
+    ``step`` gives a transaction that commits at its end, ``settling`` that in which an answer is written down.
     """
     count = 0
     for _number in range(most):
@@ -67,7 +77,7 @@ def send_due(session: Session, step: Step, clock: Callable[[], datetime], *, mos
             continue
         outcome = _asked(claimed.request)
         count += 1
-        with step():
+        with (settling or step)():
             _settle(session, claimed.message_id, outcome, clock())
     return count
 
@@ -102,6 +112,9 @@ def _kept_back(session: Session, message: Message, at: datetime) -> bool:
     zone, way = ZoneInfo(message.branch.zone), ContactWay(message.channel.value)
     if message.not_after_at is not None and message.not_after_at < at:
         return _end(message, MessageState.CANCELLED, _("It could not be sent in time."))
+    changed = fallen_away(session, message)
+    if changed is not None:
+        return _end(message, MessageState.CANCELLED, changed)
     customer = message.customer
     why = lasting_hindrances(session, [customer], way, at, marketing=message.is_marketing).get(customer.id)
     if why is not None:

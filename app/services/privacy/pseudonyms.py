@@ -158,8 +158,6 @@ RULES: dict[str, dict[str, Rule]] = {
         "end_note": lambda row: GONE if row.end_note else None,
         "cancel_reason": lambda row: GONE if row.cancel_reason else None,
     },
-    "followup_execution": {"feedback": lambda row: GONE},
-    "followup_review": {"comment": lambda row: GONE if row.comment else None},
     "contact_opt_out": {
         "channel": NOTHING_OF_HER,
         "kind": NOTHING_OF_HER,
@@ -175,6 +173,8 @@ RULES: dict[str, dict[str, Rule]] = {
         "provider_ref": None,
         "said": lambda row: GONE if row.said else None,
     },
+    "followup_execution": {"feedback": lambda row: GONE},
+    "followup_review": {"comment": lambda row: GONE if row.comment else None},
     "act_run": {
         "actor": STAFF,
         "request_key": STAFF,
