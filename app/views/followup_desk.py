@@ -35,11 +35,12 @@ MOST_ROWS = 2000
 MAX_ID = 10**10
 WHY: dict[Rank, tuple[object, str]] = {
     Rank.PROMISED: (_l("Promised for now"), "bad"),
-    Rank.OVERDUE: (_l("Overdue"), "warn"),
+    Rank.OVERDUE: (_l("Past its day"), "warn"),
     Rank.FOCUS: (_l("Focus"), "info"),
     Rank.TODAY: (_l("Today"), "mute"),
 }
 FACTS = ("purpose", "content", "guidance", "planned_at", "executor", "approver", "appointment_slip")
+LONG = frozenset({"purpose", "content", "guidance"})
 #: The acts on a plan that take it off the list: the next call opens after them.
 AWAY = ("reschedule", "hand_over", "cancel")
 
@@ -199,7 +200,9 @@ def _fact(plan: FollowupPlan, name: str, by: Actor) -> Fact:
         text = _("%(who)s, covered by %(cover)s", who=text, cover=plan.cover)
     url = record_url("appointment_slip", value.id) if name == "appointment_slip" and value else ""
     url = url if url and may_open_record(value, by) else ""
-    return Fact(label_of(FollowupPlan, name if name in _COLUMNS else f"{name}_id"), Cell(text, url=url, wide=True))
+    return Fact(
+        label_of(FollowupPlan, name if name in _COLUMNS else f"{name}_id"), Cell(text, url=url, wide=name in LONG)
+    )
 
 
 _COLUMNS = frozenset({"purpose", "content", "guidance", "planned_at"})

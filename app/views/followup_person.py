@@ -19,6 +19,8 @@ from app.services.contacting import MIND_TRAITS
 from app.services.followup.before import CALL, CONTACT, SLIP, TRAIT, Told, before
 from app.words import _
 
+#: The trait that is called as the note itself is: 回访注意事项.
+CALLING = "calling"
 #: Of what was before, the newest so many.
 OF_ALL = 10
 #: What one does for a customer in the middle of a call; the rest stands in her file.
@@ -32,7 +34,8 @@ def person_of(plan: FollowupPlan, by: Actor, at: datetime, here: str) -> DeskPer
     told = before(db.session(), customer.id, by)
     traits = [each for each in told if each.kind == TRAIT]
     mind = [customer.followup_note] if customer.followup_note else []
-    mind += [f"{trait.name}：{trait.text}" for trait in reversed(traits) if trait.code in MIND_TRAITS]
+    minded = [trait for trait in reversed(traits) if trait.code in MIND_TRAITS]
+    mind += [trait.text if trait.code == CALLING else f"{trait.name}：{trait.text}" for trait in minded]
     return DeskPerson(
         name=Link(str(customer), record_url("customer", customer.id) if may_open_record(customer, by) else ""),
         subtitle=_subtitle(customer, by, at),
@@ -44,7 +47,9 @@ def person_of(plan: FollowupPlan, by: Actor, at: datetime, here: str) -> DeskPer
         mind=mind,
         traits=_by_type([trait for trait in traits if trait.code not in MIND_TRAITS]),
         history=[_line(each, by) for each in told if each.kind != TRAIT][:OF_ALL],
-        acts=_back([each for each in acting.buttons_of(customer, by) if each.name in ACTS], here),
+        acts=_back(
+            [replace(each, tone="quiet") for each in acting.buttons_of(customer, by) if each.name in ACTS], here
+        ),
     )
 
 

@@ -35,8 +35,8 @@ def submitted(live: Any) -> list[int]:
         user_id = session.scalar(select(user.c.id).where(user.c.username == "phone_consultant"))
         by = actor_for_employee(session, session.scalars(select(Employee).where(Employee.user_id == user_id)).one())
 
-        def act(table: str, name: str, record_id: int | None = None, **values: Any) -> Any:
-            found = REGISTRY.find(table, name)
+        def act(table: str, verb: str, record_id: int | None = None, /, **values: Any) -> Any:
+            found = REGISTRY.find(table, verb)
             assert found is not None
             return run(session, found, by=by, at=at, record_id=record_id, values=values).record
 
@@ -103,7 +103,7 @@ def test_a_morning_is_worked_from_top_to_bottom_by_keyboard(visit, live, submitt
     # Refused first: nothing of what was typed is lost, not even by a look at another call.
     here(submitted[0])
     page.keyboard.press("e")
-    page.keyboard.type("睡眠好转，请周末再联系")
+    page.keyboard.type("sleeps well, call again at the weekend")
     page.keyboard.press("Control+Enter")
     page.locator("#here-next_planned_at-err").wait_for()
     hers.picture("followup-desk-refused")
@@ -115,7 +115,7 @@ def test_a_morning_is_worked_from_top_to_bottom_by_keyboard(visit, live, submitt
     here(submitted[0])
     page.keyboard.press("e")
     tab_to("next_planned_at")
-    assert page.locator('[data-here] [name="feedback"]').input_value() == "睡眠好转，请周末再联系"
+    assert page.locator('[data-here] [name="feedback"]').input_value() == "sleeps well, call again at the weekend"
     day = datetime.now(UTC) + timedelta(days=3)
     page.keyboard.type(f"{day.year}")
     page.keyboard.press("ArrowRight")
@@ -130,7 +130,7 @@ def test_a_morning_is_worked_from_top_to_bottom_by_keyboard(visit, live, submitt
     page.locator("dialog#keys[open]").wait_for()
     page.keyboard.press("Escape")
     page.keyboard.press("e")
-    page.keyboard.type("已恢复，不再需要联系")
+    page.keyboard.type("well again, wants no more calls")
     tab_to("end_flag")
     page.keyboard.press("Space")
     tab_to("end_reason_id")
