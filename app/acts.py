@@ -69,7 +69,8 @@ class Act:
     ``starts_from`` maps other tables to {input: column}, so that their pages offer the act prefilled; ``prefill``
     names the inputs that begin as the record has them. ``by_system`` acts are the house's alone. ``main`` acts
     that make a record stand at the head of lists and of the workbench. ``many`` acts may be done on a selection of
-    rows with one set of inputs, so they cannot begin as each record has them. ``from_address`` names inputs that the
+    rows with one set of inputs, so they cannot begin as each record has them; ``at_once``: while one waits, even for as
+    many rows as that allows, because each is soon done. ``from_address`` names inputs that the
     form's address may fill in beforehand; ``tells`` is a function (session, record, by) to lines for the form's head.
     ``recompute`` is a function (session, record, inputs, by, at) to what a form with lines shows beside them; it
     changes nothing, inputs that are wrong or missing so far are None, and the act computes again.
@@ -93,6 +94,7 @@ class Act:
     main: bool = False
     prefill: tuple[str, ...] = ()
     many: bool = False
+    at_once: bool = False
     from_address: tuple[str, ...] = ()
     tells: Callable[[Any, Any, Actor], Sequence[Told]] | None = None
     denied: Callable[[Any, str, int, Actor, Exception], None] | None = None

@@ -118,6 +118,7 @@ READ_CALLS: Rights = {"phone_call": "list show", "incoming_calls": "list"}
 FOLLOW_UP: Rights = {
     "followup_plan": "list show draft revise submit execute reschedule cancel dial",
     "my_followups": "list",
+    "followup_desk": "list",
     "followup_execution": "list show",
     "followup_review": "list show",
     "followup_category": "list show",

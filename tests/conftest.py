@@ -90,12 +90,18 @@ def tell_anew() -> None:
         tell_actor(opened.connection())
 
 
-#: What the tests set, so that no branch is ever closed.
-ALWAYS_OPEN = {"desk.opens_at": "00:00", "desk.closes_at": "00:00", "desk.holidays": "none"}
+#: What the tests set, so that no branch is ever closed and no hour quiet.
+ALWAYS_OPEN = {
+    "desk.opens_at": "00:00",
+    "desk.closes_at": "00:00",
+    "desk.holidays": "none",
+    "contact.quiet_from": "09:00",
+    "contact.quiet_until": "09:00",
+}
 
 
 def always_open(app: Flask) -> None:
-    """Let no branch ever be closed, so that tests which place slips read the same at any hour and on any holiday."""
+    """Let no branch ever be closed and no hour be quiet, so that tests read the same at any hour and on any holiday."""
     from app.extensions import db
 
     with app.app_context():
@@ -130,6 +136,14 @@ def session(app: Flask) -> Iterator[Session]:
 def at() -> datetime:
     """Now: what acts are told as their clock."""
     return datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def nights(session: Session) -> None:
+    """Quiet hours as the house has them, from 21:00 to 09:00: for tests that name their own hour."""
+    for key, value in (("contact.quiet_from", "21:00"), ("contact.quiet_until", "09:00")):
+        session.execute(update(Param).where(Param.key == key).values(value=value))
+    session.commit()
 
 
 # --- people ------------------------------------------------------------------------------------------------------

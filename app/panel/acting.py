@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import abort, flash, jsonify, redirect, render_template, request, url_for
 from sqlalchemy import select
@@ -34,7 +35,9 @@ from app.words import _
 BACK = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 #: What a sent form carries for the machinery; the act's own inputs are the rest. So the same form sent anew with the
 #: token of another session is still the same.
-NOT_INPUTS = frozenset({"csrf_token", "request_key", "row_version", "warned", "id", "back", again.WHOSE, again.KEPT})
+NOT_INPUTS = frozenset(
+    {"csrf_token", "request_key", "row_version", "warned", "id", "looked", "back", again.WHOSE, again.KEPT}
+)
 
 
 def button(act: Act, record: Any = None, source: Any = None) -> ActButton:
@@ -80,9 +83,9 @@ def request_key_sent() -> str:
     return key or uuid.uuid4().hex
 
 
-def ids_sent() -> list[int]:
+def ids_sent(name: str = "id") -> list[int]:
     """Return the ids of the selected rows, each once, in their order; answers 400 to what is none."""
-    texts = request.values.getlist("id")
+    texts = request.values.getlist(name)
     if any(not text.isascii() or not text.isdigit() or len(text) > 18 for text in texts):
         abort(400)
     return list(dict.fromkeys(int(text) for text in texts))
@@ -276,22 +279,53 @@ def _show(
     warned: Warned | None = None,
     before: Link | None = None,
 ) -> str:
+    action = request.full_path if request.args else request.path
+    page = _page(act, record, form, action, refusal, anew=anew, warned=warned, before=before)
+    if is_in_place():
+        return render_template("panel/here.html", page=_placed(page))
+    return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
+
+
+def page_here(act: Act, record: Any, back: str) -> FormPage:
+    """Return an act's form on a record, to stand in the record's own page; js/here.js sends it without leaving."""
+    by = me()
+    action = f"{button(act, record).url}?{urlencode({'back': back})}"
+    return _placed(_page(act, record, _form(act, record, by, None), action, _refusal_now(act, record, by)))
+
+
+def _placed(page: FormPage) -> FormPage:
+    """Let the form's controls have names of their own in the page, beside those of a dialog that opens over it."""
+    for field in page.form:
+        field.id = f"here-{field.id}"
+    return page
+
+
+def _page(
+    act: Act,
+    record: Any,
+    form: Any,
+    action: str,
+    refusal: str = "",
+    *,
+    anew: bool = False,
+    warned: Warned | None = None,
+    before: Link | None = None,
+) -> FormPage:
     model = models()[act.table]
-    consequence = str(act.consequence)
     by = me()
     crumbs = [Link(str(model.TITLES), url_for(f"{act.table}.list") if by.may(act.table, "can_list") else "")]
     if record is not None:
         crumbs.append(Link(str(record), record_url(act.table, record.id) if may_open(act.table, by) else ""))
     lines.tell_computed(act, record, form, by)
-    page = FormPage(
+    return FormPage(
         title=f"{act.label} {record}" if record is not None else str(act.label),
         crumbs=crumbs,
         form=form,
-        action=request.full_path if request.args else request.path,
+        action=action,
         submit=str(act.label) if warned is None else _("%(act)s anyway", act=act.label),
         cancel_url=back_sent("") or next((c.url for c in reversed(crumbs) if c.url), url_for("HomeView.index")),
         tone="danger" if act.tone == "danger" else "accent",
-        consequence=consequence,
+        consequence=str(act.consequence),
         refusal=refusal or " ".join(str(error) for error in form.form_errors),
         hidden=hidden_inputs(record, anew=anew) + ([] if warned is None else [("warned", warned.token)]),
         warnings=[] if warned is None else warned.warnings,
@@ -299,8 +333,13 @@ def _show(
         before=before,
         again=again.sentence(),
         recompute=lines_url(act, record),
+        groups=[(str(title), [*names]) for title, names in getattr(act.form, "GROUPS", ())],
     )
-    return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
+
+
+def is_in_place() -> bool:
+    """Say whether the form stands in a page that goes on, and not in a dialog over it."""
+    return is_dialog() and request.headers.get("X-Place") == "here"
 
 
 def is_dialog() -> bool:

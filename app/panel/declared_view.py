@@ -78,6 +78,8 @@ class DeclaredView(ModelView):
     #: The column whose value a record's page shows as bars, for a scanner: the number of a document.
     barcode: ClassVar[str] = ""
     head_acts: ClassVar[Sequence[str]] = ()
+    #: What an act on a selection shows of each row beforehand, each of which can then be left out; none: their names.
+    look_columns: ClassVar[Sequence[str]] = ()
     #: False where people make rows by an act; imports and REST still add them.
     offers_new: ClassVar[bool] = True
     #: The endpoint whose tag tells a list that it changed, so that it shows itself anew.

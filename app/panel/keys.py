@@ -1,6 +1,7 @@
 """The keys of every kind of page, declared once: the sheet behind “?” and the tests read them here.
 
-The scripts that answer them: ``keys.js`` (everywhere), ``list.js``, ``board.js``, ``ordered.js``, ``lock.js``.
+The scripts that answer them: ``keys.js`` (everywhere), ``list.js``, ``board.js``, ``desk.js``,
+``ordered.js``, ``lock.js``.
 """
 
 from __future__ import annotations
@@ -41,6 +42,15 @@ KEYS: Mapping[str, Sequence[Key]] = {
         Key(("←", "→"), _l("Go to the next lane")),
         Key(("Enter",), _l("Do the next act of the card")),
         Key(("o",), _l("Open its record")),
+    ),
+    "desk": (
+        Key(("↑", "↓"), _l("The call before or after")),
+        Key(("e",), _l("Carry it out: to the form")),
+        Key(("Ctrl+Enter",), _l("Send the form; the next call opens")),
+        Key(("Esc",), _l("From the form back to the list")),
+        Key(("1", "2", "3"), _l("Put it off: tomorrow, in 3 days, next week")),
+        Key(("4",), _l("Put it off to a day")),
+        Key(("o",), _l("Open the customer's file")),
     ),
 }
 

@@ -26,7 +26,7 @@ from app.services.scope import in_scope
 from app.services.settings import items_in_use
 from app.words import _
 
-SIZES = (25, 50, 100)
+SIZES = (25, 50, 100, 200)
 MOST_ROWS = 200
 MOST_PAGE = 100_000
 MAX_QUERY = 80

@@ -10,6 +10,7 @@ from app.actors import Actor
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput, KeyReused
 from app.extensions import db
+from app.fields import MAX_ID
 from app.models.base import models
 from app.models.tasks import BackgroundTask
 from app.panel import printing
@@ -31,7 +32,8 @@ from app.panel.pages import (
 )
 from app.panel.person import me, now
 from app.services.batches import BATCH, ask_many, most_rows, rows_of, takes_long
-from app.services.many import RowResult, chosen, run_many
+from app.services.fieldrights import seen
+from app.services.many import MOST_AT_ONCE, RowResult, chosen, run_many
 from app.services.runner import form_context
 from app.services.scope import in_scope
 from app.words import _, _n
@@ -100,7 +102,10 @@ def _show(act: Act, by: Actor, form: Any, ids: list[int], refusal: str = "", *, 
     later = ""
     if takes_long(db.session(), act, len(ids), by=by, at=now()):
         later = _("So many rows are done in the background; a page shows what became of each.")
-    hidden = [*hidden_inputs(None, anew=anew), ("back", back), *(("id", str(row_id)) for row_id in ids)]
+    look = _look(act, ids, by)
+    shown = {row.key for row in look.rows} if look is not None else set()
+    hidden = [*hidden_inputs(None, anew=anew), ("back", back)]
+    hidden += [("looked", str(row_id)) for row_id in shown] + [("id", str(one)) for one in ids if one not in shown]
     page = FormPage(
         title=_("%(act)s: %(count)s", act=act.label, count=count),
         crumbs=[Link(str(model.TITLES), back)],
@@ -109,12 +114,46 @@ def _show(act: Act, by: Actor, form: Any, ids: list[int], refusal: str = "", *, 
         submit=str(act.label),
         cancel_url=back,
         tone="danger" if act.tone == "danger" else "accent",
-        consequence=" · ".join(part for part in (_named(model, ids, by), str(act.consequence), later) if part),
+        consequence=" · ".join(
+            part for part in ("" if look is not None else _named(model, ids, by), str(act.consequence), later) if part
+        ),
         refusal=refusal,
         hidden=hidden,
         again=again.sentence(),
+        look=look,
     )
     return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
+
+
+def _look(act: Act, ids: list[int], by: Actor) -> TableView | None:
+    """Return the chosen rows to be looked at one by one, where their view says what of; a row that was left out of a
+    form that comes back stands there still, not ticked. Rows beyond those that are done while one waits are named."""
+    from app.panel.house_view import views
+
+    view = views()[act.table]
+    all_ids = [*dict.fromkeys([*ids, *ids_sent("looked")])]
+    if not view.look_columns or not all_ids or len(all_ids) > MOST_AT_ONCE:
+        return None
+    columns = tuple(seen(view.model, view.look_columns, by))
+    statement = view.datamodel.statement(by, [view.model.id.in_([one for one in all_ids if one <= MAX_ID])])
+    eager = view.loads(columns)
+    records = view.datamodel.page(
+        db.session(), statement, order=[view.model.id], page=0, size=MOST_AT_ONCE, eager=eager
+    )
+    records.sort(key=lambda record: all_ids.index(record.id))
+    heads = [ColumnHead(name, view.label(name)) for name in columns]
+    ticked = set(ids)
+    rows = [
+        Row(
+            record.id,
+            record_url(act.table, record.id) if may_open(act.table, by) else "",
+            [view.cell_shown(record, name, by, plain=at == 0) for at, name in enumerate(columns)],
+            title=str(record),
+            selectable=record.id in ticked,
+        )
+        for record in records
+    ]
+    return TableView(heads, rows)
 
 
 def _named(model: Any, ids: list[int], by: Actor) -> str:

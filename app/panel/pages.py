@@ -277,7 +277,8 @@ class FormPage:
     pairs to send along; ``groups`` the fields in titled groups; ``facts`` what it tells of its record beforehand;
     ``warnings`` what to think over before it is sent again; ``again`` why it stands there filled although nobody
     refused it; ``before`` what the same form led to earlier; ``and_new`` offers to go on with the next new record;
-    ``recompute`` is asked what the lines of the form come to.
+    ``recompute`` is asked what the lines of the form come to; ``look`` is what stands of each row of a selection, of
+    which those that are ``selectable`` are ticked.
     """
 
     title: str
@@ -297,6 +298,7 @@ class FormPage:
     before: Link | None = None
     and_new: bool = False
     recompute: str = ""
+    look: TableView | None = None
 
 
 @dataclass(frozen=True)
@@ -509,6 +511,82 @@ class BoardPage:
     url: str
     is_wall: bool
     other_url: str
+    keys: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeskRow:
+    """A row of the working list: whom, what about, when, why there. ``put_url`` takes another time for it, at its
+    ``clock``; ``version`` is that of the row."""
+
+    key: int
+    url: str
+    title: str
+    sub: str
+    when: str
+    why: Cell
+    put_url: str = ""
+    clock: str = ""
+    version: int = 0
+    kept: bool = False
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class DeskPerson:
+    """Whom one calls: her numbers each with its acts, what to mind, what is known of her by type, what was before."""
+
+    name: Link
+    subtitle: str
+    contacts: list[tuple[Cell, list[ActButton]]]
+    facts: list[Fact]
+    mind: list[str]
+    traits: list[tuple[str, list[str]]]
+    history: list[HistoryLine]
+    acts: list[ActButton]
+
+
+@dataclass(frozen=True)
+class DeskPlan:
+    """The call itself: what it is for, what speaks against it just now, its acts, and the form that carries it out."""
+
+    key: int
+    title: Link
+    badges: list[Cell]
+    facts: list[Fact]
+    notes: list[tuple[str, str]]
+    acts: list[ActButton]
+    form: FormPage | None
+    person: DeskPerson | None
+
+
+@dataclass(frozen=True)
+class DeskLater:
+    """A day to which a call is put off with one key: ``at`` for the call that is open."""
+
+    key: str
+    label: str
+    day: str
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class DeskPage:
+    """A list that is worked from top to bottom, its open call beside it. ``url`` is its own address, ``due_at`` the
+    instant at which a promised call moves to the top; ``put`` what the form that puts the open call off sends."""
+
+    title: str
+    crumbs: list[Link]
+    url: str
+    total_text: str
+    rows: list[DeskRow] = field(default_factory=list)
+    more_url: str = ""
+    plan: DeskPlan | None = None
+    later: list[DeskLater] = field(default_factory=list)
+    put_url: str = ""
+    put: list[tuple[str, str]] = field(default_factory=list)
+    due_at: str = ""
+    is_part: bool = False
     keys: tuple[Key, ...] = ()
 
 

@@ -63,6 +63,8 @@ def most_rows(act: Act) -> int:
 
 def takes_long(session: Session, act: Act, count: int, *, by: Actor, at: datetime) -> bool:
     """Say whether an act on so many rows is for the background."""
+    if act.at_once:
+        return may_queue(act) and count > MOST_AT_ONCE
     return may_queue(act) and count > value_of(session, AT_ONCE, branch_id=by.branch_id, at=at)
 
 

@@ -193,6 +193,14 @@ def lasting_hindrances(
     return told
 
 
+def opted_out(
+    session: Session, customer: Customer, channel: ContactWay, at: datetime, *, marketing: bool
+) -> str | None:
+    """Return what a customer said against a way, of offers only if it is ``marketing``; None: nothing."""
+    opted = _open_opt_outs(session, [customer.id], channel, at)
+    return next((opt_out_sentence(each) for each in opted if each.kind is OptOutKind.ALL or marketing), None)
+
+
 def _open_opt_outs(
     session: Session, customer_ids: Collection[int], channel: ContactWay, at: datetime
 ) -> Iterable[ContactOptOut]:

@@ -24,7 +24,9 @@ from app.models.hr import Branch, Department, Employee
 from app.models.settings import ReachChoice, RoleOverride, RoleReach
 from app.roles import ROLES
 from app.services.constraints import sentence_for
-from app.services.customers import closed_file, refuse_referrer_of_partner, take_from_id_number
+from app.services.customers.files import refuse_referrer_of_partner
+from app.services.customers.identity import take_from_id_number
+from app.services.customers.states import closed_file
 from app.services.fieldrights import sees
 from app.services.guard import crossing
 from app.services.runner import stored

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -297,10 +298,41 @@ MOST_IMPORT_ROWS = setting(
 )
 
 
+#: Where a session keeps the settings that were read together.
+TOGETHER = "settings_together"
+
+
 def value_of(session: Session, declared: Setting, *, branch_id: int | None, at: datetime) -> Any:
     """Return a setting's typed value in force at a moment: the branch's, else the group's, else the default."""
-    stands = session.scalar(value_statement(declared, branch_id=branch_id, at=at))
+    known = session.info.get(TOGETHER, {})
+    key = (declared.key, branch_id, at)
+    stands = known[key] if key in known else session.scalar(value_statement(declared, branch_id=branch_id, at=at))
     return declared.read(stands if stands is not None else declared.default)
+
+
+@contextmanager
+def read_together(
+    session: Session, declared: Sequence[Setting], *, branch_id: int | None, at: datetime
+) -> Iterator[None]:
+    """Read several settings in one statement; inside, ``value_of`` answers for this branch and moment from it."""
+    groups = Param.branch_id.is_(None)
+    statement = (
+        select(Param.key, Param.branch_id, Param.value)
+        .where(Param.key.in_([each.key for each in declared]), Param.effective_at <= at)
+        .where(or_(groups, Param.branch_id == branch_id))
+        .order_by(Param.key, groups, Param.effective_at.desc(), Param.id.desc())
+    )
+    found: dict[tuple[str, int | None, datetime], str | None] = {(each.key, branch_id, at): None for each in declared}
+    group_only = {each.key for each in declared if each.group_only}
+    for key, whose, value in session.execute(statement):
+        if found[key, branch_id, at] is None and (whose is None or key not in group_only):
+            found[key, branch_id, at] = value
+    outer = session.info.get(TOGETHER, {})
+    session.info[TOGETHER] = {**outer, **found}
+    try:
+        yield
+    finally:
+        session.info[TOGETHER] = outer
 
 
 def value_statement(declared: Setting, *, branch_id: Any, at: Any) -> Select[Any]:

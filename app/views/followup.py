@@ -32,6 +32,7 @@ from app.roles import ROLES
 from app.services.followup import ANNIVERSARY, BIRTHDAY, TRIGGERS
 from app.services.lunar import FESTIVALS
 from app.services.privacy.consents import consented
+from app.views import followup_desk
 from app.views.telephone import sound_cell
 from app.words import _, _l
 
@@ -102,6 +103,7 @@ class FollowupPlanView(HouseView):
     eager = ("category", "customer.contacts", "appointment_slip", "executor", "cover", "branch", "contact_record")
     record_eager = ("rule", "submitter", "approver", "next_plan", "end_reason", "phone_call")
     search_through = "customer"
+    look_columns = ("customer", "category", "purpose", "content", "planned_at", "executor")
     quick = (
         Tab("due", _l("Due"), due),
         Tab("overdue", _l("Overdue"), overdue),
@@ -312,6 +314,7 @@ card("department_followups", "overdue", _l("Department's overdue calls"), order=
 
 def register(menu: Registrar) -> None:
     """Register this area's views."""
+    followup_desk.register(menu)
     menu.page(MyFollowupsView, group="followups", icon="telephone-outbound")
     menu.page(DepartmentFollowupsView, group="followups", icon="clipboard-check")
     menu.page(FollowupCoverView, group="followups", icon="people")

@@ -29,6 +29,7 @@ from app.services.contacting import (
 from app.unit import acting_as
 from app.words import force_locale
 
+pytestmark = pytest.mark.usefixtures("nights")
 CHINA = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 24, 12, tzinfo=CHINA)
 PHONE, SMS, WECHAT, ALL = ContactWay.PHONE, ContactWay.SMS, ContactWay.WECHAT, ContactWay.ALL

@@ -40,6 +40,7 @@ from app.services.placeholders import About
 from app.services.plain import save
 from app.unit import acting_as, unit_of_work
 
+pytestmark = pytest.mark.usefixtures("nights")
 CHINA = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 24, 12, tzinfo=CHINA)
 S = MessageState

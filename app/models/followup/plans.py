@@ -6,11 +6,24 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, or_, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.appointments import AppointmentSlip, ContactRecord
-from app.models.base import Base, Branched, Choice, Encrypted, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
+from app.models.base import (
+    ALSO_OWN,
+    Base,
+    Branched,
+    Choice,
+    Encrypted,
+    Instant,
+    Labelled,
+    Recorded,
+    Scope,
+    Stateful,
+    col,
+    one_of,
+)
 from app.models.customers import Customer
 from app.models.followup.rules import FollowupCategory, FollowupRule
 from app.models.hr import Branch, Department, Employee
@@ -186,3 +199,16 @@ class FollowupPlan(Stateful, Recorded, Branched, Base):
 
     def __str__(self) -> str:
         return f"{self.plan_no} {self.category}"
+
+
+def _customers_of_my_calls(model: Any, employee_id: int) -> Any:
+    """Whom one is to call, or calls for a colleague, one must be able to look at, for as long as the call stands."""
+    calls = (
+        select(FollowupPlan.customer_id)
+        .where(FollowupPlan.state == PlanState.APPROVED, FollowupPlan.customer_id.is_not(None))
+        .where(or_(FollowupPlan.executor_id == employee_id, FollowupPlan.cover_id == employee_id))
+    )
+    return model.id.in_(calls)
+
+
+ALSO_OWN.setdefault("customer", []).append(_customers_of_my_calls)

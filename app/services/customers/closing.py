@@ -14,7 +14,7 @@ from app.errors import Refusal
 from app.fields import Reason
 from app.models.appointments import AppointmentSlip, SlipState
 from app.models.customers import Customer, CustomerTrait, FileState, TraitState
-from app.services.followup import withdraw_plans_of
+from app.services.followup.planning import withdraw_plans_of
 from app.words import _, _l
 
 

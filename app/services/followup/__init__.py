@@ -1,6 +1,6 @@
 """Follow-up: rules and people make plans, supervisors approve and review them. White paper 1.3, 2.1.4, 2.22."""
 
-from app.services.followup import cases, covering, drawing_up, executing, holding, reviewing, ruling
+from app.services.followup import calling, cases, covering, drawing_up, executing, holding, reviewing, ruling
 from app.services.followup.planning import (
     move_plans,
     occur,
@@ -35,6 +35,7 @@ __all__ = [
     "TRIGGERS",
     "Occasion",
     "Trigger",
+    "calling",
     "cases",
     "covering",
     "drawing_up",

@@ -256,6 +256,7 @@ def _not_her_own(plan: FollowupPlan, by: Actor) -> object | None:
     icon="check2-circle",
     tone="accent",
     many=True,
+    at_once=True,
 )
 def approve(
     session: Session,

@@ -16,6 +16,7 @@ from app.fields import Choose, Flag, HouseForm, Instant, Item, Pick, Whole, Word
 from app.models.appointments import AppointmentSlip
 from app.models.followup import CallMethod, FollowupExecution, FollowupPlan, PlanState
 from app.models.hr import Branch
+from app.services.followup.calling import mind
 from app.services.followup.drawing_up import check_moment, executor_of, hand_in, tell_of_plan, write_plan
 from app.services.followup.planning import occur
 from app.services.followup.triggers import ABNORMAL, Occasion
@@ -48,6 +49,15 @@ class _Abnormal(HouseForm):
 class Executing(_Said, _Abnormal):
     """执行回访: feedback, and the next plan or the end mark: there is no state between. R-2.22-2."""
 
+    GROUPS = (
+        (_l("What she said"), ("method", "reached", "feedback", "satisfaction", "appointment_slip_id")),
+        (
+            _l("The next call"),
+            ("next_planned_at", "next_is_promised", "next_category_id", "next_purpose", "next_content"),
+        ),
+        (_l("Or the end"), ("end_flag", "end_reason_id", "end_note")),
+        (_l("For a doctor"), ("abnormal_flag", "doctor_id")),
+    )
     next_planned_at = Instant(_l("Next call"), description=_l("Either the next plan, or the end mark below."))
     next_is_promised = Flag(_l("Promised to the customer at this minute"))
     next_category_id = Pick(
@@ -107,11 +117,13 @@ def execute(
 ) -> Outcome:
     """Write down what the customer said, and what follows: the next plan, submitted, or the end. White paper 2.1.4.
 
-    Refuses a slip of another customer. Something abnormal becomes a task of the doctor's for today (R-2.22-4).
+    Refuses a slip of another customer, and a way that she does not want; warns at night (R-2.22-6). Something abnormal
+    becomes a task of the doctor's for today (R-2.22-4).
     """
     # The schema lets no executed plan stand without what follows, so it becomes one when that is written. R-2.22-2
     plan.state = PlanState.APPROVED
     _refuse_foreign_slip(session, plan, appointment_slip_id)
+    mind(session, plan, method, at)
     doctors = _doctors_task(session, plan, doctor_id, feedback, by, at) if abnormal_flag else None
     session.add(
         FollowupExecution(

@@ -19,7 +19,7 @@ from app.fields import Choose, HouseForm, Instant, Pick, Reason, Upload, Words
 from app.models.customers import Customer, FileState
 from app.models.files import FilePurpose
 from app.models.privacy import ConsentPurpose, ConsentState, ConsentText, CustomerConsent, SignedHow
-from app.services.customers import closed_file
+from app.services.customers.states import closed_file
 from app.services.files import attach
 from app.services.plain import checks
 from app.services.settings import setting, value_of

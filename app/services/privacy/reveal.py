@@ -20,7 +20,7 @@ from app.models.base import Base, described
 from app.models.customers import Customer, CustomerContact, FileState, mask
 from app.models.hr import Department, Employee
 from app.models.privacy import CustomerConsent
-from app.services.customers import closed_file
+from app.services.customers.states import closed_file
 from app.services.fieldrights import sees
 from app.services.hr import holders_of
 from app.services.looks import NO_RIGHT, NOT_IN_SCOPE, log_look

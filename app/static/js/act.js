@@ -1,10 +1,11 @@
 // An act opens as a dialog: a link with data-act is fetched, its form sent, its refusals shown in place.
 // Without script the link opens a page with the same form. A form that was closed half filled is kept and
-// comes back when its act is opened again on this page.
+// comes back when its act is opened again on this page. A page that goes on by itself after an act says so by
+// keeping "house:done" from its default.
 import { enhance } from "./enhance.js";
-import { allComplete, setBusy } from "./fields.js";
 import { ask } from "./net.js";
 import { printForm } from "./print.js";
+import { isFragment, send } from "./sending.js";
 import { make, word } from "./words.js";
 
 const kept = new Map();
@@ -20,8 +21,6 @@ document.body.append(dialog);
 
 // What is on its way cannot be taken back: the dialog stays until the answer is here.
 const isSending = () => dialog.querySelector("form[data-busy]") !== null;
-
-const isFragment = (text) => !/^\s*(<!doctype|<html)/i.test(text);
 
 function fill(html) {
   const holder = document.createElement("template");
@@ -94,39 +93,11 @@ function openerOf(link) {
   return document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`) || link;
 }
 
-async function send(form, submitter) {
-  if (form.hasAttribute("data-busy") || !allComplete(form)) return;
-  const body = new FormData(form, submitter);
-  setBusy(form, true);
-  try {
-    const answer = await ask(form.action, { method: "POST", body });
-    await take(answer, form);
-  } catch {
-    // Whether it arrived is not known: the same form sent again, with the same key, has one effect.
-    setBusy(form, false);
-    say(word("unknown"));
-  }
-}
-
-async function take(answer, form) {
-  if ((answer.headers.get("Content-Type") || "").includes("json")) {
-    const said = await answer.json();
-    if (answer.ok) { done = true; finish(said); }
-    else { setBusy(form, false); say(said.message || word("failed")); }
-    return;
-  }
-  const text = await answer.text();
-  if ([200, 409, 422].includes(answer.status) && isFragment(text)) {
-    fill(text);
-    enhance(dialog);
-    dirty = true;
-    return;
-  }
-  setBusy(form, false);
-  const page = new DOMParser().parseFromString(text, "text/html");
-  const sentence = page.querySelector("[data-sentence]")?.textContent.trim();
-  say(sentence || (answer.status === 413 ? word("tooLarge") : word("failed")));
-}
+const place = {
+  fill(html) { fill(html); enhance(dialog); dirty = true; },
+  say,
+  finish(said) { done = true; finish(said); },
+};
 
 function finish(said) {
   dirty = false;
@@ -166,6 +137,12 @@ function offerPaper(said, token) {
 
 function goOn() {
   const target = new URL(after || location.href, location.href);
+  const told = new CustomEvent("house:done", { cancelable: true, detail: target });
+  if (!document.dispatchEvent(told)) {
+    after = "";
+    dialog.close();
+    return;
+  }
   const here = target.pathname === location.pathname && target.search === location.search;
   // A reload keeps what is seen where it was, and so would push the message of success under the bar.
   if (here && (scrollY > 0 || target.hash || location.hash)) location.reload();
@@ -196,7 +173,7 @@ dialog.addEventListener("cancel", (event) => { if (isSending()) event.preventDef
 dialog.addEventListener("submit", (event) => {
   if (event.target.matches("form[data-print]")) return;
   event.preventDefault();
-  send(event.target, event.submitter);
+  send(event.target, event.submitter, place);
 });
 dialog.addEventListener("input", () => { dirty = true; });
 // A scan leaves the page from within a dialog, too: what is half filled there asks first.

@@ -22,3 +22,4 @@ import "./again.js";
 enhance(document);
 if (document.querySelector("[data-board]")) import("./board.js");
 if (document.querySelector("[data-live]")) import("./live.js");
+if (document.querySelector("[data-desk]")) import("./desk.js");
