@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -146,21 +147,24 @@ def hand_in(session: Session, plan: FollowupPlan, by: Actor, at: datetime) -> No
     """Note that a plan was submitted, and tell who decides."""
     plan.submitted_at, plan.submitter_id, plan.send_back_reason = at, by.employee_id, None
     session.flush()
-    for employee_id in supervisors_of(session, plan, "can_approve"):
-        if employee_id != by.employee_id:
-            _tell(session, plan, employee_id, "followup_waits", by)
+    for employee_id in supervisors_of(session, plan, "can_approve", but=by.employee_id):
+        _tell(session, plan, employee_id, "followup_waits", by)
 
 
-def supervisors_of(session: Session, plan: FollowupPlan, permission: str) -> list[int]:
-    """Return who answers for a plan: holders of a right in its department or one above it, else those of the branch."""
-    holders = holders_of(session, "followup_plan", permission, branch_id=plan.branch_id)
-    above: set[int] = set()
+def supervisors_of(session: Session, plan: FollowupPlan, permission: str, *, but: int | None = None) -> list[int]:
+    """Return who answers for a plan: holders of a right in its department, in the next one above it that has any, else
+    those of the branch. Who acts herself (``but``) is not meant."""
+    holders = [key for key in holders_of(session, "followup_plan", permission, branch_id=plan.branch_id) if key != but]
+    rows = session.execute(select(Employee.department_id, Employee.id).where(Employee.id.in_(holders)))
+    by_department: dict[int | None, list[int]] = defaultdict(list)
+    for department_id, employee_id in rows:
+        by_department[department_id].append(employee_id)
     department = session.get(Department, plan.department_id) if plan.department_id is not None else None
-    while department is not None and department.id not in above:
-        above.add(department.id)
+    while department is not None:
+        if department.id in by_department:
+            return sorted(by_department[department.id])
         department = department.parent
-    near = select(Employee.id).where(Employee.id.in_(holders), Employee.department_id.in_(above)).order_by(Employee.id)
-    return list(session.scalars(near)) or holders
+    return holders
 
 
 def _tell(session: Session, plan: FollowupPlan, employee_id: int | None, kind: str, by: Actor, **facts: str) -> None:
