@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -23,7 +23,7 @@ from app.models.followup.plans import AHEAD
 from app.models.hr import Branch, Employee, EmployeeState
 from app.services.followup.triggers import MISSED_CALL, SLIP_DUE, SLIP_LAPSED, TRIGGERS, Occasion
 from app.services.settings import next_number, setting, value_of
-from app.words import _l
+from app.words import _l, in_locale
 
 PLAN_HOUR = setting(
     "followup.plan_hour",
@@ -36,10 +36,10 @@ PLAN_HOUR = setting(
 
 
 def moment_of(session: Session, branch: Branch, day: date, at: datetime) -> datetime:
-    """Return the instant for which a call of a day is planned; today's is due at once if the hour has passed."""
+    """Return the instant for which a call of a day is planned; it is due at once if day and hour have passed."""
     hour: time = value_of(session, PLAN_HOUR, branch_id=branch.id, at=at)
     planned = datetime.combine(day, hour, ZoneInfo(branch.zone))
-    return max(planned, at) if day == at.astimezone(ZoneInfo(branch.zone)).date() else planned
+    return max(planned, at)
 
 
 def occur(session: Session, occasion: Occasion, *, at: datetime) -> int:
@@ -53,9 +53,19 @@ def occur(session: Session, occasion: Occasion, *, at: datetime) -> int:
     for rule in rules_of(session, occasion.trigger, occasion.branch.id):
         for days in rule.offset_days:
             day = occasion.day + timedelta(days=days)
-            if occasion.first is None or day >= occasion.first:
-                made += _make(session, rule, occasion, _key(rule, occasion, days), day, at)
+            if (occasion.first or day) <= day <= (occasion.last or day):
+                made += _make(session, rule, occasion, days, at)
     return made
+
+
+def plans_of(session: Session, occasion: Occasion) -> list[FollowupPlan]:
+    """Return the plans that rules have made of an occasion, the first made first."""
+    made = or_(
+        FollowupPlan.occasion == occasion.subject,
+        FollowupPlan.occasion.startswith(f"{occasion.subject}:", autoescape=True),
+    )
+    statement = select(FollowupPlan).where(FollowupPlan.trigger == occasion.trigger, made).order_by(FollowupPlan.id)
+    return list(session.scalars(statement))
 
 
 def rules_of(session: Session, code: str, branch_id: int) -> list[FollowupRule]:
@@ -70,14 +80,25 @@ def rules_of(session: Session, code: str, branch_id: int) -> list[FollowupRule]:
     )
 
 
-def _key(rule: FollowupRule, occasion: Occasion, days: int) -> str:
-    return occasion.subject if len(rule.offset_days) == 1 else f"{occasion.subject}:{days:+d}"
+def _key(subject: str, days: int) -> str:
+    """Return how a plan keeps its occasion: the same for a day of the rule, whatever other days the rule has."""
+    return f"{subject}:{days:+d}" if days else subject
 
 
-def _make(session: Session, rule: FollowupRule, occasion: Occasion, key: str, day: date, at: datetime) -> int:
-    standing = select(FollowupPlan.id).where(FollowupPlan.rule_id == rule.id, FollowupPlan.occasion == key)
-    if session.scalar(standing) is not None:
+def _is_made(session: Session, rule: FollowupRule, occasion: Occasion, days: int) -> bool:
+    """Say whether a rule has made its plan of an occasion, for this customer or for one merged into her."""
+    known: ColumnElement[bool] = FollowupPlan.occasion == _key(occasion.subject, days)
+    if occasion.again and occasion.customer is not None:
+        hers = FollowupPlan.customer_id == occasion.customer.id
+        known = or_(known, and_(hers, FollowupPlan.occasion.endswith(_key(f":{occasion.again}", days))))
+    standing = select(FollowupPlan.id).where(FollowupPlan.rule_id == rule.id, known)
+    return session.scalar(standing.limit(1)) is not None
+
+
+def _make(session: Session, rule: FollowupRule, occasion: Occasion, days: int, at: datetime) -> int:
+    if _is_made(session, rule, occasion, days):
         return 0
+    key, day = _key(occasion.subject, days), occasion.day + timedelta(days=days)
     hands = hands_of(session, rule, occasion, day)
     zone = ZoneInfo(occasion.branch.zone)
     values = {
@@ -284,8 +305,10 @@ def revive_plan(session: Session, slip: AppointmentSlip, *, trigger: str, from_d
         FollowupPlan.planned_at >= datetime.combine(from_day, time.min, zone),
     )
     for plan in session.scalars(plans.with_for_update().execution_options(populate_existing=True)):
-        plan.become(PlanState.APPROVED)
-        plan.cancel_reason = None
+        # What a person cancelled stays so: the customer may not wish to be called.
+        if plan.cancel_reason in (in_locale(SLIP_ENDED, "zh"), in_locale(SLIP_ENDED, "en")):
+            plan.become(PlanState.APPROVED)
+            plan.cancel_reason = None
 
 
 def move_plans(session: Session, old: AppointmentSlip, new: AppointmentSlip, *, at: datetime) -> None:
