@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -152,17 +151,16 @@ def hand_in(session: Session, plan: FollowupPlan, by: Actor, at: datetime) -> No
 
 
 def supervisors_of(session: Session, plan: FollowupPlan, permission: str, *, but: int | None = None) -> list[int]:
-    """Return who answers for a plan: holders of a right in its department, in the next one above it that has any, else
-    those of the branch. Who acts herself (``but``) is not meant."""
+    """Return who answers for a plan: holders of a right in its department, else in the nearest above it, else all of
+    the branch. Who acts herself (``but``) is not meant: her own plan is another's to approve."""
     holders = [key for key in holders_of(session, "followup_plan", permission, branch_id=plan.branch_id) if key != but]
-    rows = session.execute(select(Employee.department_id, Employee.id).where(Employee.id.in_(holders)))
-    by_department: dict[int | None, list[int]] = defaultdict(list)
-    for department_id, employee_id in rows:
-        by_department[department_id].append(employee_id)
+    seated = session.execute(select(Employee.id, Employee.department_id).where(Employee.id.in_(holders)))
+    where = {employee_id: department_id for employee_id, department_id in seated}  # noqa: C416 (rows are no pairs to mypy)
     department = session.get(Department, plan.department_id) if plan.department_id is not None else None
     while department is not None:
-        if department.id in by_department:
-            return sorted(by_department[department.id])
+        near = [employee_id for employee_id in holders if where[employee_id] == department.id]
+        if near:
+            return near
         department = department.parent
     return holders
 

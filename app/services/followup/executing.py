@@ -109,7 +109,7 @@ def execute(
 
     Refuses a slip of another customer. Something abnormal becomes a task of the doctor's for today (R-2.22-4).
     """
-    # The row says that it is done only once it says what follows: the schema wants both at once. R-2.22-2.
+    # The schema lets no executed plan stand without what follows, so it becomes one when that is written. R-2.22-2
     plan.state = PlanState.APPROVED
     _refuse_foreign_slip(session, plan, appointment_slip_id)
     doctors = _doctors_task(session, plan, doctor_id, feedback, by, at) if abnormal_flag else None
@@ -128,7 +128,8 @@ def execute(
         )
     )
     following = _go_on(session, plan, by, at, **onwards)
-    plan.executed_at, plan.state = at, PlanState.EXECUTED
+    plan.executed_at = at
+    plan.become(PlanState.EXECUTED)
     return Outcome(result=following)
 
 
