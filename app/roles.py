@@ -83,6 +83,19 @@ READ_SLIPS: Rights = {
     "customer_owner_history": "list show",
     "customer_merge_log": "list show",
 }
+#: Who speaks with customers writes to them, and notes what they do not want. R-2.22-6.
+MESSAGES: Rights = {
+    "message": "list show release change_text mark_sent cancel",
+    "message_template": "list show preview",
+    "contact_opt_out": "list show",
+    "customer": "send_message opt_out opt_in",
+}
+RETRY_MESSAGES: Rights = {"message": "retry"}
+MESSAGE_TEXTS: Rights = {"message_template": "list show add edit preview retire restore"}
+MESSAGE_PROVIDERS: Rights = {
+    "message_provider": "list show add edit switch_on switch_off",
+    "message": "delivered",
+}
 #: Soft facts are learned at every contact point (1.2).
 TRAITS: Rights = {"customer": "add_trait", "customer_trait": "list show correct withdraw"}
 WISHES: Rights = {"anniversaries": "list"}
@@ -129,6 +142,7 @@ CONSULTANT: Rights = _together(
     WORDS,
     TRAITS,
     WISHES,
+    MESSAGES,
     ASK_SUPPLEMENTS,
     {
         "customer": "edit register_temporary add_contact",
@@ -169,6 +183,8 @@ PARTNER_DESK: Rights = {
 }
 SUPERVISOR: Rights = _together(
     CONSULTANT,
+    RETRY_MESSAGES,
+    MESSAGE_TEXTS,
     LEAD_FOLLOW_UP,
     ID_NUMBERS,
     OWNERS,
@@ -200,6 +216,7 @@ ONSITE: Rights = _together(
     WORDS,
     TRAITS,
     WISHES,
+    MESSAGES,
     FOLLOW_UP,
     {"my_slips": "list"},
 )
@@ -254,6 +271,8 @@ SYSTEM: Rights = _together(
     ACCESS,
     DICTIONARIES,
     ACCOUNTS,
+    MESSAGE_PROVIDERS,
+    MESSAGE_TEXTS,
     {
         "branch": "list show edit",
         "department": "list show",
@@ -403,6 +422,7 @@ ROLES: dict[str, Role] = {
         REQUIREMENTS,
         PROCESSES,
         FOLLOW_UP_FIGURES,
+        MESSAGE_TEXTS,
         {"branch_day": "list show add edit"},
         **dict.fromkeys(("appointment_slip", "contact_record", "customer", "followup_plan"), BRANCH),
     ),
@@ -424,6 +444,7 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         TRAITS,
         WISHES,
+        MESSAGES,
         FOLLOW_UP,
         {"contact_record": "list show", "customer": "list show", "customer_contact": "list"},
         followup_plan=OWN,
@@ -436,6 +457,9 @@ ROLES: dict[str, Role] = {
         READ_SLIPS,
         TRAITS,
         WISHES,
+        MESSAGES,
+        RETRY_MESSAGES,
+        MESSAGE_TEXTS,
         OWNERS,
         CONSENTS,
         TAKE_REQUESTS,

@@ -22,7 +22,7 @@ CATALOGUE = ROOT / "app/translations/zh/LC_MESSAGES/messages.po"
 # --- the catalogue -----------------------------------------------------------------------------------------------
 
 #: What a Chinese reader reads in Latin letters too.
-LATIN = {"QQ", "IT", "VIP", "JSON", "XLSX", "CSV", "PDF", "JPEG", "PNG", "WebP", "MB", "GB", "tab"}
+LATIN = {"QQ", "IT", "VIP", "JSON", "XLSX", "CSV", "PDF", "JPEG", "PNG", "WebP", "MB", "GB", "tab", "HTTP", "GET", "OK"}
 #: Values of settings, as they are typed.
 LATIN |= {"yes", "no", "none", "branch", "group"}
 #: Types of files, encodings and programs as they are called everywhere.
@@ -30,7 +30,9 @@ LATIN |= {"doc", "xls", "xlsx", "xlsb", "ods", "utf", "UTF", "gb", "big", "Word"
 #: Keys as they are written on the keyboard.
 LATIN |= {"Ctrl", "Alt", "Enter", "Insert", "Delete", "Esc", "Home", "End", "PgUp", "PgDn"}
 #: Commands and examples.
-QUOTED = re.compile(r"POST|/export|run\.py [a-z-]+|[a-z_]+\.[a-z_]+|\d{4}-\d\d-\d\dT[\d:+]+")
+QUOTED = re.compile(
+    r"POST|/export|run\.py [a-z-]+|[a-z_]+\.[a-z_]+|\d{4}-\d\d-\d\dT[\d:+]+|\{\{ [a-z]+ }}|https?://|Idempotency-Key"
+)
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 

@@ -16,6 +16,7 @@ from app.demo import texts
 from app.demo.booking import Booking
 from app.demo.calendar import Calendar
 from app.demo.cast import OLDEST, Casting, Visitor
+from app.demo.messages import write_messages
 from app.demo.organisation import SECONDS, House
 from app.demo.slips import Chain, plan_chains
 from app.demo.stage import Call, Stage, Step
@@ -76,6 +77,7 @@ class Script:
             self._stranger(number)
         for number, visitor in enumerate(self.random.sample(visitors, min(len(visitors), max(8, len(visitors) // 40)))):
             self._wants_more(visitor, number)
+        write_messages(self, visitors)
         self._evenings()
         return self.steps
 

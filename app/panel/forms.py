@@ -12,7 +12,7 @@ from wtforms import FieldList, Form, SelectMultipleField
 
 from app.acts import REGISTRY, Act
 from app.errors import InvalidInput
-from app.fields import MAX_TEXT, Choose, Clock, Day, Flag, HouseForm, Instant, Item, Money, Pick, Whole, Words
+from app.fields import MAX_LINE, MAX_TEXT, Choose, Clock, Day, Flag, HouseForm, Instant, Item, Money, Pick, Whole, Words
 from app.models.base import Base, Encrypted, described
 from app.models.base import Choice as ChoiceType
 from app.models.base import Instant as InstantType
@@ -68,7 +68,7 @@ def _text_field(kind: Any, declared: Any, common: dict[str, Any]) -> Any:
         return Words(declared.label, most=kind.most or MAX_TEXT, multiline=declared.multiline, **common)
     if isinstance(kind, Encrypted):
         common["description"] = _l("Empty: unchanged.")
-        return Words(declared.label, sensitive=True, **common)
+        return Words(declared.label, sensitive=True, most=kind.most or MAX_LINE, multiline=declared.multiline, **common)
     if isinstance(kind, String) and kind.length:
         return Words(declared.label, most=kind.length, multiline=declared.multiline, **common)
     if isinstance(kind, String | Text):

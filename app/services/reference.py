@@ -19,6 +19,7 @@ from app.models.settings import Dictionary, DictionaryItem, ItemState, NumberRul
 from app.services.customers.requirements import add_requirements
 from app.services.customers.traits import TRAIT_TYPES
 from app.services.followup.reference import add_categories, add_rules
+from app.services.messages import add_first_messages, add_message_rules
 from app.services.privacy.consents import add_first_texts
 from app.services.processes import ensure_processes
 from app.services.settings import SETTINGS
@@ -255,6 +256,8 @@ def ensure_reference_data(session: Session, at: datetime) -> dict[str, int]:
             "position": _positions(session),
             "field_requirement": add_requirements(session),
             "consent_text": add_first_texts(session, SINCE.date()),
+            "message_template": add_first_messages(session),
+            "message_rule": add_message_rules(session),
             "process_guide": ensure_processes(session),
             "followup_category": add_categories(session),
             "followup_rule": add_rules(session),

@@ -26,6 +26,7 @@ from app.views import (
     imports,
     jobs,
     lists,
+    messages,
     processes,
     reports,
     settings,
@@ -44,6 +45,7 @@ def register(appbuilder: AppBuilder) -> None:
     appointments.register(menu)
     menu.group("followups", _l("Follow-up"), under="workstation")
     followup.register(menu)
+    messages.register(menu)
     menu.group("customers", _l("Customers"))
     customers.register(menu)
     customer_life.register(menu)

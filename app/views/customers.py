@@ -31,13 +31,15 @@ from app.panel.finding import OFFERS
 from app.panel.house_view import HouseView, Related, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import ActButton, RelatedTab
-from app.panel.person import me
+from app.panel.person import me, now
 from app.panel.registry import Registrar
+from app.services.contacting import opt_out_banners
 from app.services.customers import log_look_up, whose_number
 from app.services.scope import find
 from app.unit import unit_of_work
 from app.views.appointments import SLIP_EAGER
 from app.views.customer_life import life_banners, life_tabs
+from app.views.messages import CUSTOMER_TABS
 from app.words import _, _l
 
 
@@ -61,7 +63,19 @@ class CustomerView(HouseView):
     show_sections = (
         (
             _l("Person"),
-            ("customer_no", "name", "alias", "sex", "birth_on", "birth_year", "occupation", "id_no", "area", "address"),
+            (
+                "customer_no",
+                "name",
+                "alias",
+                "sex",
+                "birth_on",
+                "birth_year",
+                "birth_calendar",
+                "occupation",
+                "id_no",
+                "area",
+                "address",
+            ),
         ),
         (_l("Source"), ("source_channel", "channel_partner", "referrer")),
         (_l("Attribution"), ("developer", "developed_at", "developer_rule", "owner_consultant")),
@@ -75,6 +89,7 @@ class CustomerView(HouseView):
         "sex",
         "birth_on",
         "birth_year",
+        "birth_calendar",
         "id_no",
         "occupation",
         "area_id",
@@ -141,6 +156,7 @@ class CustomerView(HouseView):
             ("purpose", "state", "signed_at", "signed_how", "scope_note", "withdrawn_at"),
             ("customer",),
         ),
+        *CUSTOMER_TABS,
         Related(
             "subject_request",
             "customer_id",
@@ -158,7 +174,7 @@ class CustomerView(HouseView):
     )
 
     def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
-        return life_banners(record, by)
+        return [*life_banners(record, by), *opt_out_banners(db.session(), record, now())]
 
     def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
         return life_tabs(record, by)

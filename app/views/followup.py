@@ -29,6 +29,7 @@ from app.panel.person import now
 from app.panel.registry import Registrar
 from app.roles import ROLES
 from app.services.followup import ANNIVERSARY, BIRTHDAY, TRIGGERS
+from app.services.lunar import FESTIVALS
 from app.services.privacy.consents import consented
 from app.words import _, _l
 
@@ -244,11 +245,12 @@ class FollowupRuleView(HouseView):
     """Rules that make plans by themselves. REF-8."""
 
     datamodel = HouseInterface(FollowupRule)
-    list_columns = ("name", "trigger", "days_text", "category", "executor_kind", "branch", "retired_at")
+    list_columns = ("name", "trigger", "days_text", "makes", "category", "executor_kind", "branch", "retired_at")
     labels = {"days_text": _l("Days from the trigger")}
     computed = {"days_text": lambda rule: ", ".join(f"{days:+d}" if days else "0" for days in rule.offset_days)}
     choices = {
         "trigger": lambda: [(each.code, each.label) for each in TRIGGERS.values()],
+        "festival": lambda: [(each.code, each.label) for each in FESTIVALS.values()],
         "executor_role": lambda: [(code, role.label) for code, role in ROLES.items()],
     }
     filters = ("trigger", "category_id", "branch_id")
@@ -256,8 +258,10 @@ class FollowupRuleView(HouseView):
     show_sections = (
         (_l("Rule"), ("code", "name", "name_en", "trigger", "days_text", "branch", "retired_at")),
         (_l("Plan"), ("category", "executor_kind", "executor_role", "purpose_template", "content_template")),
+        (_l("Message"), ("makes", "message_template", "festival")),
     )
     eager = ("category", "branch")
+    record_eager = ("message_template",)
     quick = (
         Tab("in_force", _l("In force"), lambda by, now: FollowupRule.retired_at.is_(None)),
         Tab("all", _l("All")),

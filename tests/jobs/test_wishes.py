@@ -11,7 +11,7 @@ from sqlalchemy import inspect, select
 from app.jobs.clock import look
 from app.jobs.declared import JOBS
 from app.models.audit import JobRun
-from app.models.customers import FileState, MergeProof, Stage
+from app.models.customers import BirthCalendar, Customer, FileState, MergeProof, Stage
 from app.models.followup import FollowupPlan, PlanState
 from app.models.settings import Param
 from app.services.customers.anniversaries import coming, day_in
@@ -73,6 +73,33 @@ def married(do, consultant, make_customer, item):
 def put(session, setting, value):
     session.add(Param(key=setting.key, branch_id=None, value=value, effective_at=on(2026, 1, 1)))
     session.commit()
+
+
+def test_a_lunar_birthday_gets_its_call_on_the_day_of_the_lunar_calendar(session, run_job, plans, born):
+    """八月十五 falls on 25 September 2026 and 15 September 2027; on the solar day of birth nothing happens."""
+    customer = born(date(1990, 10, 3))
+    customer.birth_calendar = BirthCalendar.LUNAR
+    session.commit()
+    for day in (on(2026, 9, 25), on(2026, 10, 3), on(2027, 9, 15), on(2027, 9, 15, 18)):
+        run_job(day)
+    assert [(plan.planned_on, plan.occasion) for plan in plans(customer)] == [
+        (date(2026, 9, 25), f"customer:{customer.id}:lunar:2026"),
+        (date(2027, 9, 15), f"customer:{customer.id}:lunar:2027"),
+    ]
+
+
+def test_a_year_may_hold_two_lunar_birthdays_and_a_change_of_the_calendar_makes_no_second_wish(
+    session, run_job, plans, born
+):
+    """The first of the twelfth month: 11 January and 31 December 2024; none in 2025."""
+    customer = born(date(1989, 12, 28))
+    (customer_id,) = inspect(customer).identity
+    run_job(on(2023, 12, 28))  # the solar one
+    session.get(Customer, customer_id).birth_calendar = BirthCalendar.LUNAR
+    session.commit()
+    for day in (on(2024, 1, 11), on(2024, 12, 28), on(2024, 12, 31)):
+        run_job(day)
+    assert [plan.planned_on for plan in plans(customer)] == [date(2023, 12, 28), date(2024, 12, 31)]
 
 
 def test_a_birthday_gets_one_call_a_year_on_the_day_approved_already(run_job, plans, born, consultant):

@@ -1,6 +1,7 @@
 """Customers: their files, how to reach them, where they come from, and what befalls a file. White paper 1.2, 2.1.1."""
 
 from app.models.customers.files import (
+    BirthCalendar,
     ChannelPartner,
     ContactKind,
     Customer,
@@ -29,6 +30,7 @@ from app.models.customers.life import (
 )
 
 __all__ = [
+    "BirthCalendar",
     "ChannelPartner",
     "CollectedField",
     "ContactKind",

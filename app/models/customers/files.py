@@ -141,6 +141,17 @@ class Sex(Labelled):
         return {cls.FEMALE: _l("Female"), cls.MALE: _l("Male")}
 
 
+class BirthCalendar(Labelled):
+    """By which calendar a birthday is celebrated; the date of birth itself is solar, as on the ID card."""
+
+    SOLAR = "solar"
+    LUNAR = "lunar"
+
+    @classmethod
+    def labels(cls) -> dict[Any, object]:
+        return {cls.SOLAR: _l("Solar birthday"), cls.LUNAR: _l("Lunar birthday")}
+
+
 class OwnerRule(Labelled):
     """By what rule a customer belongs to the consultant who developed her (the answer to 撞单)."""
 
@@ -182,6 +193,7 @@ class Customer(Stateful, Recorded, Branched, Base):
     __table_args__ = (
         one_of("state", FileState),
         one_of("sex", Sex),
+        one_of("birth_calendar", BirthCalendar),
         one_of("developer_rule", OwnerRule),
         CheckConstraint("name IS NOT NULL OR alias IS NOT NULL", name="name_or_alias"),
         CheckConstraint("referrer_customer_id <> id", name="no_own_referrer"),
@@ -205,6 +217,10 @@ class Customer(Stateful, Recorded, Branched, Base):
     sex: Mapped[Sex | None] = mapped_column(Choice(Sex), info=col(_l("Sex")))
     birth_on: Mapped[date | None] = mapped_column(info=col(_l("Date of birth")))
     birth_year: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Year of birth")))
+    birth_calendar: Mapped[BirthCalendar | None] = mapped_column(
+        Choice(BirthCalendar),
+        info=col(_l("Birthday celebrated"), _l("Empty: solar. The lunar day follows from the date of birth.")),
+    )
     id_no: Mapped[str | None] = mapped_column(Encrypted, info=col(_l("ID number"), sensitive=True, right="id_no"))
     id_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     occupation: Mapped[str | None] = mapped_column(String(60), info=col(_l("Occupation")))

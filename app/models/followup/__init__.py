@@ -8,7 +8,14 @@ from app.models.followup.results import (
     FollowupExecution,
     FollowupReview,
 )
-from app.models.followup.rules import CategoryGroup, ExecutorKind, FollowupCategory, FollowupCover, FollowupRule
+from app.models.followup.rules import (
+    CategoryGroup,
+    ExecutorKind,
+    FollowupCategory,
+    FollowupCover,
+    FollowupRule,
+    RuleMakes,
+)
 
 __all__ = [
     "CallMethod",
@@ -24,4 +31,5 @@ __all__ = [
     "FollowupRule",
     "PlanOrigin",
     "PlanState",
+    "RuleMakes",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -13,6 +13,9 @@ from sqlalchemy.types import Integer
 from app.models.base import Base, Branched, Choice, Instant, Labelled, Recorded, Retirable, Scope, col, one_of
 from app.models.hr import Branch, Employee
 from app.words import _l, locale_in_force
+
+if TYPE_CHECKING:
+    from app.models.messages import MessageTemplate
 
 
 class CategoryGroup(Labelled):
@@ -84,6 +87,17 @@ class ExecutorKind(Labelled):
         }
 
 
+class RuleMakes(Labelled):
+    """What a rule makes: a call to be made, or a message that is sent."""
+
+    PLAN = "plan"
+    MESSAGE = "message"
+
+    @classmethod
+    def labels(cls) -> dict[Any, object]:
+        return {cls.PLAN: _l("A plan: somebody calls"), cls.MESSAGE: _l("A message by template")}
+
+
 class FollowupRule(Recorded, Retirable, Base):
     """A rule that makes plans by itself: on which trigger, how many days after it, for whom, with which words.
 
@@ -95,6 +109,8 @@ class FollowupRule(Recorded, Retirable, Base):
     SCOPE = Scope(shared=True)
     __table_args__ = (
         one_of("executor_kind", ExecutorKind),
+        one_of("makes", RuleMakes),
+        CheckConstraint("(makes = 'message') = (message_template_id IS NOT NULL)", name="message_has_template"),
         CheckConstraint("cardinality(offset_days) BETWEEN 1 AND 20", name="some_days"),
         CheckConstraint("(executor_kind = 'role') = (executor_role IS NOT NULL)", name="role_named"),
     )
@@ -114,7 +130,17 @@ class FollowupRule(Recorded, Retirable, Base):
     )
     purpose_template: Mapped[str | None] = mapped_column(String(400), info=col(_l("Purpose")))
     content_template: Mapped[str | None] = mapped_column(info=col(_l("Content"), multiline=True))
+    makes: Mapped[RuleMakes] = mapped_column(
+        Choice(RuleMakes), default=RuleMakes.PLAN, server_default="plan", info=col(_l("It makes"))
+    )
+    message_template_id: Mapped[int | None] = mapped_column(
+        ForeignKey("message_template.id"), index=True, info=col(_l("Message template"))
+    )
+    festival: Mapped[str | None] = mapped_column(
+        String(40), info=col(_l("Festival"), _l("For the trigger of festivals; empty: every one."))
+    )
 
+    message_template: Mapped[MessageTemplate | None] = relationship("MessageTemplate", lazy="select")
     category: Mapped[FollowupCategory] = relationship(lazy="select")
     branch: Mapped[Branch | None] = relationship(lazy="select")
 

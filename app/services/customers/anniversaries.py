@@ -12,10 +12,11 @@ from sqlalchemy import Select, extract, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.actors import Actor
-from app.models.customers import Customer, CustomerTrait, TraitState
+from app.models.customers import BirthCalendar, Customer, CustomerTrait, TraitState
 from app.models.hr import Branch
 from app.services.customers.states import OPEN_FILES
 from app.services.followup import ANNIVERSARY, BIRTHDAY, Occasion, occur, rules_of
+from app.services.lunar import birthdays
 from app.services.scope import in_scope
 
 #: The triggers of the days on which customers are wished well.
@@ -24,11 +25,12 @@ WISHES = (BIRTHDAY, ANNIVERSARY)
 
 @dataclass(frozen=True)
 class Wish:
-    """A day on which a customer is wished well: her birthday if there is no trait."""
+    """A day on which a customer is wished well: her birthday if there is no trait, the lunar one in ``lunar_year``."""
 
     day: date
     customer: Customer
     trait: CustomerTrait | None = None
+    lunar_year: int | None = None
 
     @property
     def rule(self) -> str:
@@ -40,11 +42,12 @@ class Wish:
 
         So a date or trait that is corrected, and a file into which another was merged, get no second call.
         """
-        return str(self.day.year) if self.trait is None else self.day.isoformat()
+        return str(self.lunar_year or self.day.year) if self.trait is None else self.day.isoformat()
 
     @property
     def occasion(self) -> str:
-        return f"customer:{self.customer.id}:{self.again}"
+        calendar = "lunar:" if self.lunar_year is not None else ""
+        return f"customer:{self.customer.id}:{calendar}{self.again}"
 
 
 def day_in(year: int, month: int, day: int) -> date:
@@ -77,8 +80,10 @@ def _wishes(session: Session, customers: Select[Any], first: date, days: int) ->
         selectinload(Customer.contacts), joinedload(Customer.developer), joinedload(Customer.owner_consultant)
     )
     month, month_day = extract("month", Customer.birth_on), extract("day", Customer.birth_on)
-    born = session.scalars(open_files.where(tuple_(month, month_day).in_(sorted(keys)))).unique()
+    is_solar = Customer.birth_calendar.is_distinct_from(BirthCalendar.LUNAR)
+    born = session.scalars(open_files.where(is_solar, tuple_(month, month_day).in_(sorted(keys)))).unique()
     wishes = [Wish(keys[one.birth_on.month, one.birth_on.day], one) for one in born if one.birth_on is not None]
+    wishes += _lunar_wishes(session, open_files, first, days)
     marked = _traits_on(keys).where(
         CustomerTrait.customer_id.in_(customers.where(Customer.state.in_(OPEN_FILES)).with_only_columns(Customer.id))
     )
@@ -88,6 +93,21 @@ def _wishes(session: Session, customers: Select[Any], first: date, days: int) ->
         if trait.month is not None and trait.month_day is not None
     ]
     return sorted(wishes, key=lambda wish: (wish.day, wish.customer.id, wish.rule, wish.occasion))
+
+
+def _lunar_wishes(session: Session, open_files: Select[Any], first: date, days: int) -> list[Wish]:
+    """Return the birthdays of those who celebrate the lunar one. The database knows no lunar days: all of them are
+    looked at by their date of birth, and those whose day has come are read."""
+    lunar = open_files.where(Customer.birth_calendar == BirthCalendar.LUNAR, Customer.birth_on.is_not(None))
+    days_of: dict[int, tuple[date, int]] = {}
+    for key, born in session.execute(lunar.with_only_columns(Customer.id, Customer.birth_on)):
+        assert born is not None
+        for day, lunar_year in birthdays(born, first, first + timedelta(days=days)):
+            days_of[key] = (day, lunar_year)
+    if not days_of:
+        return []
+    found = session.scalars(open_files.where(Customer.id.in_(sorted(days_of)))).unique()
+    return [Wish(days_of[one.id][0], one, lunar_year=days_of[one.id][1]) for one in found]
 
 
 def _traits_on(keys: Iterable[tuple[int, int]]) -> Select[Any]:

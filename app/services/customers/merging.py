@@ -6,7 +6,7 @@ Every column that points at a customer says in ``MERGED_BY`` what a merge does w
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import select, update
@@ -18,6 +18,7 @@ from app.errors import InvalidInput, Refusal
 from app.fields import Choose, HouseForm, Pick, Reason, Words
 from app.models.audit import Notice
 from app.models.base import METADATA, models
+from app.models.contacting import ContactOptOut
 from app.models.customers import (
     Customer,
     CustomerContact,
@@ -30,6 +31,7 @@ from app.models.customers import (
     search_terms_of,
 )
 from app.models.followup import FollowupPlan, PlanState
+from app.models.messages import UNSENT_STATES, Message, MessageState
 from app.models.privacy import ConsentState, CustomerConsent
 from app.services.customers.closing import awaited_slip
 from app.services.customers.ownership import give_customer
@@ -96,11 +98,37 @@ def _move_plans(session: Session, merged: Customer, kept: Customer) -> list[int]
     return _moved(session, "followup_plan", "customer_id", merged, kept)
 
 
+def _move_opt_outs(session: Session, merged: Customer, kept: Customer) -> list[int]:
+    """Move what she does not want; what both files say stays behind, so that each stands once."""
+    open_ones = select(ContactOptOut).where(ContactOptOut.ended_at.is_(None))
+    standing = {
+        (one.channel, one.kind) for one in session.scalars(open_ones.where(ContactOptOut.customer_id == kept.id))
+    }
+    of_merged = session.scalars(select(ContactOptOut).where(ContactOptOut.customer_id == merged.id))
+    going = [one.id for one in of_merged if one.ended_at or (one.channel, one.kind) not in standing]
+    return _moved(session, "contact_opt_out", "customer_id", merged, kept, ContactOptOut.id.in_(going))
+
+
+def _move_messages(session: Session, merged: Customer, kept: Customer) -> list[int]:
+    """Move the messages; one of a rule that waits is not sent to the kept one who gets the same."""
+    same = select(Message.rule, Message.due_at).where(Message.customer_id == kept.id, Message.rule.is_not(None))
+    known = session.execute(same).all()
+    waiting = select(Message).where(
+        Message.customer_id == merged.id, Message.state.in_(UNSENT_STATES), Message.rule.is_not(None)
+    )
+    for message in session.scalars(waiting):
+        if any(rule == message.rule and abs(due - message.due_at) < SAME_OCCASION for rule, due in known):
+            message.become(MessageState.CANCELLED)
+    session.flush()
+    return _moved(session, "message", "customer_id", merged, kept)
+
+
 #: What a merge does with each ``table.column`` that points at a customer: ``move`` its rows to the kept file,
 #: ``keep`` them as they are, or what a function does. A column that is missing here fails a test.
 MERGED_BY: dict[str, Literal["move", "keep"] | Mover] = {
     "appointment_slip.customer_id": "move",
     "appointment_supplement_request.customer_id": "move",
+    "contact_opt_out.customer_id": _move_opt_outs,
     "contact_record.customer_id": "move",
     "contact_record.referrer_customer_id": "move",
     "customer.merged_into_id": "move",
@@ -112,13 +140,16 @@ MERGED_BY: dict[str, Literal["move", "keep"] | Mover] = {
     "customer_owner_history.customer_id": "move",
     "customer_trait.customer_id": "move",
     "followup_plan.customer_id": _move_plans,
+    "message.customer_id": _move_messages,
     "subject_request.customer_id": "move",
 }
 
 #: What the kept file takes from the merged one where it knows nothing itself.
-TAKEN = ("sex", "birth_on", "birth_year", "id_no", "occupation", "area_id", "address")
+TAKEN = ("sex", "birth_on", "birth_year", "birth_calendar", "id_no", "occupation", "area_id", "address")
 SOURCE = ("source_channel_id", "channel_partner_id", "referrer_customer_id")
 MOST_NOTE = 500
+#: Two messages of one rule so near to each other are about one occasion, whatever the two files said of the day.
+SAME_OCCASION = timedelta(days=150)
 
 
 def pointing_at_customer() -> set[str]:

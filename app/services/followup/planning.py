@@ -5,7 +5,7 @@ White paper 1.3, 2.1.4; R-2.22-1, REF-8.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -18,10 +18,19 @@ from sqlalchemy.orm import Session
 from app.models.appointments import AppointmentSlip, ContactRecord
 from app.models.base import METADATA
 from app.models.customers import Customer
-from app.models.followup import ExecutorKind, FollowupCover, FollowupPlan, FollowupRule, PlanOrigin, PlanState
+from app.models.followup import (
+    ExecutorKind,
+    FollowupCover,
+    FollowupPlan,
+    FollowupRule,
+    PlanOrigin,
+    PlanState,
+    RuleMakes,
+)
 from app.models.followup.plans import AHEAD
 from app.models.hr import Branch, Employee, EmployeeState
 from app.services.followup.triggers import MISSED_CALL, SLIP_DUE, SLIP_LAPSED, TRIGGERS, Occasion
+from app.services.placeholders import PLAN_TEXT, About, fill
 from app.services.settings import next_number, setting, value_of
 from app.words import _l, in_locale
 
@@ -42,6 +51,21 @@ def moment_of(session: Session, branch: Branch, day: date, at: datetime) -> date
     return max(planned, at)
 
 
+#: Told the session, the rule, the occasion, its key and the moment for which it is: how many were made.
+Maker = Callable[[Session, FollowupRule, Occasion, str, datetime], int]
+_MAKERS: dict[RuleMakes, Maker] = {}
+
+
+def makes(what: RuleMakes) -> Callable[[Maker], Maker]:
+    """Declare the function that makes what rules make beside plans; an area declares its own."""
+
+    def declare(maker: Maker) -> Maker:
+        _MAKERS[what] = maker
+        return maker
+
+    return declare
+
+
 def occur(session: Session, occasion: Occasion, *, at: datetime) -> int:
     """Let every rule in force for a trigger make its plans; return how many were made. REF-8.
 
@@ -49,12 +73,17 @@ def occur(session: Session, occasion: Occasion, *, at: datetime) -> int:
     """
     assert occasion.trigger in TRIGGERS, occasion.trigger
     session.flush()
-    made = 0
+    made, today = 0, at.astimezone(ZoneInfo(occasion.branch.zone)).date()
     for rule in rules_of(session, occasion.trigger, occasion.branch.id):
         for days in rule.offset_days:
             day = occasion.day + timedelta(days=days)
-            if (occasion.first or day) <= day <= (occasion.last or day):
+            if not (occasion.first or day) <= day <= (occasion.last or day):
+                continue
+            if rule.makes is RuleMakes.PLAN:
                 made += _make(session, rule, occasion, days, at)
+            elif day >= today:  # a call is made up for a day that was missed, a message is not
+                key = _key(occasion.subject, days)
+                made += _MAKERS[rule.makes](session, rule, occasion, key, moment_of(session, occasion.branch, day, at))
     return made
 
 
@@ -101,6 +130,7 @@ def _make(session: Session, rule: FollowupRule, occasion: Occasion, days: int, a
     key, day = _key(occasion.subject, days), occasion.day + timedelta(days=days)
     hands = hands_of(session, rule, occasion, day)
     zone = ZoneInfo(occasion.branch.zone)
+    about = about_occasion(session, occasion, at, executor_id=hands.executor_id)
     values = {
         "plan_no": next_number(session, "followup_plan", branch=occasion.branch, at=at, zone=zone),
         "state": PlanState.APPROVED.value,
@@ -113,8 +143,8 @@ def _make(session: Session, rule: FollowupRule, occasion: Occasion, days: int, a
         "customer_id": occasion.customer.id if occasion.customer is not None else None,
         "contact_record_id": occasion.contact_record_id,
         "appointment_slip_id": occasion.appointment_slip_id,
-        "purpose": occasion.purpose or worded(rule.purpose_template, occasion),
-        "content": worded(rule.content_template, occasion),
+        "purpose": occasion.purpose or worded(rule.purpose_template, about),
+        "content": worded(rule.content_template, about),
         "planned_at": moment_of(session, occasion.branch, day, at),
         "approved_at": at,
         "executor_id": hands.executor_id,
@@ -131,9 +161,23 @@ def _make(session: Session, rule: FollowupRule, occasion: Occasion, days: int, a
     return len(made.all())
 
 
-def worded(template: str | None, occasion: Occasion) -> str | None:
-    """Return a rule's text for an occasion."""
-    return template
+def worded(template: str | None, about: About) -> str | None:
+    """Return a rule's text with its placeholders filled in; what is not known stays empty."""
+    return fill(PLAN_TEXT, template, about).text if template else None
+
+
+def about_occasion(session: Session, occasion: Occasion, at: datetime, *, executor_id: int | None = None) -> About:
+    """Return what the texts of a rule may tell of an occasion."""
+    slip_id = occasion.appointment_slip_id
+    return About(
+        ZoneInfo(occasion.branch.zone),
+        occasion.customer,
+        occasion.branch,
+        session.get(AppointmentSlip, slip_id) if slip_id is not None else None,
+        session.get(Employee, executor_id) if executor_id is not None else occasion.person,
+        occasion.day,
+        at,
+    )
 
 
 # --- whose it is -------------------------------------------------------------------------------------------------

@@ -13,9 +13,11 @@ from app.actors import Actor
 from app.acts import act
 from app.errors import InvalidInput, Refusal
 from app.fields import Choose, HouseForm, OneOf, Pick, Wholes, Words
-from app.models.followup import ExecutorKind, FollowupCategory, FollowupPlan, FollowupRule
+from app.models.followup import ExecutorKind, FollowupCategory, FollowupPlan, FollowupRule, RuleMakes
 from app.roles import ROLES
-from app.services.followup.triggers import TRIGGERS
+from app.services.followup.triggers import FESTIVAL, TRIGGERS
+from app.services.lunar import FESTIVALS
+from app.services.placeholders import PLAN_TEXT, Hint, wrong_in
 from app.words import _, _l
 
 EARLIEST, LATEST = -60, 1100
@@ -39,11 +41,31 @@ class _Rule(HouseForm):
     executor_kind = Choose(_l("Carried out by"), options=ExecutorKind, required=True)
     executor_role = OneOf(_l("Role"), offers=lambda: [(code, role.label) for code, role in ROLES.items()])
     branch_id = Pick(_l("Branch"), table="branch", description=_l("Empty: the whole group."))
-    purpose_template = Words(_l("Purpose"), most=400)
-    content_template = Words(_l("Content"), most=2000, multiline=True)
+    purpose_template = Words(_l("Purpose"), most=400, description=Hint(PLAN_TEXT))
+    content_template = Words(_l("Content"), most=2000, multiline=True, description=Hint(PLAN_TEXT))
+    makes = Choose(_l("It makes"), options=RuleMakes, description=_l("Empty: a plan."))
+    message_template_id = Pick(_l("Message template"), table="message_template")
+    festival = OneOf(
+        _l("Festival"),
+        offers=lambda: [(one.code, one.label) for one in FESTIVALS.values()],
+        description=_l("For the trigger of festivals; empty: every one."),
+    )
 
     def check(self) -> None:
-        """A role where the rule names one, and only there."""
+        """A role where the rule names one, a template where it makes messages, and only there; sound texts."""
+        for name in ("purpose_template", "content_template"):
+            for wrong in wrong_in(PLAN_TEXT, self[name].data or ""):
+                self.refuse(name, wrong.sentence)
+        makes_message = self.makes.data is RuleMakes.MESSAGE
+        if makes_message and self.message_template_id.data is None:
+            self.refuse("message_template_id", _("Please choose the template."))
+        if not makes_message and self.message_template_id.data is not None:
+            self.refuse("message_template_id", _("Only if the rule makes messages."))
+        is_festival = self.trigger.data == FESTIVAL
+        if self.festival.data is not None and not is_festival:
+            self.refuse("festival", _("Only with the trigger of festivals."))
+        if is_festival and not makes_message:
+            self.refuse("makes", _("At a festival rules send messages: nobody calls all customers on one day."))
         names_role = self.executor_kind.data is ExecutorKind.ROLE
         if names_role and self.executor_role.data is None:
             self.refuse("executor_role", _("Please choose the role."))
@@ -64,7 +86,7 @@ def write(session: Session, *, code: str, by: Actor, at: datetime, **said: Any) 
         raise InvalidInput({"code": [_("Small letters, digits and _, please, beginning with a letter.")]})
     if session.scalar(select(FollowupRule.id).where(FollowupRule.code == code)) is not None:
         raise InvalidInput({"code": [_("There is a rule of this code already.")]})
-    rule = FollowupRule(code=code, **said)
+    rule = FollowupRule(code=code, **_said(said))
     session.add(rule)
     session.flush()
     return rule
@@ -87,6 +109,9 @@ def write(session: Session, *, code: str, by: Actor, at: datetime, **said: Any) 
         "branch_id",
         "purpose_template",
         "content_template",
+        "makes",
+        "message_template_id",
+        "festival",
     ),
     consequence=_l("Plans that stand already stay as they are."),
 )
@@ -97,8 +122,13 @@ def change(session: Session, rule: FollowupRule, *, by: Actor, at: datetime, **s
         raise InvalidInput(
             {"trigger": [_("This rule has made plans. Please take it out of force and write a new one.")]}
         )
-    for name, value in said.items():
+    for name, value in _said(said).items():
         setattr(rule, name, value)
+
+
+def _said(said: dict[str, Any]) -> dict[str, Any]:
+    """Return what a rule says; unless it says otherwise it makes plans."""
+    return said | {"makes": said.get("makes") or RuleMakes.PLAN}
 
 
 def _out(row: FollowupRule | FollowupCategory, by: Actor) -> object | None:

@@ -10,7 +10,7 @@ from app.models.hr import Branch, Employee
 from app.words import _l
 
 MISSED_CALL, SLIP_DUE, SLIP_LAPSED, NO_DEAL = "missed_call", "slip_due", "slip_lapsed", "no_deal"
-BIRTHDAY, ANNIVERSARY, ABNORMAL = "birthday", "anniversary", "abnormal"
+BIRTHDAY, ANNIVERSARY, ABNORMAL, FESTIVAL = "birthday", "anniversary", "abnormal", "festival"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ trigger(SLIP_LAPSED, _l("An appointment slip lapsed"))
 trigger(NO_DEAL, _l("A consultation ended without a deal"))
 trigger(BIRTHDAY, _l("Birthday"))
 trigger(ANNIVERSARY, _l("Anniversary"))
+trigger(FESTIVAL, _l("A festival"))
 trigger(ABNORMAL, _l("Something abnormal was reported"))
 
 

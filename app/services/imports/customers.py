@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.actors import Actor, Reach
 from app.fields import normal_phone
 from app.models.customers import (
+    BirthCalendar,
     ChannelPartner,
     ContactKind,
     Customer,
@@ -100,6 +101,18 @@ class Customers(ImportKind):
         ),
         ImportColumn("birth_on", _l("Date of birth"), day(past=True), "生日 出生日期 出生年月日", example="1996-05-12"),
         ImportColumn("birth_year", _l("Year of birth"), whole(1900, 2100), "出生年份 出生年"),
+        ImportColumn(
+            "birth_calendar",
+            _l("Birthday celebrated"),
+            choice(
+                BirthCalendar,
+                农历=BirthCalendar.LUNAR,
+                阴历=BirthCalendar.LUNAR,
+                公历=BirthCalendar.SOLAR,
+                阳历=BirthCalendar.SOLAR,
+            ),
+            "生日历法 过生日 农历生日 公历农历",
+        ),
         ImportColumn("age", _l("Age"), whole(0, 120), "年龄"),
         ImportColumn("id_no", _l("ID number"), id_no, "身份证 身份证号 身份证号码 证件号码", sensitive=True),
         ImportColumn("occupation", _l("Occupation"), words(60), "职业"),
