@@ -51,6 +51,7 @@ COMMANDS = {
     "verify": "recompute the seals of the trail and name what was touched",
     "prune-trail": "move what of the trail is past its retention into archive files",
     "rotate-keys": "encrypt everything anew under a new key, while the house runs",
+    "simulate-calls": "play a day of calls against a running server, as a telephone system would tell of them",
     "doctor": "look whether all is well and say what to do",
     "lock": "write the locks with hashes anew from the pinned requirements; asks an index",
     "licences": "show every package's licence; fails if one is unknown or not allowed",
@@ -121,6 +122,17 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
             command.add_argument("--slow", action="store_true", help="run only the tests too slow for every run")
         if name == "make-migration":
             command.add_argument("message", help="what the migration does, in a few words")
+        if name == "simulate-calls":
+            command.add_argument("--to", default="http://127.0.0.1:8080", help="address of the server")
+            command.add_argument(
+                "--key-file", type=Path, help="file with an API key for call_event.post (default: YIMEI_API_KEY)"
+            )
+            command.add_argument("--calls", type=int, default=100, help="how many calls (default: 100)")
+            command.add_argument("--rate", type=float, default=20.0, help="events a second (default: 20)")
+            command.add_argument("--extension", action="append", help="one that rings; may be said again")
+            command.add_argument("--number", action="append", help="one that calls, such as a customer's")
+            command.add_argument("--recordings", default="", help="address below which recordings are said to lie")
+            command.add_argument("--seed", type=int, help="for the same day again")
         if name == "rotate-keys":
             command.add_argument("--drop-old", action="store_true", help="forget the keys that nothing needs any more")
         if name == "create-admin":

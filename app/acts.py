@@ -41,12 +41,15 @@ class Outcome:
 
     ``result``: another record that it made (the new slip of a redo). ``shown``: a value shown once and never
     stored, such as a revealed number. ``notice``: a sentence to tell. ``paper``: the form to print next.
+    ``after``: what is done once the act stands, such as a request to another system: told the session, outside any
+    transaction, once per request key; it returns the sentence to tell instead of the notice.
     """
 
     result: Any = None
     shown: str | None = None
     notice: object | None = None
     paper: str | None = None
+    after: Callable[[Any], object | None] | None = None
 
 
 @dataclass(frozen=True)

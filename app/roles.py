@@ -110,9 +110,13 @@ PEOPLES_FILES: Rights = {"employee": "see_id_no see_phone"}
 ARRIVALS: Rights = {"arrivals_board": "list"}
 READ_DESKS: Rights = {"phone_desk": "list", "web_desk": "list", "partner_desk": "list"}
 ASK_SUPPLEMENTS: Rights = {"appointment_supplement_request": "list show submit withdraw"}
+#: One's own calls by telephone, those of one's department or branch as far as one sees: 2.1.1.1, 2.1.4.
+CALLS: Rights = {"phone_call": "list show dial listen", "customer_contact": "dial"}
+TAKE_CALLS: Rights = {"phone_call": "register add_recording", "incoming_calls": "list"}
+READ_CALLS: Rights = {"phone_call": "list show", "incoming_calls": "list"}
 #: Who follows customers up: every executor of 2.22 (F5), each her own.
 FOLLOW_UP: Rights = {
-    "followup_plan": "list show draft revise submit execute reschedule cancel",
+    "followup_plan": "list show draft revise submit execute reschedule cancel dial",
     "my_followups": "list",
     "followup_execution": "list show",
     "followup_review": "list show",
@@ -138,6 +142,8 @@ FOLLOW_UP_RULES: Rights = {
 }
 CONSULTANT: Rights = _together(
     READ_SLIPS,
+    CALLS,
+    TAKE_CALLS,
     FOLLOW_UP,
     WORDS,
     TRAITS,
@@ -213,6 +219,7 @@ GUIDE: Rights = _together(
 )
 ONSITE: Rights = _together(
     READ_SLIPS,
+    CALLS,
     WORDS,
     TRAITS,
     WISHES,
@@ -283,6 +290,9 @@ SYSTEM: Rights = _together(
         "branch_day": "list show add edit",
         "number_rule": "list show add edit",
         "number_counter": "list",
+        "phone_system": "list show add edit retire use_again",
+        "phone_extension": "list show add edit",
+        "call_event": "list show",
         "api_key": "list show issue revoke",
         "job": "list",
         "job_run": "list show run_now",
@@ -489,6 +499,7 @@ ROLES: dict[str, Role] = {
         ARRIVALS,
         READ_DESKS,
         READ_SLIPS,
+        READ_CALLS,
         DAILY_REPORT,
         OWNERS,
         WISHES,
@@ -516,6 +527,7 @@ ROLES: dict[str, Role] = {
         BRANCH,
         READ_DESKS,
         READ_SLIPS,
+        READ_CALLS,
         DAILY_REPORT,
         READ_ORGANISATION,
         DECIDE_EXPORTS,
@@ -543,6 +555,8 @@ ROLES: dict[str, Role] = {
         employee=GROUP,
         export_request=GROUP,
     ),
+    # No person: the login under whose API key a telephone system tells of calls, and may nothing else.
+    "telephone": _role("—", _l("Telephone system (program)"), BRANCH, {"call_event": "post"}),
     "admin": _role(
         "—",
         _l("Administrator"),

@@ -40,6 +40,9 @@ GIVEN: dict[str, Any] = {
     "appointment_supplement_request.contact_record_id": "contact_record",
     "report_subscription.weekdays": ["1"],
     "followup_plan.customer_id": "customer",
+    "phone_call.customer_id": "customer",
+    "phone_system.timeout_seconds": 5,
+    "phone_system.state": "retired",
     "followup_plan.submitter_id": "employee",
     "followup_cover.cover_id": "employee",
 }

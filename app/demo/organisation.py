@@ -17,6 +17,7 @@ from app.actors import Actor, house
 from app.acts import REGISTRY
 from app.models.customers import ChannelPartner
 from app.models.hr import Branch, Department, DepartmentKind, Employee, Position
+from app.models.telephone import PhoneExtension, PhoneSystem
 from app.services.accounts import add_account
 from app.services.hr import actor_for_employee
 from app.services.plain import save
@@ -116,6 +117,7 @@ PLACES: dict[str, str] = {
     "finance_manager": "D03",
     "hr": "D04",
     "it_manager": "D05",
+    "telephone": "D05",
     "admin": "D05",
     "operations": "D02",
     "medical_affairs": "D06",
@@ -154,6 +156,15 @@ SECONDS: dict[str, str] = {
     "web_consultant": "web_supervisor",
     "channel_specialist": "channel_supervisor",
     "onsite_consultant": "consulting_supervisor",
+}
+
+#: The extensions of each branch and who answers them; the telephone system of the demo tells of calls and dials none.
+EXTENSIONS: dict[str, str] = {
+    "8000": "phone_supervisor",
+    "8001": "phone_consultant",
+    "8002": "phone_consultant_2",
+    "8011": "web_consultant",
+    "8021": "channel_specialist",
 }
 
 DESK_DEPARTMENTS = frozenset({"D08", "D09", "D10"})
@@ -231,6 +242,7 @@ def found_house(session: Session, number: int, anchor: date, at: datetime, passw
     departments = founding.departments()
     people = founding.people(departments, anchor, number, password_hash)
     founding.ranks(people, departments)
+    founding.telephones(people, departments)
     desks = [person for login, person in people.items() if PLACES[login.removesuffix("_2")] in DESK_DEPARTMENTS]
     actors = {login: actor_for_employee(session, person) for login, person in people.items()}
     partners = founding.partners(people, actors["channel_supervisor"])
@@ -315,6 +327,14 @@ class _Founding:
                     "successor_employee_id": people[supervisor].id,
                 }
                 self.save(Employee, f"partner:{login}", values, people[login].id)
+
+    def telephones(self, people: Mapping[str, Employee], departments: Mapping[str, Department]) -> None:
+        """Enter the branch's telephone system and who answers which extension."""
+        values = {"name": "电话系统", "department_id": departments["D08"].id}
+        self.save(PhoneSystem, "phone_system", values)
+        for extension, login in EXTENSIONS.items():
+            told = {"extension": extension, "employee_id": people[login].id}
+            self.save(PhoneExtension, f"extension:{extension}", told)
 
     def partners(self, people: Mapping[str, Employee], supervisor: Actor) -> list[tuple[ChannelPartner, str]]:
         """Make the channel partners; return those that still send customers, with their source channel."""

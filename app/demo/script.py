@@ -15,6 +15,7 @@ from app.actors import Actor
 from app.demo import texts
 from app.demo.booking import Booking
 from app.demo.calendar import Calendar
+from app.demo.calls import play_calls
 from app.demo.cast import OLDEST, Casting, Visitor
 from app.demo.messages import write_messages
 from app.demo.organisation import SECONDS, House
@@ -79,6 +80,7 @@ class Script:
             self._wants_more(visitor, number)
         write_messages(self, visitors)
         self._evenings()
+        self.tell(self.calendar.now, lambda stage: play_calls(stage, self.house, self.calendar))
         return self.steps
 
     def tell(self, at: datetime, play: Callable[[Stage], None]) -> None:

@@ -13,7 +13,7 @@ from app.fields.lines import DO, MOST_LINES, Lines, lines_of
 from app.fields.numbers import Money, Whole, Wholes
 from app.fields.records import Item, Items, Pick, RemoteSelect
 from app.fields.secrets import has_secrets, is_secret, is_sensitive
-from app.fields.text import CallerNumber, PhoneNumber, Reason, Words, normal_phone
+from app.fields.text import CallerNumber, PhoneNumber, Reason, Words, bare_number, normal_phone
 from app.fields.times import Clock, Day, Instant, Month
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Whole",
     "Wholes",
     "Words",
+    "bare_number",
     "clean_text",
     "has_secrets",
     "is_secret",

@@ -19,6 +19,7 @@ from app.words import _
 #: What a browser's file dialog offers first; what is taken is decided by the bytes (``services.files``).
 OFFERED = {
     "evidence": "image/jpeg,image/png,image/webp,application/pdf,.jpg,.jpeg,.png,.webp,.pdf",
+    "recording": "audio/wav,audio/mpeg,audio/ogg,audio/mp4,.wav,.mp3,.ogg,.opus,.m4a",
     "import": ".xlsx,.csv,.txt,text/csv,application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 

@@ -96,15 +96,21 @@ class PhoneNumber(Words):
 SHORT_NUMBER = re.compile(r"\+?\d{3,15}")
 
 
+def bare_number(raw: str) -> str | None:
+    """Return a number as the telephone shows it: a whole one in its bare form, else 3 to 15 digits (a service number, a
+    local number without its area code); None if it is none."""
+    bare = normal_phone(raw) or re.sub(r"[\s\-().]", "", unicodedata.normalize("NFKC", raw))
+    return bare if SHORT_NUMBER.fullmatch(bare) else None
+
+
 class CallerNumber(PhoneNumber):
-    """A number as the telephone shows it: a whole one in its bare form, else 3 to 15 digits (a service number, a
-    local number without its area code). R-2.1.1-1 wants every call registered, whoever rang."""
+    """A number as the telephone shows it (``bare_number``). R-2.1.1-1 wants every call registered, whoever rang."""
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         Words.process_formdata(self, valuelist)
         if self.data:
-            bare = normal_phone(self.data) or re.sub(r"[\s\-().]", "", unicodedata.normalize("NFKC", self.data))
-            if not SHORT_NUMBER.fullmatch(bare):
+            bare = bare_number(self.data)
+            if bare is None:
                 raise ValueError(_("This is not a telephone number: 3 to 15 digits, or empty if none was shown."))
             self.data = bare
 

@@ -60,6 +60,8 @@ class Way(Labelled):
     LOOK_UP = "look_up"
     FILE = "file"
     EXPORT = "export"
+    DIAL = "dial"
+    LISTEN = "listen"
 
     @classmethod
     def labels(cls) -> dict[Any, object]:
@@ -68,6 +70,8 @@ class Way(Labelled):
             cls.LOOK_UP: _l("Look-up by number"),
             cls.FILE: _l("File opened (look)"),
             cls.EXPORT: _l("Export"),
+            cls.DIAL: _l("Dialled"),
+            cls.LISTEN: _l("Listened to a recording"),
         }
 
 

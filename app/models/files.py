@@ -19,10 +19,16 @@ class FilePurpose(Labelled):
     EVIDENCE = "evidence"
     IMPORT = "import"
     RESULT = "result"
+    RECORDING = "recording"
 
     @classmethod
     def labels(cls) -> dict[Any, object]:
-        return {cls.EVIDENCE: _l("Evidence"), cls.IMPORT: _l("File to import"), cls.RESULT: _l("Result")}
+        return {
+            cls.EVIDENCE: _l("Evidence"),
+            cls.IMPORT: _l("File to import"),
+            cls.RESULT: _l("Result"),
+            cls.RECORDING: _l("Recording"),
+        }
 
 
 class StoredFile(Recorded, Base):

@@ -232,6 +232,13 @@ def prepare(arguments: argparse.Namespace, _rest: list[str]) -> int:
     return 0
 
 
+def simulate_calls(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    """Play a day of calls against a running server; 1 if an event was refused."""
+    from app.ops import calls
+
+    return calls.simulate(arguments, say)
+
+
 def backup(arguments: argparse.Namespace, _rest: list[str]) -> int:
     """Take a backup; the embedded server is started for it if it does not run."""
     from app.ops.backup import commands
@@ -357,6 +364,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "verify": verify,
     "prune-trail": prune_trail,
     "rotate-keys": rotate_keys,
+    "simulate-calls": simulate_calls,
     "doctor": doctor,
     "lock": lock,
     "licences": licences,

@@ -28,6 +28,7 @@ RESTRICTED_TABLES: dict[str, tuple[str, ...]] = {
     "audit_mark": ("SELECT",),
     "audit_prune": ("SELECT",),
     "audit_seal": ("SELECT",),
+    "call_event": ("SELECT", "INSERT"),
     "print_job": ("SELECT", "INSERT"),
     "report_run": ("SELECT", "INSERT"),
     "sensitive_view_log": ("SELECT", "INSERT"),

@@ -15,16 +15,19 @@ from app.services.guard import crossing
 BEARER = "Bearer "
 
 
-def demand_token() -> None:
-    """Demand a valid token or key; a cookie does not count here, so no other site can act in one's name."""
+def demand_token(counted: str = "") -> None:
+    """Demand a valid token or key; a cookie does not count here, so no other site can act in one's name.
+
+    ``counted`` names the limit that a key's calls count under where it is another than that of all calls.
+    """
     header = request.headers.get("Authorization", "")
     if header.startswith(BEARER) and looks_like_key(token := header[len(BEARER) :].strip()):
-        _enter_with_key(token)
+        _enter_with_key(token, counted)
     else:
         verify_jwt_in_request()
 
 
-def _enter_with_key(token: str) -> None:
+def _enter_with_key(token: str, counted: str) -> None:
     """Become the actor of a key for this request; 401 with a line in the trail, 429 for too many."""
     session, address = db.session(), request.remote_addr or ""
     act_as(f"api_key@{address}")
@@ -36,10 +39,11 @@ def _enter_with_key(token: str) -> None:
         hold("api_key_refused", address)
         abort(401)
     actor, key = found
-    hold("api_key", str(key.id))
+    hold(counted or "api_key", str(key.id))
     g.actor = actor
     act_as(actor.name)
-    limit_writes(f"user:{actor.user_id}")
+    if not counted:
+        limit_writes(f"user:{actor.user_id}")
     with crossing("doors"):
         is_marked = mark_used(session, key, at=now())
     if is_marked:

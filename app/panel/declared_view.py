@@ -80,6 +80,8 @@ class DeclaredView(ModelView):
     head_acts: ClassVar[Sequence[str]] = ()
     #: False where people make rows by an act; imports and REST still add them.
     offers_new: ClassVar[bool] = True
+    #: The endpoint whose tag tells a list that it changed, so that it shows itself anew.
+    live: ClassVar[str] = ""
     intro: ClassVar[object] = ""
     #: What an empty list says instead of that there is nothing yet: what would stand here, and how it comes.
     empty: ClassVar[object] = ""

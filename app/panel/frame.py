@@ -40,7 +40,7 @@ def frame() -> Frame | None:
 def _frame(by: Actor) -> Frame:
     session = db.session()
     roles = [str(ROLES[name].label) for name in ROLES if name in by.roles]
-    notices, work = unread_and_open(session, by)
+    notices, work, answers = unread_and_open(session, by)
     return Frame(
         menu=menu_of(by),
         home=Link(_("Workbench"), url_for("HomeView.index"), "grid-1x2", active=request.endpoint == "HomeView.index"),
@@ -68,6 +68,7 @@ def _frame(by: Actor) -> Frame:
         here=menu_path(),
         work=work,
         tray_url=url_for("background_task.tray"),
+        ringing_url=url_for("phone_call.ringing") if answers and by.may("phone_call", "can_list") else "",
         tasks_url=url_for("background_task.list", tab="mine"),
         files_url=url_for("my_files.list"),
         views_url=url_for("saved_filter.list") if by.employee_id and by.may("saved_filter", "can_list") else "",

@@ -109,6 +109,7 @@ class ListPages(DeclaredView):
             acts=self._head_buttons(by),
             add_url=self._add_url(by),
             intro=str(self.intro),
+            live=url_for(self.live) if self.live else "",
             exports=[*self.downloads(by), *exporting.list_link(self, by)],
             papers=printing.list_buttons(self, by) if table.rows else [],
             selection=selection,

@@ -173,6 +173,16 @@ def _of_table(paths: dict[str, Any], table: str, view: HouseView) -> None:
         one["put"] = _operation(
             f"{table}.edit", table, view.model.TITLE, {200: "Answer"}, parameters=[PK, KEY], body=changing
         )
+    for (below, method), more in (view.api.OPERATIONS if view.api is not None else {}).items():
+        paths.setdefault(f"{API}/{table}/{below}", {})[method] = _operation(
+            more["name"],
+            table,
+            more["summary"],
+            more["answers"],
+            parameters=[PK] if "{pk}" in below else [],
+            body=more.get("body"),
+            files=more.get("files", ()),
+        )
     for act in REGISTRY.of(table):
         if not act.by_system:
             _of_act(paths, act)

@@ -56,7 +56,7 @@ class Bar:
 @dataclass(frozen=True)
 class Cell:
     """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line; ``bar`` stands under it;
-    ``picture`` is the address of a picture that a record's page shows beneath."""
+    ``picture`` is the address of a picture that a record's page shows beneath, ``sound`` of what it plays."""
 
     text: str
     url: str = ""
@@ -66,6 +66,7 @@ class Cell:
     wide: bool = False
     bar: Bar | None = None
     picture: str = ""
+    sound: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ class ListPage:
     clear_url: str = ""
     ways: list[Link] = field(default_factory=list)
     keys: tuple[Key, ...] = ()
+    live: str = ""
 
 
 @dataclass(frozen=True)
@@ -570,6 +572,7 @@ class Frame:
     here: list[str] = field(default_factory=list)
     work: int = 0
     tray_url: str = ""
+    ringing_url: str = ""
     tasks_url: str = ""
     files_url: str = ""
     views_url: str = ""

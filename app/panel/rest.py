@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import prison
@@ -50,6 +51,8 @@ class HouseApi(BaseApi):
     """One table over REST. Made by ``api_for`` from the table's view."""
 
     view: HouseView
+    #: What the table answers beside the contract, for the OpenAPI document: (path below the table, method) -> what.
+    OPERATIONS: ClassVar[Mapping[tuple[str, str], Mapping[str, Any]]] = {}
     #: Every call demands a token itself, then asks for the right by the table's and the act's name.
     allow_browser_login = False
 

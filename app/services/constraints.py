@@ -34,6 +34,9 @@ SENTENCES: dict[str, object] = {
     "ck_number_rule_prefix_letters": _l("A prefix has one to four capital letters."),
     "uq_number_rule_prefix": _l("Another document type has this prefix already."),
     "uq_branch_day_branch_id_day_on": _l("This day is entered already; please edit it."),
+    "uq_phone_system_in_use": _l("This branch has a telephone system in use already; please retire that one first."),
+    "uq_phone_extension_branch_id_extension": _l("This extension is entered already."),
+    "uq_phone_call_recording_file_id": _l("This file is the recording of another call already."),
     "ck_number_rule_width_bounds": _l("A counter has three to ten digits."),
 }
 

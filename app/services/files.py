@@ -22,6 +22,7 @@ from app.filestore import Writing, Written, store
 from app.models.audit import Way
 from app.models.files import FilePurpose, StoredFile
 from app.services.filetypes import (
+    AUDIO,
     CSV,
     PDF,
     PICTURES,
@@ -49,6 +50,7 @@ MAX_NAME = 120
 TAKEN: dict[FilePurpose, frozenset[str]] = {
     FilePurpose.EVIDENCE: frozenset({*PICTURES, PDF}),
     FilePurpose.IMPORT: frozenset({XLSX, CSV}),
+    FilePurpose.RECORDING: frozenset(AUDIO),
 }
 
 
@@ -93,6 +95,7 @@ _NOT_TAKEN = {
         "Please send a picture (JPEG, PNG, WebP) or a PDF; this file is none of them."
     ),
     FilePurpose.IMPORT: no_table,
+    FilePurpose.RECORDING: lambda _content: _("Please send a recording (WAV, MP3, OGG, M4A); this file is none."),
 }
 
 
@@ -237,7 +240,7 @@ def readable(session: Session, file_id: int, by: Actor) -> StoredFile | None:
 
 
 #: Files whose content is business records: to see the row that they belong to is not enough to read them.
-HOLDS_RECORDS = frozenset({FilePurpose.RESULT, FilePurpose.IMPORT})
+HOLDS_RECORDS = frozenset({FilePurpose.RESULT, FilePurpose.IMPORT, FilePurpose.RECORDING})
 
 #: Who may read what a record's files hold, besides who made them: table -> function (session, record, actor).
 CONTENT_RIGHTS: dict[str, Callable[[Session, Any, Actor], bool]] = {}
@@ -276,7 +279,8 @@ def log_opened(session: Session, table: str, record_id: int, field: str, name: s
 
 def log_denied_file(session: Session, file_id: int, by: Actor, at: datetime) -> None:
     """Write down that somebody asked for a file that is not for her; one that does not exist leaves nothing."""
-    file = session.get(StoredFile, file_id)
+    with crossing("file"):
+        file = session.get(StoredFile, file_id)
     if file is not None and file.subject_table is not None and file.subject_id is not None:
         field = f"{file.purpose.value}_file"
         log_look(session, Way.FILE, file.subject_table, file.subject_id, field, "", by, at=at, denied=NOT_IN_SCOPE)

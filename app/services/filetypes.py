@@ -24,6 +24,8 @@ FORMATS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP"
 PDF = "application/pdf"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv"
+#: What browsers play by themselves; the first bytes say which it is.
+AUDIO = ("audio/wav", "audio/mpeg", "audio/ogg", "audio/mp4")
 
 ENDINGS = {
     "image/jpeg": (".jpg", ".jpeg"),
@@ -32,6 +34,10 @@ ENDINGS = {
     PDF: (".pdf",),
     XLSX: (".xlsx",),
     CSV: (".csv", ".txt"),
+    "audio/wav": (".wav",),
+    "audio/mpeg": (".mp3",),
+    "audio/ogg": (".ogg", ".oga", ".opus"),
+    "audio/mp4": (".m4a", ".mp4"),
 }
 
 
@@ -43,12 +49,29 @@ def kind_of(content: bytes) -> str | None:
     """Return the media type that the bytes show, or None if they are nothing that the house takes."""
     if content.startswith(b"%PDF-"):
         return PDF
+    if (audio := audio_kind(content)) is not None:
+        return audio
     picture = _picture_kind(content)
     if picture is not None:
         return picture
     if content.startswith(b"PK\x03\x04"):
         return XLSX if _is_workbook(content) else None
     return CSV if looks_like_text(content) else None
+
+
+def audio_kind(head: bytes) -> str | None:
+    """Return the media type of a recording by its first bytes, or None if it is none that browsers play."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "audio/wav"
+    if head[:4] == b"OggS":
+        return "audio/ogg"
+    if head[4:8] == b"ftyp" and head[8:11] in (b"M4A", b"mp4", b"iso", b"M4B"):
+        return "audio/mp4"
+    # A frame of MPEG audio: eleven bits set, a version, layer, bit rate and sampling rate that there are.
+    is_frame = len(head) > 3 and head[0] == 0xFF and head[1] & 0xE6 in (0xE2, 0xE4) and head[2] & 0xF0 != 0xF0
+    if head[:3] == b"ID3" or (is_frame and head[1] & 0x18 != 0x08 and head[2] & 0x0C != 0x0C):
+        return "audio/mpeg"
+    return None
 
 
 def named_as(name: str, kind: str) -> str:

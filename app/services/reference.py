@@ -47,6 +47,7 @@ BUSINESS_CATEGORIES: tuple[Named, ...] = (
     ("advertising", "广告推销", "Advertising"),
     ("wrong_number", "误拨", "Wrong number"),
     ("silent", "无声", "Nobody spoke"),
+    ("missed", "未接来电", "Missed call"),
     ("other", "其他", "Other"),
 )
 
@@ -238,6 +239,7 @@ POSITIONS: tuple[Named, ...] = (
     ("archivist", "档案管理员", "Archivist"),
     ("auditor", "审计/合规", "Auditor"),
     ("admin", "系统管理员", "Administrator"),
+    ("telephone", "电话系统(程序)", "Telephone system (program)"),
 )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -50,7 +50,7 @@ WARNED = "warned"
 @dataclass(frozen=True)
 class Answer:
     """What a run leaves: the act's record, and what else the act made or says. ``replayed``: the same key had
-    run before, so nothing happened this time."""
+    run before, so nothing happened this time. ``after`` is left to whoever commits, inside another unit of work."""
 
     record: Any
     result: Any = None
@@ -58,6 +58,7 @@ class Answer:
     notice: str | None = None
     paper: str | None = None
     replayed: bool = False
+    after: Callable[[Session], object | None] | None = None
 
 
 def form_context(
@@ -139,7 +140,8 @@ def _run(
     nested = bool(session.info.get("in_unit"))
     for attempt in range(1, RETRIES + 1):
         try:
-            return _run_once(session, call)
+            done = _run_once(session, call)
+            return done if nested or done.after is None else _followed(session, done, done.after)
         except (Refusal, InvalidInput) as said:
             if said.aftermath is not None and not nested:
                 with unit_of_work(session), crossing("act"):
@@ -155,6 +157,12 @@ def _run(
         except DataError as wrong:
             raise Refusal(_("A value does not fit. Please check what you typed.")) from wrong
     raise AssertionError("unreachable")
+
+
+def _followed(session: Session, done: Answer, after: Callable[[Session], object | None]) -> Answer:
+    """Do what follows an act that stands: a request to another system, which no undoing could take back."""
+    said = after(session)
+    return replace(done, after=None, notice=done.notice if said is None else str(said))
 
 
 @dataclass(frozen=True)
@@ -196,6 +204,7 @@ def _run_once(session: Session, call: _Call) -> Answer:
             outcome.shown,
             None if outcome.notice is None else str(outcome.notice),
             outcome.paper,
+            after=outcome.after,
         )
 
 

@@ -30,6 +30,7 @@ from app.views import (
     processes,
     reports,
     settings,
+    telephone,
 )
 from app.words import _l
 
@@ -42,6 +43,7 @@ def register(appbuilder: AppBuilder) -> None:
     menu = Registrar(appbuilder)
     menu.group("workstation", _l("Service workstation"), "headset")
     menu.group("appointments", _l("Appointments"), under="workstation")
+    telephone.register(menu)
     appointments.register(menu)
     menu.group("followups", _l("Follow-up"), under="workstation")
     followup.register(menu)

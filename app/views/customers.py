@@ -143,6 +143,13 @@ class CustomerView(HouseView):
             ("category", "executor", "customer"),
         ),
         Related(
+            "phone_call",
+            "customer_id",
+            _l("Telephone calls"),
+            ("began_at", "direction", "state", "employee", "ring_count", "recording_state"),
+            ("employee", "customer"),
+        ),
+        Related(
             "customer_trait",
             "customer_id",
             _l("Traits"),

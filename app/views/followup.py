@@ -25,12 +25,14 @@ from app.panel.cards import Shows, card
 from app.panel.codes import Code
 from app.panel.house_view import HouseView, Related, Sub, Tab
 from app.panel.interface import HouseInterface
+from app.panel.pages import Cell
 from app.panel.person import now
 from app.panel.registry import Registrar
 from app.roles import ROLES
 from app.services.followup import ANNIVERSARY, BIRTHDAY, TRIGGERS
 from app.services.lunar import FESTIVALS
 from app.services.privacy.consents import consented
+from app.views.telephone import sound_cell
 from app.words import _, _l
 
 Plan = FollowupPlan
@@ -92,10 +94,13 @@ class FollowupPlanView(HouseView):
         ),
         (
             _l("What became of it"),
-            ("executed_at", "next_plan", "end_flag", "end_reason", "end_note", "cancel_reason", "escalated_at"),
+            (
+                "executed_at", "phone_call", "recording", "next_plan", "end_flag", "end_reason", "end_note",
+                "cancel_reason", "escalated_at",
+            ),
         ),
     )  # fmt: skip
-    labels = {"rule": _l("Made by the rule")}
+    labels = {"rule": _l("Made by the rule"), "recording": _l("Recording")}
     subs = {"customer": Sub("customer.phone_masked"), "executor": Sub("cover", _l("covered by %(value)s"))}
     order_columns = ("planned_at", "plan_no")
     default_order = "planned_at"
@@ -105,7 +110,7 @@ class FollowupPlanView(HouseView):
         "customer_id",
     )  # fmt: skip
     eager = ("category", "customer.contacts", "appointment_slip", "executor", "cover", "branch", "contact_record")
-    record_eager = ("rule", "submitter", "approver", "next_plan", "end_reason")
+    record_eager = ("rule", "submitter", "approver", "next_plan", "end_reason", "phone_call")
     search_through = "customer"
     quick = (
         Tab("due", _l("Due"), due),
@@ -121,8 +126,8 @@ class FollowupPlanView(HouseView):
             "followup_execution",
             "plan_id",
             _l("Calls carried out"),
-            ("executed_at", "method", "reached", "feedback", "satisfaction", "abnormal_flag", "executor"),
-            ("executor", "plan"),
+            ("executed_at", "method", "reached", "feedback", "satisfaction", "abnormal_flag", "executor", "phone_call"),
+            ("executor", "plan", "phone_call"),
         ),
         Related(
             "followup_review",
@@ -133,6 +138,12 @@ class FollowupPlanView(HouseView):
         ),
     )
     empty = _l("Nobody is to be called here. Plans come from rules, or from “Plan a follow-up”.")
+
+    def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
+        """Show the recording of the call that was dialled, to who may listen. R-2.22-3."""
+        if name == "recording":
+            return sound_cell(record.phone_call, by)
+        return super().cell(record, name, by, plain=plain)
 
     def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
         """Say what to mind when calling her, and of a wish that she has not agreed to marketing. 1.2, L13."""
@@ -154,7 +165,7 @@ class MyFollowupsView(FollowupPlanView):
     canonical = False
     page = "my_followups"
     title = _l("My follow-up plans")
-    head_acts = ("draft",)
+    head_acts = ("followup_plan.draft",)
 
     def conditions(self, by: Actor) -> list[Any]:
         mine = (Plan.executor_id, Plan.cover_id, Plan.submitter_id)
@@ -183,7 +194,7 @@ class FollowupExecutionView(HouseView):
     order_columns = ("executed_at",)
     default_order = "executed_at"
     eager = ("plan.category", "executor")
-    record_eager = ("doctor_plan", "appointment_slip")
+    record_eager = ("doctor_plan", "appointment_slip", "phone_call")
 
 
 class FollowupReviewView(HouseView):
@@ -228,6 +239,7 @@ class FollowupCategoryView(HouseView):
     """回访类别."""
 
     datamodel = HouseInterface(FollowupCategory)
+    group, icon = "system", "tags"
     list_columns = ("name", "name_en", "category_group", "supports", "is_marketing", "retired_at")
     form_columns = ("code", "name", "name_en", "category_group", "supports", "is_marketing", "position")
     add_only = ("code",)
@@ -245,6 +257,7 @@ class FollowupRuleView(HouseView):
     """Rules that make plans by themselves. REF-8."""
 
     datamodel = HouseInterface(FollowupRule)
+    group, icon = "system", "magic"
     list_columns = ("name", "trigger", "days_text", "makes", "category", "executor_kind", "branch", "retired_at")
     labels = {"days_text": _l("Days from the trigger")}
     computed = {"days_text": lambda rule: ", ".join(f"{days:+d}" if days else "0" for days in rule.offset_days)}
@@ -319,5 +332,3 @@ def register(menu: Registrar) -> None:
     menu.page(FollowupPlanView)
     menu.page(FollowupExecutionView)
     menu.page(FollowupReviewView)
-    menu.page(FollowupCategoryView, group="system", icon="tags")
-    menu.page(FollowupRuleView, group="system", icon="magic")

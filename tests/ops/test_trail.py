@@ -252,12 +252,26 @@ def kept_rows(world: World) -> None:
             "locale) "
             "values ('branch', 1, 'n', 'p', 1, 1, 'a', now(), 'zh')"
         )
+        connection.execute(
+            "insert into call_event (branch_id, call_id, kind, happened_at, payload) "
+            "select id, 'c', 'ringing', now(), '' from branch where code = '98'"
+        )
     world.seal()
 
 
 @pytest.mark.usefixtures("kept_rows")
 @pytest.mark.parametrize(
-    "table", ["act_run", "audit_log", "audit_prune", "audit_seal", "print_job", "report_run", "sensitive_view_log"]
+    "table",
+    [
+        "act_run",
+        "audit_log",
+        "audit_prune",
+        "audit_seal",
+        "call_event",
+        "print_job",
+        "report_run",
+        "sensitive_view_log",
+    ],
 )
 def test_the_twelve_attacks_of_the_application_are_refused(world: World, table: str) -> None:
     """Target 15: neither update, delete, truncate nor disable, whatever the application's role tries."""

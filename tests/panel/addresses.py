@@ -324,6 +324,19 @@ TABLE: tuple[Line, ...] = (
     Line(r"/search", {"GET": one(ANYBODY, frozenset({200, 302}), path="/search?q=x")}),
     Line(r"/api/v1/find/?", {"GET": one(ANYBODY, frozenset({200, 308}))}),
     Line(r"/api/v1/stored_file/", {"GET": rest("list", OPENED), "POST": one(ANYBODY, frozenset({422}))}),
+    # --- the telephone: where events are posted, who calls, what is heard
+    Line(
+        r"/api/v1/call_event/?",
+        {
+            "GET": one(has("call_event", "list"), frozenset({200, 308})),
+            "POST": one(has("call_event", "post"), frozenset({422})),
+        },
+    ),
+    Line(r"/phone_call/(mark|ringing)", {"GET": one(has("phone_call", "list"))}),
+    Line(
+        r"/(api/v1/)?phone_call/<int:pk>/recording",
+        {"GET": one(has("phone_call", "listen"), frozenset({200, 404}), table="phone_call")},
+    ),
     # --- boards, over REST; on screen they stand where lists do
     Line(
         r"/api/v1/board/<string:name>",

@@ -15,6 +15,7 @@ from app.models.customers import Customer
 from app.models.followup.rules import FollowupCategory, FollowupRule
 from app.models.hr import Branch, Department, Employee
 from app.models.settings import DictionaryItem
+from app.models.telephone import PhoneCall
 from app.words import _l
 
 
@@ -154,6 +155,9 @@ class FollowupPlan(Stateful, Recorded, Branched, Base):
     end_note: Mapped[str | None] = mapped_column(Encrypted(500), info=col(_l("Note on the end")))
     cancel_reason: Mapped[str | None] = mapped_column(Encrypted(500), info=col(_l("Why it was cancelled")))
     escalated_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Supervisor told at")))
+    phone_call_id: Mapped[int | None] = mapped_column(
+        ForeignKey("phone_call.id"), index=True, info=col(_l("Telephone call"), _l("The one that was dialled last."))
+    )
 
     branch: Mapped[Branch] = relationship(lazy="select")
     category: Mapped[FollowupCategory] = relationship(lazy="select")
@@ -168,6 +172,7 @@ class FollowupPlan(Stateful, Recorded, Branched, Base):
     approver: Mapped[Employee | None] = relationship(foreign_keys=[approver_id], lazy="select")
     next_plan: Mapped[FollowupPlan | None] = relationship(remote_side="FollowupPlan.id", lazy="select")
     end_reason: Mapped[DictionaryItem | None] = relationship(lazy="select")
+    phone_call: Mapped[PhoneCall | None] = relationship(lazy="select")
 
     @property
     def planned_on(self) -> date:

@@ -13,6 +13,7 @@ from app.models.base import Base, Choice, Encrypted, Instant, Labelled, Recorded
 from app.models.followup.plans import FollowupPlan
 from app.models.followup.rules import FollowupCategory
 from app.models.hr import Branch, Employee
+from app.models.telephone import PhoneCall
 from app.words import _l
 
 
@@ -59,11 +60,15 @@ class FollowupExecution(Base):
     appointment_slip_id: Mapped[int | None] = mapped_column(
         ForeignKey("appointment_slip.id"), index=True, info=col(_l("Slip that came of it"))
     )
+    phone_call_id: Mapped[int | None] = mapped_column(
+        ForeignKey("phone_call.id"), index=True, info=col(_l("Telephone call"))
+    )
 
     plan: Mapped[FollowupPlan] = relationship(foreign_keys=[plan_id], lazy="select")
     executor: Mapped[Employee | None] = relationship(lazy="select")
     doctor_plan: Mapped[FollowupPlan | None] = relationship(foreign_keys=[doctor_plan_id], lazy="select")
     appointment_slip: Mapped[AppointmentSlip | None] = relationship(lazy="select")
+    phone_call: Mapped[PhoneCall | None] = relationship(lazy="select")
 
     def __str__(self) -> str:
         return f"{self.plan} {self.method.label}"

@@ -145,6 +145,14 @@ def register_call(
     return Outcome(result=record, notice=known)
 
 
+def record_of_call(session: Session, *, by: Actor, at: datetime, **said: Any) -> ContactRecord:
+    """Make the contact record of a call that the telephone system told of; ``said`` are its columns. 2.1.1.1."""
+    record = _record(session, Channel.PHONE, "call", by=by, at=at, **said)
+    if record.caller_no is not None:
+        record.caller_hash = contact_hash(ContactKind.PHONE, record.caller_no)
+    return record
+
+
 @act(
     ContactRecord,
     "register_chat",

@@ -29,6 +29,7 @@ from app.models.customers import (
     Sex,
     SourceChannel,
     contact_hash,
+    mask,
 )
 from app.models.findable import query_terms
 from app.models.hr import Branch, Department, Employee
@@ -126,6 +127,11 @@ def refuse_known_number(
         raise Refusal(known.sentence(by), field=field, aftermath=lambda session: log_look_up(session, known, by))
 
 
+def _number_called(record: Any, call: Any) -> str | None:
+    """Return the number of a contact record or of a call, if it is a whole one."""
+    return normal_phone(getattr(call, "number", None) or getattr(record, "caller_no", None) or "")
+
+
 class TemporaryFile(HouseForm):
     """Name or alias, and one way to reach her. White paper 2.1.1.1 step 2."""
 
@@ -146,12 +152,20 @@ class TemporaryFile(HouseForm):
     referrer_customer_id = Pick(_l("Referred by"), table="customer")
     followup_note = Words(_l("Mind when calling"), most=500, multiline=True)
     contact_record_id = Pick(_l("Contact record"), table="contact_record")
+    phone_call_id = Pick(_l("Telephone call"), table="phone_call")
+
+    def process(self, *given: Any, **more: Any) -> None:
+        """Show in the field of the number, masked, which one is taken if it is left empty."""
+        super().process(*given, **more)
+        called = getattr(self.phone_call_id.record, "number", None) if self.phone_call_id.data else None
+        if called:
+            self.phone.render_kw = {**(self.phone.render_kw or {}), "placeholder": mask(ContactKind.PHONE, called)}
+            self.phone.description = _("Empty: the number of the call.")
 
     def check(self) -> None:
         if not (self.name.data or self.alias.data):
             self.refuse("name", _("A name or an alias, please."))
-        record = self.contact_record_id.record
-        called = normal_phone(getattr(record, "caller_no", None) or "")
+        called = _number_called(self.contact_record_id.record, self.phone_call_id.record)
         if not (self.phone.data or self.wechat.data or self.qq.data or called):
             self.refuse("phone", _("One way to reach her, please: telephone, WeChat or QQ."))
 
@@ -166,7 +180,10 @@ class TemporaryFile(HouseForm):
     tone="accent",
     main=True,
     from_address=("phone",),
-    starts_from={"contact_record": {"contact_record_id": "id", "channel_partner_id": "channel_partner_id"}},
+    starts_from={
+        "contact_record": {"contact_record_id": "id", "channel_partner_id": "channel_partner_id"},
+        "phone_call": {"phone_call_id": "id", "contact_record_id": "contact_record_id"},
+    },
     consequence=_l("The number is matched first; a known customer is never doubled."),
 )
 def register_temporary(
@@ -185,6 +202,7 @@ def register_temporary(
     referrer_customer_id: int | None = None,
     followup_note: str | None = None,
     contact_record_id: int | None = None,
+    phone_call_id: int | None = None,
     by: Actor,
     at: datetime,
 ) -> Customer:
@@ -197,7 +215,8 @@ def register_temporary(
         session, channel_partner_id=channel_partner_id, referrer_id=referrer_customer_id, source_id=source_channel_id
     )
     record = find(session, "contact_record", contact_record_id, by) if contact_record_id is not None else None
-    phone = phone or normal_phone(getattr(record, "caller_no", None) or "")
+    call = find(session, "phone_call", phone_call_id, by) if phone_call_id is not None else None
+    phone = phone or _number_called(record, call)
     contacts = {ContactKind.PHONE: phone, ContactKind.WECHAT: wechat, ContactKind.QQ: qq}
     for kind, value in contacts.items():
         if value:
@@ -229,8 +248,9 @@ def register_temporary(
         by=by,
         at=at,
     )
-    if record is not None and record.customer_id is None:
-        record.customer_id = customer.id
+    for told in (record, call):
+        if told is not None and told.customer_id is None:
+            told.customer_id = customer.id
     return customer
 
 

@@ -141,6 +141,7 @@ MERGED_BY: dict[str, Literal["move", "keep"] | Mover] = {
     "customer_trait.customer_id": "move",
     "followup_plan.customer_id": _move_plans,
     "message.customer_id": _move_messages,
+    "phone_call.customer_id": "move",
     "subject_request.customer_id": "move",
 }
 

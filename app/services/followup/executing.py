@@ -125,6 +125,7 @@ def execute(
             abnormal_flag=abnormal_flag,
             doctor_plan_id=doctors.id if doctors is not None else None,
             appointment_slip_id=appointment_slip_id,
+            phone_call_id=plan.phone_call_id if method is CallMethod.PHONE else None,
         )
     )
     following = _go_on(session, plan, by, at, **onwards)

@@ -42,7 +42,9 @@ NOT_HERS: Mapping[str, str] = {
 }
 
 #: Columns of the machinery that say nothing of her.
-UNTOLD = frozenset({"search_terms", "value_hash", "id_hash", "caller_hash", "inputs_hash", "request_key", "file_key"})
+UNTOLD = frozenset(
+    {"search_terms", "value_hash", "id_hash", "caller_hash", "number_hash", "inputs_hash", "request_key", "file_key"}
+)
 
 
 @lru_cache(maxsize=1)

@@ -173,6 +173,16 @@ RULES: dict[str, dict[str, Rule]] = {
         "provider_ref": None,
         "said": lambda row: GONE if row.said else None,
     },
+    "phone_call": {
+        "call_id": lambda row: f"gone-{row.id}",
+        "number": None,
+        "number_hash": None,
+        "extension": STAFF,
+        "dial_key": STAFF,
+        "dial_said": STAFF,
+        "recording_url": None,
+        "recording_said": None,
+    },
     "followup_execution": {"feedback": lambda row: GONE},
     "followup_review": {"comment": lambda row: GONE if row.comment else None},
     "act_run": {

@@ -119,14 +119,14 @@ def _reveal(session: Session, record: Any, field: str, reason: str, by: Actor, a
     value = getattr(record, field)
     if value is None:
         raise InvalidInput({"field": [_("There is nothing to show.")]})
-    _within_quota(session, record, by, at)
+    within_quota(session, record, by, at)
     log_look(session, Way.REVEAL, record.__tablename__, record.id, field, reason, by)
     note(session, "reveal", record, field=field)
     masked = record.masked if isinstance(record, CustomerContact) else mask(None, value)
     return Outcome(shown=value, notice=masked)
 
 
-def _within_quota(session: Session, record: Any, by: Actor, at: datetime) -> None:
+def within_quota(session: Session, record: Any, by: Actor, at: datetime) -> None:
     """Count this look; tell the supervisor after so many, refuse beyond the limit. One person's looks count one by
     one, however many are asked for at once, on screen and by any of her keys."""
     who = by.name if by.looker_id is None else by.looker_id

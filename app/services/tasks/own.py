@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from app.actors import Actor
 from app.models.audit import Notice
 from app.models.tasks import OPEN_STATES, BackgroundTask
+from app.models.telephone import PhoneExtension
 
 #: How long the tray still shows what has ended.
 SHOWN_FOR = timedelta(minutes=10)
@@ -39,18 +40,24 @@ def _unread(by: Actor) -> Any:
     )
 
 
-def unread_and_open(session: Session, by: Actor) -> tuple[int, int]:
-    """Return how many notices of a person are unread and how many pieces of her long work are open."""
+def unread_and_open(session: Session, by: Actor) -> tuple[int, int, bool]:
+    """Return how many notices of a person are unread, how many pieces of her long work are open, and whether she
+    answers an extension."""
     if by.employee_id is None:
-        return 0, 0
+        return 0, 0, False
     open_ones = (
         select(func.count())
         .select_from(BackgroundTask)
         .where(BackgroundTask.employee_id == by.employee_id, BackgroundTask.state.in_(OPEN_STATES))
         .scalar_subquery()
     )
-    row = session.execute(select(_unread(by), open_ones)).one()
-    return row[0], row[1]
+    answers = (
+        select(PhoneExtension.id)
+        .where(PhoneExtension.employee_id == by.employee_id, PhoneExtension.retired_at.is_(None))
+        .exists()
+    )
+    row = session.execute(select(_unread(by), open_ones, answers)).one()
+    return row[0], row[1], row[2]
 
 
 def own_work(session: Session, by: Actor, *, at: datetime) -> OwnWork:

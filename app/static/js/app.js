@@ -14,9 +14,11 @@ import "./tree.js";
 import "./print.js";
 import "./progress.js";
 import "./tray.js";
+import "./ringing.js";
 import "./lock.js";
 import "./themes.js";
 import "./again.js";
 
 enhance(document);
 if (document.querySelector("[data-board]")) import("./board.js");
+if (document.querySelector("[data-live]")) import("./live.js");

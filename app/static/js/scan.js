@@ -14,6 +14,9 @@ let field = null;
 let before = null;
 let withheld = [];
 let handing = false;
+// What was just handed on as a person's typing, and when. A scan that halted for a moment goes on after it.
+let handed = { field: null, text: "", at: -Infinity };
+const HALT = 400;
 
 const kindOf = (element) => {
   if (element.isContentEditable || element.matches?.(TEXT)) return "text";
@@ -38,9 +41,11 @@ function reset() {
 
 /** The keys were a person's: give them to where they were meant for. */
 function hand() {
-  const [mine, into, events, typed] = [keys, field, withheld, kindOf(field || document.body)];
+  const [mine, into, events, typed, at] = [keys, field, withheld, kindOf(field || document.body), last];
   reset();
   if (!mine.length) return;
+  const begun = handed.field === into && at - handed.at <= HALT ? handed.text : "";
+  handed = { field: into, text: begun + mine.map((key) => key.key).join(""), at };
   handing = true;
   try {
     if (typed === "text") {
@@ -64,8 +69,19 @@ function wait() {
   }, GAP + 5);
 }
 
+/** The beginning of a scan that halted, taken out of the text field that got it. */
+function takeBack() {
+  const { field: into, text, at } = handed;
+  if (!text || into !== field || keys[0].at - at > HALT) return "";
+  if (kindOf(into) === "text" && into.value !== undefined) {
+    const end = into.selectionEnd ?? into.value.length;
+    if (into.value.slice(0, end).endsWith(text)) into.value = into.value.slice(0, end - text.length) + into.value.slice(end);
+  }
+  return text;
+}
+
 function scanned() {
-  const code = keys.map((key) => key.key).join("");
+  const code = takeBack() + keys.map((key) => key.key).join("");
   if (before) restore(field, before);
   reset();
   box.value = code;
@@ -78,7 +94,7 @@ function keep(event) {
     field = event.target;
     before = kind === "other" ? standing(event.target) : null;
   }
-  keys.push({ key: event.key, code: event.code, shiftKey: event.shiftKey, bubbles: true, cancelable: true });
+  keys.push({ at: event.timeStamp, key: event.key, code: event.code, shiftKey: event.shiftKey, bubbles: true, cancelable: true });
   last = event.timeStamp;
   if (kind !== "other") event.preventDefault();
   event.stopImmediatePropagation();
