@@ -125,6 +125,8 @@ FOLLOW_UP: Rights = {
     "followup_case": "list show",
     "followup_cover": "list show arrange end",
 }
+#: RPT-07, and the runs of it that were kept.
+FOLLOW_UP_FIGURES: Rights = {"report_followup_stats": "list run export", "report_run": "list show"}
 #: Who answers for it: approves, reviews, hands over, makes cases.
 LEAD_FOLLOW_UP: Rights = _together(
     FOLLOW_UP,
@@ -132,6 +134,7 @@ LEAD_FOLLOW_UP: Rights = _together(
         "followup_plan": "approve send_back review rework hand_over",
         "department_followups": "list",
         "followup_case": "revise publish retire",
+        **FOLLOW_UP_FIGURES,
     },
 )
 FOLLOW_UP_RULES: Rights = {
@@ -394,6 +397,7 @@ ROLES: dict[str, Role] = {
         OWNERS,
         ASK_SUPPLEMENTS,
         LEAD_FOLLOW_UP,
+        report_run=BRANCH,
     ),
     "doctor": _role("R11", _l("Doctor"), OWN, FOLLOW_UP),
     "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN, FOLLOW_UP),
@@ -428,9 +432,10 @@ ROLES: dict[str, Role] = {
         DICTIONARIES,
         REQUIREMENTS,
         PROCESSES,
+        FOLLOW_UP_FIGURES,
         MESSAGE_TEXTS,
         {"branch_day": "list show add edit"},
-        **dict.fromkeys(("appointment_slip", "contact_record", "customer"), BRANCH),
+        **dict.fromkeys(("appointment_slip", "contact_record", "customer", "followup_plan"), BRANCH),
     ),
     "medical_affairs": _role(
         "R27",
@@ -507,6 +512,7 @@ ROLES: dict[str, Role] = {
         DECIDE_REQUESTS,
         {
             "customer": "reveal",
+            **FOLLOW_UP_FIGURES,
             "followup_plan": "list show",
             "department_followups": "list",
             "handover_batch": "list",

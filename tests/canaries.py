@@ -6,7 +6,7 @@ Every text of such a row bears a word that no one but its owner may ever see.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -44,6 +44,7 @@ GIVEN: dict[str, Any] = {
     "phone_system.timeout_seconds": 5,
     "phone_system.state": "retired",
     "followup_plan.submitter_id": "employee",
+    "followup_cover.cover_id": "employee",
 }
 PLAIN: dict[type[Any], Any] = {Boolean: False, Date: date(2026, 11, 1), Time: time(9), Integer: 1, Numeric: Decimal(1)}
 
@@ -66,8 +67,13 @@ class Canaries:
                 hidden[table] = key
         return hidden
 
-    def leaks_in(self, text: str) -> bool:
-        """Say whether a text tells of one of these rows; what was searched for stands there by itself."""
+    def leaks_in(self, text: str, seen: Iterable[str] = ()) -> bool:
+        """Say whether a text tells of one of these rows; what was searched for stands there by itself.
+
+        Rows of the tables ``seen`` may be told of: a list's filter names the departments that one may see.
+        """
+        for table in seen:
+            text = re.sub(rf"{self.word}{table}(?!_)", "", text)
         return re.search(rf"{self.word}[a-z]", text) is not None
 
 

@@ -43,10 +43,11 @@ def every(name: str, period: timedelta, *, catch_up: timedelta, label: object = 
 
 
 def daily(
-    name: str, at: Setting, *, days_back: int = 1, label: object = "", closes_day: bool = False
+    name: str, at: Setting, *, days_back: int | Setting = 1, label: object = "", closes_day: bool = False
 ) -> Callable[[Work], Work]:
     """Declare a job with a slot per branch and day, at a time that the branch sets; missed days are made up.
 
+    So many days back as ``days_back`` says, a number or a setting.
     ``closes_day``: the slot is about a day that ends. A time before noon then belongs to the day before: at 00:30
     the day that has ended is closed, not the one that has just begun.
     """
@@ -58,7 +59,10 @@ def daily(
             clock: time = value_of(session, at, branch_id=branch.id, at=now)
             later = timedelta(days=1) if closes_day and clock < NOON else timedelta()
             today = now.astimezone(zone).date()
-            for ahead in range(-days_back, 2):
+            back: int = (
+                days_back if isinstance(days_back, int) else value_of(session, days_back, branch_id=branch.id, at=now)
+            )
+            for ahead in range(-back, 2):
                 on = today + timedelta(days=ahead)
                 yield branch, on - later, datetime.combine(on, clock, zone).astimezone(UTC)
 

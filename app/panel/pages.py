@@ -358,6 +358,16 @@ class Card:
 
 
 @dataclass(frozen=True)
+class FunnelCard:
+    """How many of what began came how far: a table whose numbers open their rows."""
+
+    label: str
+    note: str
+    url: str
+    table: TableView
+
+
+@dataclass(frozen=True)
 class HomePage:
     title: str
     greeting: str
@@ -366,6 +376,7 @@ class HomePage:
     acts: list[ActButton]
     day: str = ""
     pages: list[tuple[str, list[Link]]] = field(default_factory=list)
+    funnels: list[FunnelCard] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

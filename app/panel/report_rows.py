@@ -23,7 +23,7 @@ from app.panel.pages import Link, ListPage
 from app.panel.person import now
 from app.reports.base import Asked, Report
 from app.reports.facts import Label
-from app.reports.measures import Group, Measure, Rate, Window
+from app.reports.measures import Group, Mean, Measure, Rate, Window, written
 from app.services.runner import form_context
 from app.words import _, locale_in_force
 
@@ -35,7 +35,7 @@ class Opened:
     """What is asked to be opened: a measure or rate of a report, its day, and the keys of its groups."""
 
     report: Report
-    named: Measure | Rate
+    named: Measure | Rate | Mean
     measure: Measure
     asked: Asked
     window: Window
@@ -58,18 +58,18 @@ def opened_from(report: Report, given: Mapping[str, str], asked: Asked, by: Acto
         named = report.measure(given.get("measure", ""))
     except KeyError:
         abort(404)
-    measure: Any = report.measure(_part(named, given)) if isinstance(named, Rate) else named
+    measure = report.counted_by(named, part=isinstance(named, Rate) and _is_part(given))
     if not by.may(measure.model.__tablename__, "can_list"):
         abort(403)
     keys = {group.name: _key(group, measure, given[group.name]) for group in report.groups if group.name in given}
-    return Opened(report, named, measure, asked, report.window(db.session(), asked), keys)
+    return Opened(report, named, measure, asked, report.window(db.session(), asked, now()), keys)
 
 
-def _part(rate: Rate, given: Mapping[str, str]) -> str:
+def _is_part(given: Mapping[str, str]) -> bool:
     tab = given.get("tab", "whole")
     if tab not in ("whole", "part"):
         abort(400)
-    return rate.part if tab == "part" else rate.whole
+    return tab == "part"
 
 
 def _key(group: Group, measure: Measure, text: str) -> Any:
@@ -87,7 +87,7 @@ def rows_url(report: Report, name: str, keys: Keys, kept: Mapping[str, str], by:
         named = report.measure(name)
     except KeyError:
         return ""
-    measure: Any = report.measure(named.whole) if isinstance(named, Rate) else named
+    measure = report.counted_by(named)
     if not by.may(measure.model.__tablename__, "can_list"):
         return ""
     return url_for(f"{report.right}.rows", measure=name, **dict(keys), **kept)
@@ -97,7 +97,8 @@ def rows_page(opened: Opened, by: Actor) -> ListPage:
     """Return the rows as their table's own list shows them, under the words of what was asked for."""
     view = views()[opened.model.__tablename__]
     groups = {group.name for group in opened.report.groups}
-    parameters = {"measure", *opened.report.params(meta=_meta(by))._fields, *groups}
+    fields = opened.report.params(meta=_meta(by))._fields
+    parameters = {"measure", *fields, *groups}
     asked = asked_of(
         parameters,
         set(view.order_columns),
@@ -107,7 +108,7 @@ def rows_page(opened: Opened, by: Actor) -> ListPage:
     )
     statement = view.datamodel.statement(by, opened.conditions())
     table, pager = view.table_of(by, asked, statement, empty=_("Nothing answers this."))
-    kept = {name: request.args[name] for name in ("day", "branch_id") if name in request.args}
+    kept = {name: request.args[name] for name in fields if name in request.args}
     back = url_for(f"{opened.report.right}.list", **kept)
     return ListPage(
         title=f"{opened.report.label} · {opened.named.label}",
@@ -146,12 +147,13 @@ def _tabs(opened: Opened) -> list[Link]:
 
 def _words(opened: Opened, *, any_rows: bool) -> str:
     """Say what is shown: day, branch, groups. A key is called by its name only if rows of the reader bear it."""
-    told = [opened.asked.day.isoformat(), opened.window.branch.name]
-    for name, key in opened.keys.items():
+    told = [opened.window.period[1], opened.window.branch.name]
+    shown = {group.name: key for group, key in opened.window.only} | dict(opened.keys)
+    for name, key in shown.items():
         group = opened.report.group(name)
         label = group.named(db.session(), [key]).get(key) if any_rows else None
         words = label.in_(locale_in_force()) if isinstance(label, Label) else label
-        told.append(_("%(what)s: %(value)s", what=group.label, value=words or request.args[name]))
+        told.append(_("%(what)s: %(value)s", what=group.label, value=words or written(key)))
     return " · ".join(told)
 
 

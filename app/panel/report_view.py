@@ -53,7 +53,7 @@ def asked_from(report: Report, given: Any, by: Actor, *, is_json: bool = False) 
         raise InvalidInput({"branch_id": [_("Please choose a branch.")]})
     if branch_id != by.branch_id and by.reach("report_run") < Reach.GROUP:
         raise InvalidInput({"branch_id": [_("Not a valid choice.")]})
-    return Asked(day=form.data["day"], branch_id=branch_id)
+    return report.asked(form.data, branch_id)
 
 
 def _facts_asked(session: Session, parameters: Mapping[str, Any], by: Actor, at: datetime) -> tuple[ReportFacts, str]:
@@ -168,7 +168,7 @@ class ReportView(BaseView):
         by = self._require("can_list")
         run = self._run(by, pk)
         form = self.report.params(
-            MultiDict({"day": run.business_on.isoformat(), "branch_id": str(run.branch_id)}),
+            MultiDict({name: str(value) for name, value in run.parameters.items()}),
             meta={"context": form_context(db.session(), by, now=now())},
         )
         return render_template(

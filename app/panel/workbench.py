@@ -1,4 +1,4 @@
-"""The workbench of a person: her cards, counted in one statement, with the rows of those that show rows."""
+"""The workbench of a person: her cards, counted in one statement, the rows of those that show rows, and her funnels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from app.actors import Actor
 from app.acts import REGISTRY
 from app.panel import acting, cards
 from app.panel.cards import Declared, Shows
+from app.panel.funnels import funnels_of
 from app.panel.interface import MOST_COUNTED
 from app.panel.pages import Card, HomePage
 from app.panel.registered import lists
@@ -47,6 +48,7 @@ def workbench(session: Session, by: Actor, at: datetime) -> HomePage:
             if act.creates and act.main and by.may(act.table, act.permission) and by.employee_id is not None
         ],
         day=format_date(at.astimezone(by.timezone).date(), "full"),
+        funnels=funnels_of(session, by, at),
     )
 
 

@@ -20,8 +20,11 @@ from app.models.hr import Branch
 from app.models.subscriptions import REPORT_LABELS
 from app.reports import counting
 from app.reports.facts import ReportFacts
-from app.reports.measures import Breakdown, Drawn, Group, Measure, Rate, Window
-from app.words import _l, in_locale
+from app.reports.measures import Breakdown, Drawn, Group, Mean, Measure, Rate, Window
+from app.words import _, _l, in_locale
+
+#: A report is of so many days at the most.
+MOST_DAYS = 366
 
 
 @dataclass(frozen=True)
@@ -100,29 +103,63 @@ class MonthAndBranch(HouseForm):
         return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
 
 
+class PeriodAndBranch(HouseForm):
+    """Days of a branch, the last one included; a day alone unless a last one is said."""
+
+    day = Day(_l("From (day)"), required=True, past=True)
+    until_on = Day(_l("Until (day)"), past=True, description=_l("Empty: that one day."))
+    branch_id = Pick(_l("Branch"), table="branch")
+
+    def check(self) -> None:
+        """The last day is not before the first, and no more than a year after it."""
+        first, last = self.day.data, self.until_on.data
+        if last is not None and last < first:
+            self.refuse("until_on", _("The last day is before the first."))
+        if last is not None and last > first + timedelta(days=MOST_DAYS):
+            self.refuse("until_on", _("At most %(days)s days, please.", days=MOST_DAYS))
+
+    @staticmethod
+    def until(day: date) -> date:
+        """Return the first day that is not counted any more, if no last one is said."""
+        return day + timedelta(days=1)
+
+
 @dataclass(frozen=True)
 class Asked:
-    """A report's parameters, checked. ``day`` is the first one that is counted."""
+    """A report's parameters, checked. ``day`` is the first one that is counted, ``until_on`` the last if it is said.
+
+    ``narrowed`` are the report's filters that are set: (parameter, key).
+    """
 
     day: date
     branch_id: int
+    until_on: date | None = None
+    narrowed: tuple[tuple[str, Any], ...] = ()
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what is asked for as a stored run keeps it."""
+        until = {} if self.until_on is None else {"until_on": self.until_on.isoformat()}
+        return {"day": self.day.isoformat(), "branch_id": self.branch_id, **until, **dict(self.narrowed)}
 
 
 class Report:
     """A report: subclass it, name it, declare what it counts; registration follows.
 
-    ``measures`` and ``rates`` are what it counts, ``groups`` what divides them. ``figures`` stand above, ``columns``
-    (by default every measure, then every rate) in each of the ``tables``. A report that is no count writes ``gather``.
+    ``measures``, ``rates`` and ``means`` are what it counts, ``groups`` what divides them. ``figures`` stand above,
+    ``columns`` (by default all measures, rates and means) in each of the ``tables``. ``filters`` name the inputs of
+    ``params`` that narrow it to one key of a group. A report that is no count writes ``gather``.
     """
 
     name: ClassVar[str]
     number: ClassVar[str]
     label: ClassVar[object]
     category: ClassVar[str] = "reports"
-    params: ClassVar[type[DayAndBranch] | type[MonthAndBranch]] = DayAndBranch
+    params: ClassVar[type[DayAndBranch] | type[MonthAndBranch] | type[PeriodAndBranch]] = DayAndBranch
+    filters: ClassVar[Mapping[str, str]] = {}
     daily: ClassVar[bool] = False
     measures: ClassVar[tuple[Measure, ...]] = ()
     rates: ClassVar[tuple[Rate, ...]] = ()
+    means: ClassVar[tuple[Mean, ...]] = ()
     groups: ClassVar[tuple[Group, ...]] = ()
     figures: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[tuple[str, ...]] = ()
@@ -131,7 +168,7 @@ class Report:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.columns = cls.columns or tuple(each.name for each in (*cls.measures, *cls.rates))
+        cls.columns = cls.columns or tuple(each.name for each in (*cls.measures, *cls.rates, *cls.means))
         REPORTS[cls.name] = cls()
         REPORT_LABELS[cls.name] = cls.label
 
@@ -140,22 +177,44 @@ class Report:
         """The view name of this report's rights: can_list, can_run, can_export."""
         return f"report_{self.name}"
 
-    def measure(self, name: str) -> Measure | Rate:
-        """Return a measure or rate by name; raises ``KeyError``."""
-        return {each.name: each for each in (*self.measures, *self.rates)}[name]
+    @classmethod
+    def count_also(cls, measure: Measure) -> None:
+        """Let a later area count one thing more, such as the deals of consultations; its figure stands in no table."""
+        cls.measures = (*cls.measures, measure)
+
+    def measure(self, name: str) -> Measure | Rate | Mean:
+        """Return a measure, rate or mean by name; raises ``KeyError``."""
+        known: tuple[Measure | Rate | Mean, ...] = (*self.measures, *self.rates, *self.means)
+        return {each.name: each for each in known}[name]
+
+    def counted_by(self, named: Measure | Rate | Mean, *, part: bool = False) -> Measure:
+        """Return the measure whose rows stand behind a figure: of a rate its whole, or its part."""
+        if isinstance(named, Measure):
+            return named
+        found = self.measure(named.of if isinstance(named, Mean) else named.part if part else named.whole)
+        assert isinstance(found, Measure), named.name
+        return found
 
     def group(self, name: str) -> Group:
         """Return a group by name; raises ``KeyError``."""
         return {each.name: each for each in self.groups}[name]
 
-    def window(self, session: Session, asked: Asked) -> Window:
-        """Return the day or month of the branch that is asked for."""
+    def asked(self, said: Mapping[str, Any], branch_id: int) -> Asked:
+        """Return what a checked form asks for."""
+        narrowed = tuple((name, said[name]) for name in self.filters if said.get(name) is not None)
+        return Asked(said["day"], branch_id, said.get("until_on"), narrowed)
+
+    def window(self, session: Session, asked: Asked, at: datetime) -> Window:
+        """Return the days of the branch that are asked for, as they are counted now."""
         branch = session.get_one(Branch, asked.branch_id)
-        return Window(session, branch, asked.day, self.params.until(asked.day))
+        last = asked.until_on
+        until = self.params.until(asked.day) if last is None else last + timedelta(days=1)
+        only = tuple((self.group(self.filters[name]), key) for name, key in asked.narrowed)
+        return Window(session, branch, asked.day, until, at, only)
 
     def gather(self, session: Session, asked: Asked, by: Actor, at: datetime) -> ReportFacts:
         """Return the facts; nothing is rounded, formatted or translated yet."""
-        return counting.gather(self, session, self.window(session, asked), by, at)
+        return counting.gather(self, session, self.window(session, asked, at), by, at)
 
 
 REPORTS: dict[str, Report] = {}

@@ -18,7 +18,7 @@ from app.models.audit import ActRun
 from app.models.customers import Customer, SourceChannel
 from app.models.hr import Employee
 from app.models.settings import DictionaryItem
-from app.reports.base import Report
+from app.reports.base import PeriodAndBranch, Report
 from app.reports.measures import Breakdown, ByChoice, ByHour, ByRecord, Drawn, Measure, Rate, Window
 from app.services.reference import VALID_LEADS
 from app.services.settings import ANSWERED_BEFORE_RING
@@ -60,6 +60,7 @@ class ContactDaily(Report):
     name = "contact_daily"
     number = "RPT-01"
     label = _l("Contact daily")
+    params = PeriodAndBranch
     daily = True
     measures = (
         _contacts("contacts", _l("Contacts registered")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,9 +12,8 @@ from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
-from app.models.base import Base
-from app.reports.facts import ChartFacts, Column, Figure, Label, Number, ReportFacts, Series, Table
-from app.reports.measures import Breakdown, Drawn, Group, Measure, Rate, Window, of_branch, written
+from app.reports.facts import ChartFacts, Column, Figure, Kind, Label, Number, ReportFacts, Series, Table
+from app.reports.measures import Breakdown, Drawn, Group, Mean, Measure, Rate, Window, of_branch, written
 from app.services.guard import crossing
 from app.services.scope import narrowed
 from app.words import _, _l
@@ -52,6 +51,7 @@ def gather(report: Report, session: Session, window: Window, by: Actor, at: date
         parameters=(
             (Label.of(called), Label.same(written_as)),
             (Label.of(_l("Branch")), Label.same(window.branch.name)),
+            *((Label.of(group.label), _label(group.named(session, [key])[key])) for group, key in window.only),
         ),
         figures=tuple(_figure(report, name, counted.total()) for name in report.figures),
         tables=tuple(_table(counted, breakdown) for breakdown in report.tables),
@@ -73,19 +73,31 @@ def count(report: Report, session: Session, window: Window, by: Actor) -> Counte
     cells: dict[Names, Cells] = {names: {} for names in wanted}
     for model in dict.fromkeys(measure.model for measure in report.measures):
         dividing = [names for names in sorted(wanted) if all(model in report.group(name).columns for name in names)]
-        for names, keys, numbers in _counts(report, session, model, dividing, window, by):
+        measures = [measure for measure in report.measures if measure.model is model]
+        for names, keys, numbers in _counts(report, session, measures, dividing, window, by):
             cells[names].setdefault(keys, {}).update(numbers)
     return Counted(report, session, cells)
 
 
+def along(
+    report: Report, session: Session, window: Window, by: Actor, measures: Sequence[Measure], group: str
+) -> dict[Any, dict[str, int]]:
+    """Return some measures of one table along a group, by its keys, with their totals under ``()``: one statement."""
+    told = _counts(report, session, list(measures), [(), (group,)], window, by)
+    return {keys[0] if names else (): numbers for names, keys, numbers in told}
+
+
 def _counts(
-    report: Report, session: Session, model: type[Base], dividing: list[Names], window: Window, by: Actor
+    report: Report, session: Session, measures: list[Measure], dividing: list[Names], window: Window, by: Actor
 ) -> Iterable[tuple[Names, tuple[Any, ...], dict[str, int]]]:
-    """Yield (groups, keys, numbers) of one table, all from one statement and so of one moment."""
-    measures = [measure for measure in report.measures if measure.model is model]
+    """Yield (groups, keys, numbers) of measures of one table, all from one statement and so of one moment."""
     groups = list(dict.fromkeys(name for names in dividing for name in names))
     rows = _rows(report, measures, groups, window, by).subquery()
-    counts = [func.count().filter(rows.c[f"is_{measure.name}"]) for measure in measures]
+    means = [mean for mean in report.means if report.counted_by(mean) in measures]
+    counts = [
+        *(func.count().filter(rows.c[f"is_{measure.name}"]) for measure in measures),
+        *(func.sum(rows.c[f"of_{mean.name}"]).filter(rows.c[f"is_{mean.of}"]) for mean in means),
+    ]
     keys = [rows.c[f"by_{name}"] for name in groups]
     statement = select(func.grouping(*keys) if keys else 0, *keys, *counts)  # type: ignore[arg-type]
     if keys:
@@ -97,7 +109,8 @@ def _counts(
     for mask, *values in counted:
         names = masks[mask]
         found = dict(zip(groups, values, strict=False))
-        numbers = dict(zip((measure.name for measure in measures), values[len(groups) :], strict=True))
+        named = [each.name for each in (*measures, *means)]
+        numbers = {name: number or 0 for name, number in zip(named, values[len(groups) :], strict=True)}
         yield names, tuple(found[name] for name in names), numbers
 
 
@@ -108,6 +121,7 @@ def _rows(report: Report, measures: list[Measure], groups: list[str], window: Wi
     statement = select(
         *(report.group(name).key(model, window).label(f"by_{name}") for name in groups),
         *(condition.label(f"is_{name}") for name, condition in conditions.items()),
+        *(mean.value.label(f"of_{mean.name}") for mean in report.means if mean.of in conditions),
     ).where(of_branch(model, window), or_(*conditions.values()))
     return narrowed(statement, model, by)
 
@@ -124,6 +138,9 @@ def _value(report: Report, name: str, numbers: Mapping[str, int]) -> Number | No
     asked = report.measure(name)
     if isinstance(asked, Measure):
         return numbers.get(name, 0)
+    if isinstance(asked, Mean):
+        rows = numbers.get(asked.of, 0)
+        return None if rows == 0 else (Decimal(numbers.get(name, 0)) / Decimal(rows)).quantize(Decimal("0.01"))
     whole = numbers.get(asked.whole, 0)
     return None if whole == 0 else (Decimal(numbers.get(asked.part, 0)) / Decimal(whole)).quantize(Decimal("0.0001"))
 
@@ -131,20 +148,23 @@ def _value(report: Report, name: str, numbers: Mapping[str, int]) -> Number | No
 def _figure(report: Report, name: str, numbers: Mapping[str, int]) -> Figure:
     asked = report.measure(name)
     value = _value(report, name, numbers)
-    return Figure(name, Label.of(asked.label), value, "rate" if isinstance(asked, Rate) else "count")
+    return Figure(name, Label.of(asked.label), value, _kind(asked))
 
 
-def _column(asked: Measure | Rate) -> Column:
-    return Column(asked.name, Label.of(asked.label), "rate" if isinstance(asked, Rate) else "count")
+def _kind(asked: Measure | Rate | Mean) -> Kind:
+    return "rate" if isinstance(asked, Rate) else "mean" if isinstance(asked, Mean) else "count"
 
 
-def _divided(report: Report, names: Names) -> list[Measure | Rate]:
-    """Return the columns of a table: the measures whose rows all its groups divide, and the rates of these."""
+def _column(asked: Measure | Rate | Mean) -> Column:
+    return Column(asked.name, Label.of(asked.label), _kind(asked))
 
-    def divides(asked: Measure | Rate) -> bool:
-        if isinstance(asked, Measure):
-            return all(asked.model in report.group(name).columns for name in names)
-        return all(divides(report.measure(part)) for part in (asked.part, asked.whole))
+
+def _divided(report: Report, names: Names) -> list[Measure | Rate | Mean]:
+    """Return the columns of a table: the measures whose rows all its groups divide, their rates and means."""
+
+    def divides(asked: Measure | Rate | Mean) -> bool:
+        counted = {report.counted_by(asked), report.counted_by(asked, part=True)}
+        return all(measure.model in report.group(name).columns for measure in counted for name in names)
 
     return [asked for asked in map(report.measure, report.columns) if divides(asked)]
 

@@ -132,7 +132,7 @@ def _number_in(value: int | Mapping[str, str] | None) -> Number | None:
     return Decimal(value["decimal"]) if isinstance(value, Mapping) else value
 
 
-Kind = Literal["text", "count", "money", "rate", "day", "instant"]
+Kind = Literal["text", "count", "money", "rate", "mean", "day", "instant"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # The type behind each kind; a text may come as a Label when it has two languages.
 TYPES: dict[Kind, tuple[type, ...]] = {
@@ -140,6 +140,7 @@ TYPES: dict[Kind, tuple[type, ...]] = {
     "count": (int,),
     "money": (Decimal,),
     "rate": (Decimal,),
+    "mean": (Decimal,),
     "day": (date,),
     "instant": (datetime,),
 }
@@ -330,7 +331,7 @@ def _value_in(kind: Kind, value: Any) -> Value:
         return None
     if isinstance(value, Mapping):
         return Label.from_json(value)
-    if kind in ("money", "rate"):
+    if kind in ("money", "rate", "mean"):
         return Decimal(value)
     if kind == "day":
         return date.fromisoformat(value)

@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, func, select
+from sqlalchemy import ColumnElement, Integer, and_, cast, false, func, select
 from sqlalchemy.orm import Session
 
 from app.models.base import Base, Labelled
@@ -31,13 +31,15 @@ MOST_DIGITS = 18
 class Window:
     """Business days of a branch: from midnight of its clock until before that of ``until``, by default one day.
 
-    White paper G.
+    ``at`` is the moment at which is counted, ``only`` the groups to which the reader narrows it. White paper G.
     """
 
     session: Session
     branch: Branch
     day: date
     until: date | None = None
+    at: datetime | None = None
+    only: tuple[tuple[Group, Any], ...] = ()
 
     @property
     def zone(self) -> str:
@@ -53,9 +55,12 @@ class Window:
 
     @property
     def period(self) -> tuple[object, str]:
-        """Return what the time is called and how it is written: a day, or a month by its year and number."""
-        is_day = self.until is None or self.until == self.day + timedelta(days=1)
-        return (_l("Day"), self.day.isoformat()) if is_day else (_l("Calendar month"), self.day.strftime("%Y-%m"))
+        """Return what the time is called and how it is written: a day, a month by its year and number, or both ends."""
+        if self.until is None or self.until == self.day + timedelta(days=1):
+            return _l("Day"), self.day.isoformat()
+        if self.day.day == 1 and self.until == (self.day + timedelta(days=31)).replace(day=1):
+            return _l("Calendar month"), self.day.strftime("%Y-%m")
+        return _l("Period"), f"{self.day.isoformat()} – {(self.until - timedelta(days=1)).isoformat()}"
 
     def holds(self, instant: Any) -> ColumnElement[bool]:
         """Return the condition that an instant lies in these days."""
@@ -81,9 +86,9 @@ class Measure:
 
 
 def of_branch(model: Any, window: Window) -> ColumnElement[bool]:
-    """Return the condition that a row belongs to the window's branch."""
-    condition: ColumnElement[bool] = model.branch_id == window.branch.id
-    return condition
+    """Return the condition that a row belongs to the window's branch, and to the groups to which it is narrowed."""
+    narrowed = [group.where(model, window, key) if model in group.columns else false() for group, key in window.only]
+    return and_(model.branch_id == window.branch.id, *narrowed)
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,16 @@ class Rate:
     label: object
     part: str
     whole: str
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of a value over the rows of a measure, in each of which it stands; opens these rows."""
+
+    name: str
+    label: object
+    of: str
+    value: Any
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def make(
         # A second click at the same moment waited for the first, and finds what that one made.
         earlier = made or _made_with(session, by, key)
         assert earlier is not None
-    if (earlier.report, earlier.branch_id, earlier.business_on) != (report.name, asked.branch_id, asked.day):
+    if (earlier.report, earlier.parameters) != (report.name, asked.parameters()):
         raise KeyReused(_("This request key was used before for something else. Please start again."))
     return earlier
 
@@ -67,7 +67,7 @@ def _values(report: Report, facts: ReportFacts, asked: Asked, *, by: Actor, at: 
         "report": report.name,
         "branch_id": asked.branch_id,
         "business_on": asked.day,
-        "parameters": {"day": asked.day.isoformat(), "branch_id": asked.branch_id},
+        "parameters": asked.parameters(),
         "facts": to_json(facts),
         "made_at": at,
         "made_by": by.name,

@@ -64,6 +64,7 @@ NUMBER_FORMATS: dict[Kind, str] = {
     "count": "#,##0",
     "money": "#,##0.00",
     "rate": "0.0%",
+    "mean": "0.00",
     "day": "yyyy-mm-dd",
     "instant": "yyyy-mm-dd hh:mm",
     "text": "@",

@@ -97,7 +97,7 @@ class SupplementLedger(Report):
 
     def gather(self, session: Session, asked: Asked, by: Actor, at: datetime) -> ReportFacts:
         facts = super().gather(session, asked, by, at)
-        requests = _of_month(session, self.window(session, asked), by)
+        requests = _of_month(session, self.window(session, asked, at), by)
         return replace(facts, tables=(*facts.tables, _moves(requests), _ledger(requests)))
 
 

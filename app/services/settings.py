@@ -185,6 +185,16 @@ WISHES_AHEAD_DAYS = setting(
     help=_l("The call is planned for the day itself and appears this many days before."),
     source="1.3, R-1.2-2",
 )
+WISHES_BACK_DAYS = setting(
+    "customers.wishes_back_days",
+    _l("Birthday and anniversary calls made up, days back"),
+    "5",
+    "whole",
+    least=1,
+    most=30,
+    help=_l("If the scheduler stood still, such as over a long weekend, the days missed are made up, each once."),
+    source="1.3, R-1.2-2",
+)
 WISHES_AT = setting(
     "customers.wishes_at",
     _l("Time of planning birthday and anniversary calls"),

@@ -60,6 +60,16 @@ def overdue(by: Actor, at: datetime) -> Any:
     )
 
 
+def done_today(by: Actor, at: datetime) -> Any:
+    """Return the condition of the calls that were carried out on a day."""
+    until = _today_ends(by, at)
+    return and_(
+        Plan.state.in_([PlanState.EXECUTED, PlanState.CLOSED]),
+        Plan.executed_at >= until - timedelta(days=1),
+        Plan.executed_at < until,
+    )
+
+
 def _in(*states: PlanState) -> Any:
     return lambda by, now: Plan.state.in_(states)
 
@@ -106,9 +116,10 @@ class FollowupPlanView(HouseView):
     look_columns = ("customer", "category", "purpose", "content", "planned_at", "executor")
     quick = (
         Tab("due", _l("Due"), due),
-        Tab("overdue", _l("Overdue"), overdue),
+        Tab("overdue", _l("Overdue calls"), overdue),
         Tab("open", _l("To be done"), _in(PlanState.APPROVED)),
         Tab("drafts", _l("Drafts and submitted"), _in(PlanState.DRAFT, PlanState.SUBMITTED)),
+        Tab("done_today", _l("Done today"), done_today),
         Tab("done", _l("Done"), _in(PlanState.EXECUTED, PlanState.CLOSED)),
         Tab("all", _l("All")),
     )
@@ -299,6 +310,7 @@ card(
     menu=True,
 )
 card("my_followups", "overdue", _l("Overdue calls"), order=52, quiet=True, hot=True)
+card("my_followups", "done_today", _l("Calls done today"), shows=Shows.COMPARED, order=54)
 card(
     "department_followups",
     "approval",
@@ -309,6 +321,7 @@ card(
 )
 card("department_followups", "review", _l("Calls to be reviewed"), order=68, needs=(("followup_plan", "can_review"),))
 card("department_followups", "due", _l("Department's calls due"), order=70)
+card("department_followups", "done_today", _l("Department's calls done today"), shows=Shows.COMPARED, order=74)
 card("department_followups", "overdue", _l("Department's overdue calls"), order=72, quiet=True, hot=True)
 
 

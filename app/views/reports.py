@@ -12,6 +12,7 @@ from sqlalchemy import Select
 from app.actors import Actor
 from app.models.audit import ReportRun
 from app.panel.cards import Shows, card
+from app.panel.funnels import Funnel, funnel
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
 from app.panel.person import current_actor
@@ -92,6 +93,17 @@ card(
     order=85,
     columns=("report_words", "business_on", "branch", "made_at"),
     nothing=_l("No report has been stored yet."),
+)
+
+#: 1.1, 2.1: from the first contact to the deal. A consultation will count the deals of the contacts that led to it.
+funnel(
+    Funnel(
+        "contact_daily",
+        _l("From the contact to the deal"),
+        ("contacts", "with_slip", "arrived"),
+        by="channel",
+        later=("deal",),
+    )
 )
 
 

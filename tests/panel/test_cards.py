@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 
@@ -9,8 +10,11 @@ import pytest
 
 from app.actors import Actor
 from app.extensions import db
+from app.models.appointments import ContactRecord
 from app.panel import cards
 from app.panel.cards import CARDS, Shows
+from app.reports.base import REPORTS
+from app.reports.measures import Measure
 from app.roles import ROLES, rights_of
 
 MOST_STATEMENTS = 12
@@ -120,3 +124,34 @@ def test_a_role_without_cards_of_its_own_gets_a_page_that_leads_somewhere(login)
 def test_a_card_is_declared_once(app):
     with pytest.raises(ValueError, match="declared twice"):
         cards.card("redo_slips", "lapsed", "again")
+
+
+def test_the_funnel_counts_what_its_report_counts_and_opens_it(
+    login, session, do, make_customer, make_slip, consultant, guide, item, at, monkeypatch
+):
+    """By channel: contacts, those that led to a slip, those that came; the deal only once somebody counts it."""
+    register = {"business_category_id": item("business_category").id}
+    calls = [do("contact_record.register_call", consultant, **register).record for _each in range(3)]
+    for call in calls[:2]:
+        slip = make_slip(customer=make_customer(contact_record_id=call.id), contact_record_id=call.id)
+    do("appointment_slip.arrive", guide, slip)
+    session.commit()
+    client = login("phone_supervisor")
+    page = client.get("/").text
+    section = page[
+        page.index("从接触到成交") if "从接触到成交" in page else page.index("From the contact to the deal") :
+    ]
+    links = {
+        html.unescape(url): int(number) for url, number in re.findall(r'href="([^"]*rows[^"]*)">(\d+)</a>', section)
+    }
+    for measure, count in (("contacts", 3), ("with_slip", 2), ("arrived", 1)):
+        of_phone = [url for url in links if f"measure={measure}&" in url and "channel=phone" in url]
+        assert [links[url] for url in of_phone] == [count], (measure, links)
+        opened = client.get(of_phone[0]).text
+        assert len(set(re.findall(r"/contact_record/show/(\d+)", opened))) == count
+    assert "measure=deal" not in section
+    report = REPORTS["contact_daily"]
+    monkeypatch.setattr(type(report), "measures", report.measures)
+    report.count_also(Measure("deal", "Deals", ContactRecord, lambda days: ContactRecord.id == calls[0].id))
+    assert "measure=deal" in client.get("/").text
+    assert "/report/contact_daily/" not in login("phone_consultant").get("/").text

@@ -122,10 +122,11 @@ def test_no_page_list_select_search_report_or_file_tells_of_it(session, world, p
     told |= dict.fromkeys(
         [f"/search?q={made.word}", "/", "/department/tree", "/anniversaries/list/", "/rights/people/"]
     )
+    seen = set(made.rows) - set(hidden)
     for path in told:
         answer = client.get(path, follow_redirects=True)
         assert answer.status_code in (200, 404), (path, answer.status_code)
-        assert not made.leaks_in(answer.text), path
+        assert not made.leaks_in(answer.text, seen), path
     for table, key in hidden.items():
         answer = call("GET", f"{table}/?q=(page_size:200)")
         assert answer.status_code == 200, (table, answer.text)

@@ -24,7 +24,7 @@ from app.services.appointments.placing import (
     write_slip,
 )
 from app.services.appointments.warnings import warn_of_slip
-from app.services.followup import withdraw_plans
+from app.services.followup import withdraw_plans, withdraw_plans_after_lapse
 from app.services.hr import working
 from app.services.notices import tell
 from app.words import _, _l
@@ -84,6 +84,7 @@ def redo(
     refuse_second_open(session, slip.customer, by, at)
     warn_of_slip(session, said, session.get_one(Branch, slip.branch_id), by=by, at=at)
     withdraw_plans(session, slip)
+    withdraw_plans_after_lapse(session, slip.customer)
     new = replace_slip(session, slip, owner, said, by=by, at=at)
     plan_slip_reminder(session, new, by, at)
     return Outcome(result=new)

@@ -15,7 +15,7 @@ from app.fields import Reason
 from app.models.appointments import AppointmentSlip, SlipState
 from app.models.hr import Branch
 from app.services.appointments.placing import open_slip_of
-from app.services.followup import SLIP_DUE, SLIP_LAPSED, revive_plan
+from app.services.followup import SLIP_DUE, SLIP_LAPSED, revive_plan, withdraw_plans_after_lapse
 from app.services.notices import tell
 from app.services.settings import ONE_OPEN_SLIP, value_of
 from app.words import _, _l
@@ -56,6 +56,7 @@ def undo_arrival(session: Session, slip: AppointmentSlip, *, reason: str, by: Ac
         revive_plan(session, slip, trigger=SLIP_LAPSED, from_day=slip.expired_at.astimezone(zone).date())
     else:
         _refuse_other_open(session, slip, at)
+        withdraw_plans_after_lapse(session, slip.customer)
         revive_plan(session, slip, trigger=SLIP_DUE, from_day=today)
     _forget_visit(session, slip, arrived_at)
     if slip.owner_id != by.employee_id:

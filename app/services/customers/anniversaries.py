@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, extract, or_, select, tuple_
+from sqlalchemy import Select, extract, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.actors import Actor
 from app.models.customers import BirthCalendar, Customer, CustomerTrait, TraitState
-from app.models.followup import FollowupPlan
 from app.models.hr import Branch
 from app.services.customers.states import OPEN_FILES
-from app.services.followup import ANNIVERSARY, BIRTHDAY, Occasion, occur
+from app.services.followup import ANNIVERSARY, BIRTHDAY, Occasion, occur, rules_of
 from app.services.lunar import birthdays
 from app.services.scope import in_scope
 
-HALF_A_YEAR = timedelta(days=176)
+#: The triggers of the days on which customers are wished well.
+WISHES = (BIRTHDAY, ANNIVERSARY)
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,17 @@ class Wish:
         return BIRTHDAY if self.trait is None else ANNIVERSARY
 
     @property
+    def again(self) -> str:
+        """What she is wished well for but once: her birthday of a year, whatever stands on one day.
+
+        So a date or trait that is corrected, and a file into which another was merged, get no second call.
+        """
+        return str(self.lunar_year or self.day.year) if self.trait is None else self.day.isoformat()
+
+    @property
     def occasion(self) -> str:
-        about = f"customer:{self.customer.id}" if self.trait is None else f"trait:{self.trait.id}"
-        return f"{about}:{self.day.year}" if self.lunar_year is None else f"{about}:lunar:{self.lunar_year}"
+        calendar = "lunar:" if self.lunar_year is not None else ""
+        return f"customer:{self.customer.id}:{calendar}{self.again}"
 
 
 def day_in(year: int, month: int, day: int) -> date:
@@ -117,43 +125,35 @@ def _traits_on(keys: Iterable[tuple[int, int]]) -> Select[Any]:
 
 
 def plan_all(session: Session, branch: Branch, *, first: date, days: int, at: datetime) -> int:
-    """Plan the calls of a branch's birthdays and anniversaries from a day on; return how many were made.
+    """Make the calls about a branch's birthdays and anniversaries that are for a day or the days after it; return how
+    many were made.
 
-    Once per customer, rule and year: by the plan's occasion, and a file that took over another's plan by a merge, or
-    whose trait was corrected, gets no second one. Merged, frozen and restricted files get none.
+    Once per rule, customer and year (``Wish.again``). Merged, frozen and restricted files get none. A day that is made
+    up is wished for today; what a rule wants before an occasion is not made once the occasion is there.
     """
-    wishes = _wishes(session, select(Customer).where(Customer.branch_id == branch.id), first, days)
-    made = 0
-    for wish in wishes:
-        if _is_planned(session, wish, ZoneInfo(branch.zone)):
-            continue
-        occasion = Occasion(
-            trigger=wish.rule,
-            subject=wish.occasion,
-            day=wish.day,
-            branch=branch,
-            customer=wish.customer,
-            purpose=None if wish.trait is None else wish.trait.value,
+    today = at.astimezone(ZoneInfo(branch.zone)).date()
+    rules = [rule for code in WISHES for rule in rules_of(session, code, branch.id)]
+    customers = select(Customer).where(Customer.branch_id == branch.id)
+    wishes = {
+        (wish.rule, wish.occasion): wish
+        for offset in sorted({offset for rule in rules for offset in rule.offset_days})
+        for wish in _wishes(session, customers, first - timedelta(days=offset), days)
+    }
+    return sum(
+        occur(
+            session,
+            Occasion(
+                trigger=wish.rule,
+                subject=wish.occasion,
+                day=wish.day,
+                branch=branch,
+                customer=wish.customer,
+                purpose=None if wish.trait is None else wish.trait.value,
+                first=first if wish.day > today else max(first, wish.day),
+                last=first + timedelta(days=days),
+                again=wish.again,
+            ),
+            at=at,
         )
-        made += occur(session, occasion, at=at)
-    return made
-
-
-def _is_planned(session: Session, wish: Wish, zone: ZoneInfo) -> bool:
-    """Say whether a wish is planned already: a birthday in this year, an anniversary on this day.
-
-    Lunar birthdays lie some 354 or 384 days apart, so that a year may have two: what counts is what is nearer.
-    """
-    first = date(wish.day.year, 1, 1) if wish.trait is None else wish.day
-    after = date(wish.day.year + 1, 1, 1) if wish.trait is None else wish.day + timedelta(days=1)
-    if wish.lunar_year is not None:
-        first, after = wish.day - HALF_A_YEAR, wish.day + HALF_A_YEAR
-    about_then = and_(
-        FollowupPlan.customer_id == wish.customer.id,
-        FollowupPlan.planned_at >= datetime.combine(first, time.min, zone),
-        FollowupPlan.planned_at < datetime.combine(after, time.min, zone),
+        for wish in wishes.values()
     )
-    statement = select(FollowupPlan.id).where(
-        FollowupPlan.trigger == wish.rule, or_(FollowupPlan.occasion == wish.occasion, about_then)
-    )
-    return session.scalar(statement.limit(1)) is not None

@@ -76,6 +76,7 @@ def arrange(
     if blind is not None:
         raise InvalidInput({"cover_id": [blind]})
     _refuse_second(session, absent, from_on, until_on)
+    _refuse_absent_cover(session, cover, from_on, until_on)
     made = FollowupCover(
         branch_id=branch.id,
         absent_id=absent.id,
@@ -93,16 +94,28 @@ def arrange(
     return made
 
 
-def _refuse_second(session: Session, absent: Employee, from_on: date, until_on: date) -> None:
-    """Two covers at once would each think that the other calls. The absent one's file is locked by the caller."""
-    other = session.scalars(
+def _absence(session: Session, who: Employee, from_on: date, until_on: date) -> FollowupCover | None:
+    """Return a cover of somebody's own absence that touches some days, if there is one."""
+    return session.scalars(
         select(FollowupCover)
-        .where(FollowupCover.absent_id == absent.id, FollowupCover.ended_at.is_(None))
+        .where(FollowupCover.absent_id == who.id, FollowupCover.ended_at.is_(None))
         .where(FollowupCover.from_on <= until_on, FollowupCover.until_on >= from_on)
         .limit(1)
     ).first()
+
+
+def _refuse_second(session: Session, absent: Employee, from_on: date, until_on: date) -> None:
+    """Two covers at once would each think that the other calls. The absent one's file is locked by the caller."""
+    other = _absence(session, absent, from_on, until_on)
     if other is not None:
         raise InvalidInput({"from_on": [_("Somebody covers these days already: %(cover)s.", cover=other)]})
+
+
+def _refuse_absent_cover(session: Session, cover: Employee, from_on: date, until_on: date) -> None:
+    """Who is away herself covers nobody: the plans would wait in the hands of two who are not there."""
+    away = _absence(session, cover, from_on, until_on)
+    if away is not None:
+        raise InvalidInput({"cover_id": [_("She is away herself: %(cover)s.", cover=away)]})
 
 
 def _put(session: Session, cover: FollowupCover, cover_id: int | None) -> None:

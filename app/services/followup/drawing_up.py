@@ -146,15 +146,14 @@ def hand_in(session: Session, plan: FollowupPlan, by: Actor, at: datetime) -> No
     """Note that a plan was submitted, and tell who decides."""
     plan.submitted_at, plan.submitter_id, plan.send_back_reason = at, by.employee_id, None
     session.flush()
-    for employee_id in supervisors_of(session, plan, "can_approve"):
-        if employee_id != by.employee_id:
-            _tell(session, plan, employee_id, "followup_waits", by)
+    for employee_id in supervisors_of(session, plan, "can_approve", but=by.employee_id):
+        _tell(session, plan, employee_id, "followup_waits", by)
 
 
-def supervisors_of(session: Session, plan: FollowupPlan, permission: str) -> list[int]:
+def supervisors_of(session: Session, plan: FollowupPlan, permission: str, *, but: int | None = None) -> list[int]:
     """Return who answers for a plan: holders of a right in its department, else in the nearest above it, else all of
-    the branch."""
-    holders = holders_of(session, "followup_plan", permission, branch_id=plan.branch_id)
+    the branch. Who acts herself (``but``) is not meant: her own plan is another's to approve."""
+    holders = [key for key in holders_of(session, "followup_plan", permission, branch_id=plan.branch_id) if key != but]
     seated = session.execute(select(Employee.id, Employee.department_id).where(Employee.id.in_(holders)))
     where = {employee_id: department_id for employee_id, department_id in seated}  # noqa: C416 (rows are no pairs to mypy)
     department = session.get(Department, plan.department_id) if plan.department_id is not None else None

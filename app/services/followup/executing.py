@@ -15,10 +15,10 @@ from app.errors import InvalidInput, Refusal
 from app.fields import Choose, Flag, HouseForm, Instant, Item, Pick, Whole, Words
 from app.models.appointments import AppointmentSlip
 from app.models.followup import CallMethod, FollowupExecution, FollowupPlan, PlanState
-from app.models.hr import Branch
+from app.models.hr import Branch, Employee, EmployeeState
 from app.services.followup.calling import mind
 from app.services.followup.drawing_up import check_moment, executor_of, hand_in, tell_of_plan, write_plan
-from app.services.followup.planning import occur
+from app.services.followup.planning import occur, plans_of
 from app.services.followup.triggers import ABNORMAL, Occasion
 from app.services.hr import working
 from app.services.notices import KINDS
@@ -172,7 +172,7 @@ def _go_on(
     following = write_plan(
         session,
         branch=branch,
-        executor=executor_of(session, plan.executor_id, branch.id, by),
+        executor=_who_goes_on(session, plan, by),
         said={
             "customer_id": plan.customer_id,
             "contact_record_id": plan.contact_record_id,
@@ -191,6 +191,13 @@ def _go_on(
     hand_in(session, following, by, at)
     plan.next_plan_id = following.id
     return following
+
+
+def _who_goes_on(session: Session, plan: FollowupPlan, by: Actor) -> Employee:
+    """Return who makes the next call: whose plan it was, or who carried it out if she has left meanwhile."""
+    before = session.get(Employee, plan.executor_id) if plan.executor_id is not None else None
+    stays = before is not None and before.state is EmployeeState.ACTIVE
+    return executor_of(session, plan.executor_id if stays else None, plan.branch_id, by)
 
 
 def _refuse_foreign_slip(session: Session, plan: FollowupPlan, slip_id: int | None) -> None:
@@ -220,12 +227,7 @@ def _doctors_task(
         person=doctor,
     )
     occur(session, occasion, at=at)
-    task = session.scalars(
-        select(FollowupPlan)
-        .where(FollowupPlan.trigger == ABNORMAL, FollowupPlan.occasion == occasion.subject)
-        .order_by(FollowupPlan.id)
-        .limit(1)
-    ).first()
+    task = next(iter(plans_of(session, occasion)), None)
     if task is None:
         raise Refusal(_("The rule for abnormal reports is not in force. Please ask the administrator."))
     task.content, task.focus_flag = feedback, True

@@ -14,7 +14,19 @@ from app.models.hr import Branch
 from app.services.due import carry_out_due
 from app.services.followup.drawing_up import supervisors_of
 from app.services.notices import KINDS, tell
+from app.services.settings import setting
 from app.words import _l
+
+PROMISE_MINUTES = setting(
+    "followup.promise_minutes",
+    _l("Minutes within which a promised call is on time"),
+    "15",
+    "whole",
+    least=0,
+    most=240,
+    help=_l("A call promised for a minute counts as on time up to so many minutes after it."),
+    source="2.22",
+)
 
 KINDS["followup_overdue"] = _l(
     "%(count)s follow-up calls are overdue by more than a day, such as %(plan)s of %(customer)s."

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -32,7 +32,7 @@ from app.models.hr import Branch, Employee, EmployeeState
 from app.services.followup.triggers import MISSED_CALL, SLIP_DUE, SLIP_LAPSED, TRIGGERS, Occasion
 from app.services.placeholders import PLAN_TEXT, About, fill
 from app.services.settings import next_number, setting, value_of
-from app.words import _l
+from app.words import _l, in_locale
 
 PLAN_HOUR = setting(
     "followup.plan_hour",
@@ -45,10 +45,10 @@ PLAN_HOUR = setting(
 
 
 def moment_of(session: Session, branch: Branch, day: date, at: datetime) -> datetime:
-    """Return the instant for which a call of a day is planned; today's is due at once if the hour has passed."""
+    """Return the instant for which a call of a day is planned; it is due at once if day and hour have passed."""
     hour: time = value_of(session, PLAN_HOUR, branch_id=branch.id, at=at)
     planned = datetime.combine(day, hour, ZoneInfo(branch.zone))
-    return max(planned, at) if day == at.astimezone(ZoneInfo(branch.zone)).date() else planned
+    return max(planned, at)
 
 
 #: Told the session, the rule, the occasion, its key and the moment for which it is: how many were made.
@@ -73,18 +73,28 @@ def occur(session: Session, occasion: Occasion, *, at: datetime) -> int:
     """
     assert occasion.trigger in TRIGGERS, occasion.trigger
     session.flush()
-    made = 0
+    made, today = 0, at.astimezone(ZoneInfo(occasion.branch.zone)).date()
     for rule in rules_of(session, occasion.trigger, occasion.branch.id):
         for days in rule.offset_days:
             day = occasion.day + timedelta(days=days)
-            if occasion.first is not None and day < occasion.first:
+            if not (occasion.first or day) <= day <= (occasion.last or day):
                 continue
-            key = _key(rule, occasion, days)
             if rule.makes is RuleMakes.PLAN:
-                made += _make(session, rule, occasion, key, day, at)
-            else:
+                made += _make(session, rule, occasion, days, at)
+            elif day >= today:  # a call is made up for a day that was missed, a message is not
+                key = _key(occasion.subject, days)
                 made += _MAKERS[rule.makes](session, rule, occasion, key, moment_of(session, occasion.branch, day, at))
     return made
+
+
+def plans_of(session: Session, occasion: Occasion) -> list[FollowupPlan]:
+    """Return the plans that rules have made of an occasion, the first made first."""
+    made = or_(
+        FollowupPlan.occasion == occasion.subject,
+        FollowupPlan.occasion.startswith(f"{occasion.subject}:", autoescape=True),
+    )
+    statement = select(FollowupPlan).where(FollowupPlan.trigger == occasion.trigger, made).order_by(FollowupPlan.id)
+    return list(session.scalars(statement))
 
 
 def rules_of(session: Session, code: str, branch_id: int) -> list[FollowupRule]:
@@ -99,14 +109,25 @@ def rules_of(session: Session, code: str, branch_id: int) -> list[FollowupRule]:
     )
 
 
-def _key(rule: FollowupRule, occasion: Occasion, days: int) -> str:
-    return occasion.subject if len(rule.offset_days) == 1 else f"{occasion.subject}:{days:+d}"
+def _key(subject: str, days: int) -> str:
+    """Return how a plan keeps its occasion: the same for a day of the rule, whatever other days the rule has."""
+    return f"{subject}:{days:+d}" if days else subject
 
 
-def _make(session: Session, rule: FollowupRule, occasion: Occasion, key: str, day: date, at: datetime) -> int:
-    standing = select(FollowupPlan.id).where(FollowupPlan.rule_id == rule.id, FollowupPlan.occasion == key)
-    if session.scalar(standing) is not None:
+def _is_made(session: Session, rule: FollowupRule, occasion: Occasion, days: int) -> bool:
+    """Say whether a rule has made its plan of an occasion, for this customer or for one merged into her."""
+    known: ColumnElement[bool] = FollowupPlan.occasion == _key(occasion.subject, days)
+    if occasion.again and occasion.customer is not None:
+        hers = FollowupPlan.customer_id == occasion.customer.id
+        known = or_(known, and_(hers, FollowupPlan.occasion.endswith(_key(f":{occasion.again}", days))))
+    standing = select(FollowupPlan.id).where(FollowupPlan.rule_id == rule.id, known)
+    return session.scalar(standing.limit(1)) is not None
+
+
+def _make(session: Session, rule: FollowupRule, occasion: Occasion, days: int, at: datetime) -> int:
+    if _is_made(session, rule, occasion, days):
         return 0
+    key, day = _key(occasion.subject, days), occasion.day + timedelta(days=days)
     hands = hands_of(session, rule, occasion, day)
     zone = ZoneInfo(occasion.branch.zone)
     about = about_occasion(session, occasion, at, executor_id=hands.executor_id)
@@ -328,8 +349,10 @@ def revive_plan(session: Session, slip: AppointmentSlip, *, trigger: str, from_d
         FollowupPlan.planned_at >= datetime.combine(from_day, time.min, zone),
     )
     for plan in session.scalars(plans.with_for_update().execution_options(populate_existing=True)):
-        plan.become(PlanState.APPROVED)
-        plan.cancel_reason = None
+        # What a person cancelled stays so: the customer may not wish to be called.
+        if plan.cancel_reason in (in_locale(SLIP_ENDED, "zh"), in_locale(SLIP_ENDED, "en")):
+            plan.become(PlanState.APPROVED)
+            plan.cancel_reason = None
 
 
 def move_plans(session: Session, old: AppointmentSlip, new: AppointmentSlip, *, at: datetime) -> None:

@@ -13,7 +13,7 @@ from app.actors import Actor
 from app.acts import act
 from app.errors import InvalidInput, Refusal
 from app.fields import Choose, HouseForm, OneOf, Pick, Wholes, Words
-from app.models.followup import ExecutorKind, FollowupCategory, FollowupRule, RuleMakes
+from app.models.followup import ExecutorKind, FollowupCategory, FollowupPlan, FollowupRule, RuleMakes
 from app.roles import ROLES
 from app.services.followup.triggers import FESTIVAL, TRIGGERS
 from app.services.lunar import FESTIVALS
@@ -116,7 +116,12 @@ def write(session: Session, *, code: str, by: Actor, at: datetime, **said: Any) 
     consequence=_l("Plans that stand already stay as they are."),
 )
 def change(session: Session, rule: FollowupRule, *, by: Actor, at: datetime, **said: Any) -> None:
-    """Change a rule; what it made stays. REF-8."""
+    """Change a rule; what it made stays. Refuses another trigger once it has made plans of its own. REF-8."""
+    made = select(FollowupPlan.id).where(FollowupPlan.rule_id == rule.id).limit(1)
+    if said["trigger"] != rule.trigger and session.scalar(made) is not None:
+        raise InvalidInput(
+            {"trigger": [_("This rule has made plans. Please take it out of force and write a new one.")]}
+        )
     for name, value in _said(said).items():
         setattr(rule, name, value)
 

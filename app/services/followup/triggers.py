@@ -46,8 +46,9 @@ trigger(ABNORMAL, _l("Something abnormal was reported"))
 class Occasion:
     """One occurrence of a trigger: what it is about, on which day of the branch, and whose it is.
 
-    ``subject`` tells it from every other of its trigger, such as ``appointment_slip:5`` or ``customer:7:2026``. No plan
-    is made for a day before ``first``.
+    ``subject`` tells it from every other of its trigger, such as ``appointment_slip:5`` or ``customer:7:2026``.
+    ``again`` is the part of it by which it is known in the customer's file whoever's it was before a merge, such as
+    ``2026``. No plan is made for a day before ``first`` or after ``last``.
     """
 
     trigger: str
@@ -60,3 +61,5 @@ class Occasion:
     person: Employee | None = None
     purpose: str | None = None
     first: date | None = None
+    last: date | None = None
+    again: str = ""
