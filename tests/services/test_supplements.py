@@ -642,13 +642,13 @@ def test_an_owner_who_left_meanwhile_is_not_approved(ask, do, head, employee, se
 
 
 def test_an_arrival_written_meanwhile_stops_approval_and_execution(ask, do, head, it, guide, make_slip, at):
-    slip = make_slip()
-    first = ask(customer=slip.customer)
-    second = ask()
+    slip, came = make_slip(), at - timedelta(minutes=5)
+    first = ask(customer=slip.customer, claimed_arrived_at=came)
+    second = ask(claimed_arrived_at=came)
     other = make_slip(customer=second.customer)
     do(f"{TABLE}.approve", head, second, decision_note=None)
     for arrived in (slip, other):
-        do("appointment_slip.arrive", guide, arrived, when=at - timedelta(minutes=5))
+        do("appointment_slip.arrive", guide, arrived, when=came)
     with pytest.raises(Refusal, match=slip.slip_no):
         do(f"{TABLE}.approve", head, first, decision_note=None)
     with pytest.raises(Refusal, match=other.slip_no):
