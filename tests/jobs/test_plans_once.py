@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -24,7 +24,7 @@ from app.jobs.clock import run_slot
 from app.jobs.declared import JOBS
 from app.models.appointments import Answered, AppointmentSlip, Channel, Intention, SlipState
 from app.models.customers import Customer
-from app.models.followup import FollowupPlan, FollowupRule, PlanOrigin
+from app.models.followup import FollowupPlan, FollowupRule, PlanOrigin, RuleMakes
 from app.models.followup.plans import AHEAD
 from app.services.customers.anniversaries import day_in
 from app.services.followup import BIRTHDAY, MISSED_CALL, SLIP_DUE, SLIP_LAPSED
@@ -77,7 +77,9 @@ class Desk:
     def rules(self, trigger: str) -> list[tuple[int, list[int]]]:
         rows = self.session.execute(
             select(FollowupRule.id, FollowupRule.offset_days).where(
-                FollowupRule.trigger == trigger, FollowupRule.retired_at.is_(None)
+                FollowupRule.trigger == trigger,
+                FollowupRule.retired_at.is_(None),
+                FollowupRule.makes == RuleMakes.PLAN,
             )
         )
         return [(key, list(days)) for key, days in rows]
@@ -306,7 +308,8 @@ WEEKS = {
 }
 
 
-@settings(max_examples=8, derandomize=True, **WEEKS)
+# By day a failing week is told as it is: making it smaller takes minutes.
+@settings(max_examples=8, derandomize=True, phases=[Phase.generate], **WEEKS)
 @given(start=st.sampled_from(STARTS), steps=st.lists(STEPS, min_size=25, max_size=45))
 def test_every_rule_makes_one_plan_per_occasion_in_simulated_weeks(weeks, start, steps):
     weeks(start, steps)
