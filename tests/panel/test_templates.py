@@ -179,7 +179,7 @@ def test_a_template_has_no_inline_script_handler_or_style(name: str) -> None:
 
 
 #: Proper names and keys, the same in every language.
-SAME_EVERYWHERE = {"F2", "Yimei", "美"}
+SAME_EVERYWHERE = {"Ctrl", "Enter", "F2", "Yimei", "美"}
 
 
 @pytest.mark.parametrize("name", OURS)
