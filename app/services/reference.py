@@ -238,8 +238,8 @@ POSITIONS: tuple[Named, ...] = (
     ("hospital_director", "院长", "Hospital director"),
     ("archivist", "档案管理员", "Archivist"),
     ("auditor", "审计/合规", "Auditor"),
-    ("admin", "系统管理员", "Administrator"),
     ("telephone", "电话系统(程序)", "Telephone system (program)"),
+    ("admin", "系统管理员", "Administrator"),
 )
 
 

@@ -119,6 +119,7 @@ values_of: dict[Kind, st.SearchStrategy[Any]] = {
     "count": st.integers(),
     "money": decimals,
     "rate": decimals,
+    "mean": decimals,
     "day": st.dates(),
     "instant": st.datetimes(datetime(1900, 1, 2), datetime(9000, 1, 1), timezones=zones),
 }

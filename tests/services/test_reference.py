@@ -87,15 +87,11 @@ def test_every_declared_setting_stands_on_screen_with_its_default(session):
     assert {key: declared.default for key, declared in SETTINGS.items()}.items() <= rows.items()
 
 
-#: Roles that programs bear and nobody is employed as.
-PROGRAMS = {"telephone"}
-
-
 def test_the_position_of_each_role_bears_its_identifier(session):
     ensure_reference_data(session, NOW)
-    assert [code for code, _name, _english in POSITIONS] == [role for role in ROLES if role not in PROGRAMS]
+    assert [code for code, _name, _english in POSITIONS] == list(ROLES)
     rows = session.execute(select(Position.code, Position.default_role)).all()
-    assert set(ROLES) - PROGRAMS <= {code for code, _role in rows}
+    assert set(ROLES) <= {code for code, _role in rows}
     assert all(role == code for code, role in rows if code in ROLES)
 
 
