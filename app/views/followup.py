@@ -110,7 +110,7 @@ class FollowupPlanView(HouseView):
         "state", "category_id", "executor_id", "department_id", "planned_at", "origin", "is_promised", "focus_flag",
         "customer_id",
     )  # fmt: skip
-    eager = ("category", "customer.contacts", "appointment_slip", "executor", "cover", "branch", "contact_record")
+    eager = ("category", "customer.contacts", "appointment_slip", "executor", "cover")
     record_eager = ("rule", "submitter", "approver", "next_plan", "end_reason", "phone_call")
     search_through = "customer"
     look_columns = ("customer", "category", "purpose", "content", "planned_at", "executor")
@@ -168,6 +168,7 @@ class MyFollowupsView(FollowupPlanView):
     page = "my_followups"
     title = _l("My follow-up plans")
     head_acts = ("followup_plan.draft",)
+    filters = ("state", "category_id", "planned_at", "origin", "is_promised", "focus_flag")
 
     def conditions(self, by: Actor) -> list[Any]:
         mine = (Plan.executor_id, Plan.cover_id, Plan.submitter_id)

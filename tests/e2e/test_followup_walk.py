@@ -91,7 +91,7 @@ def test_a_morning_is_worked_from_top_to_bottom_by_keyboard(visit, live, submitt
 
     def here(plan_id: int) -> None:
         page.locator(f'[data-plan="{plan_id}"]').wait_for()
-        page.wait_for_function("document.querySelector('[data-calls] [aria-current]') === document.activeElement")
+        page.locator("[data-calls] [aria-current]:focus").wait_for()
 
     def type_it(words: str) -> None:
         """As a person does: what comes faster than fingers is a scanner's, and not this field's."""
@@ -140,7 +140,7 @@ def test_a_morning_is_worked_from_top_to_bottom_by_keyboard(visit, live, submitt
     tab_to("end_reason_id")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Control+Enter")
-    page.wait_for_function(f"!document.querySelector('[data-call=\"{submitted[2]}\"]')")
+    page.locator(f'[data-call="{submitted[2]}"]').wait_for(state="detached")
 
     first, second, third = (state_of(live, plan_id) for plan_id in submitted)
     assert (first.state, first.next_plan_id is not None, first.end_flag) == (PlanState.EXECUTED, True, False)
