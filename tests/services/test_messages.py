@@ -40,7 +40,14 @@ from app.services.placeholders import About
 from app.services.plain import save
 from app.unit import acting_as, unit_of_work
 
-pytestmark = pytest.mark.usefixtures("nights")
+
+@pytest.fixture(autouse=True)
+def night(request):
+    """Quiet hours as the house has them; a world of real commits has sessions of its own and none of these."""
+    if "own_world" not in request.fixturenames:
+        request.getfixturevalue("nights")
+
+
 CHINA = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 24, 12, tzinfo=CHINA)
 S = MessageState

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
@@ -31,6 +32,7 @@ from app.services.files import readable, take_in
 from app.services.hr import holders_of
 from tests.services.test_files import picture
 
+CHINA = ZoneInfo("Asia/Shanghai")
 TABLE = "appointment_supplement_request"
 
 
@@ -53,6 +55,13 @@ def evidence(session, consultant, at):
         return take_in(session, content or picture(), name, purpose=purpose, field="evidence_file_id", by=by, at=at).id
 
     return send
+
+
+@pytest.fixture
+def at(at):
+    """Now, but not within the first hours of the branch's day: who came two hours ago came on this day."""
+    midnight = at.astimezone(CHINA).replace(hour=0, minute=0, second=0)
+    return max(at, midnight + timedelta(hours=4))
 
 
 @pytest.fixture
