@@ -36,6 +36,9 @@ def play_calls(stage: Stage, place: House, calendar: Calendar) -> None:
     """Tell of the calls behind the telephone contacts of yesterday and today, and of two that nobody registered."""
     session = stage.session
     session.flush()
+    told = select(PhoneCall.id).where(PhoneCall.branch_id == place.branch.id).limit(1)
+    if session.scalar(told) is not None:
+        return  # they are told in one piece, so a load that was broken off before has told them all or none
     since = calendar.exactly(-1, 0)
     extensions = {place.employee(login): extension for extension, login in EXTENSIONS.items()}
     records = session.scalars(
