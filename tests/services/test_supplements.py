@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
@@ -31,6 +32,7 @@ from app.services.files import readable, take_in
 from app.services.hr import holders_of
 from tests.services.test_files import picture
 
+CHINA = ZoneInfo("Asia/Shanghai")
 TABLE = "appointment_supplement_request"
 
 
@@ -53,6 +55,13 @@ def evidence(session, consultant, at):
         return take_in(session, content or picture(), name, purpose=purpose, field="evidence_file_id", by=by, at=at).id
 
     return send
+
+
+@pytest.fixture
+def at(at):
+    """Now, but not within the first hours of the branch's day: who came two hours ago came on this day."""
+    midnight = at.astimezone(CHINA).replace(hour=0, minute=0, second=0)
+    return max(at, midnight + timedelta(hours=4))
 
 
 @pytest.fixture
@@ -642,13 +651,13 @@ def test_an_owner_who_left_meanwhile_is_not_approved(ask, do, head, employee, se
 
 
 def test_an_arrival_written_meanwhile_stops_approval_and_execution(ask, do, head, it, guide, make_slip, at):
-    slip = make_slip()
-    first = ask(customer=slip.customer)
-    second = ask()
+    slip, came = make_slip(), at - timedelta(minutes=5)
+    first = ask(customer=slip.customer, claimed_arrived_at=came)
+    second = ask(claimed_arrived_at=came)
     other = make_slip(customer=second.customer)
     do(f"{TABLE}.approve", head, second, decision_note=None)
     for arrived in (slip, other):
-        do("appointment_slip.arrive", guide, arrived, when=at - timedelta(minutes=5))
+        do("appointment_slip.arrive", guide, arrived, when=came)
     with pytest.raises(Refusal, match=slip.slip_no):
         do(f"{TABLE}.approve", head, first, decision_note=None)
     with pytest.raises(Refusal, match=other.slip_no):
