@@ -6,10 +6,6 @@ the first two are known to be able to fail.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,52 +19,19 @@ from sqlalchemy import create_engine, text
 
 from app.ops import doctor
 from app.ops.doctor import Verdict
-from tests.databases import ROOT, fresh_database
+from tests.databases import fresh_database
+from tests.jobs.telling import PATIENCE, TellingProcess
 from tests.jobs.ticking_scheduler import CATCH_UP, JOB, PERIOD
 
 pytestmark = pytest.mark.slow
 
 BEFORE_KILL, AFTER_KILL = 2, 4  # seconds
-START_UP = 60
 
 
-class Scheduler:
+class Scheduler(TellingProcess):
     """A scheduler's process; it tells the slots that it begins."""
 
-    def __init__(self, database: tuple[str, str], begun: Queue[tuple[Scheduler, str]], *words: str) -> None:
-        environment = os.environ | {"DATABASE_URL": database[0], "DATABASE_OWNER_URL": database[1]}
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.jobs.ticking_scheduler", *words],
-            env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        self.pid = self.process.pid
-        self.begun = begun
-        self.said: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.append(line)
-            if line.startswith("began "):
-                self.begun.put((self, line.split()[1]))
-
-    def kill(self) -> None:
-        self.process.kill()
-        self._end()
-
-    def stop(self) -> int:
-        """Ask it to stop, as the supervisor does; what it is at is finished."""
-        self.process.terminate()
-        return self._end()
-
-    def _end(self) -> int:
-        code = self.process.wait(timeout=START_UP)
-        self._reader.join()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
+    module = "tests.jobs.ticking_scheduler"
 
 
 class Clockwork:
@@ -89,7 +52,7 @@ class Clockwork:
 
     def wait_for_signs_of_life(self) -> None:
         """Wait until each of them has beaten its heart: it looks for slots from then on."""
-        patience = time.monotonic() + START_UP
+        patience = time.monotonic() + PATIENCE
         while {scheduler.pid for scheduler in self.running} - {row.pid for row in self.beats()}:
             assert time.monotonic() < patience, [scheduler.said for scheduler in self.running]
             time.sleep(0.1)
@@ -101,7 +64,7 @@ class Clockwork:
         """Wait until one of them begins a slot, from now on."""
         while not self.begun.empty():
             self.begun.get()
-        return self.begun.get(timeout=START_UP)
+        return self.begun.get(timeout=PATIENCE)
 
     def kill(self, scheduler: Scheduler) -> None:
         scheduler.kill()

@@ -19,7 +19,8 @@ from app.ops import doctor
 from app.ops.doctor import Verdict
 from app.unit import acting_as, tell_actor
 from tests.jobs.slow_worker import PIECES, STEPS, TAKES, WHOLE
-from tests.jobs.workshop import PATIENCE, Workshop, workshop_on
+from tests.jobs.telling import PATIENCE
+from tests.jobs.workshop import Workshop, workshop_on
 
 pytestmark = pytest.mark.slow
 

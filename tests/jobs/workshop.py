@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,43 +20,15 @@ from app.models.tasks import OPEN_STATES, BackgroundTask
 from app.services.runner import run
 from app.services.tasks import enqueue
 from app.unit import unit_of_work
-from tests.databases import ROOT, fresh_database
+from tests.databases import fresh_database
 from tests.jobs.slow_worker import PIECES
+from tests.jobs.telling import PATIENCE, TellingProcess
 
-PATIENCE = 180  # seconds; the machine may be busy
 
-
-class Worker:
+class Worker(TellingProcess):
     """A worker's process; it tells the pieces that it begins."""
 
-    def __init__(self, database: tuple[str, str], begun: Queue[tuple[Worker, str]], *words: str) -> None:
-        environment = os.environ | {"DATABASE_URL": database[0], "DATABASE_OWNER_URL": database[1]}
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.jobs.slow_worker", *words],
-            env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        self.pid = self.process.pid
-        self.begun = begun
-        self.said: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.append(line)
-            if line.startswith("began "):
-                self.begun.put((self, line.removeprefix("began ").strip()))
-
-    def send(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def end(self) -> int:
-        code = self.process.wait(timeout=PATIENCE)
-        self._reader.join()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
+    module = "tests.jobs.slow_worker"
 
 
 class Workshop:
@@ -126,8 +94,7 @@ class Workshop:
                 return worker
 
     def kill(self, worker: Worker) -> None:
-        worker.send(signal.SIGKILL)
-        worker.end()
+        worker.kill()
         self.running.remove(worker)
 
     def stop(self) -> list[int]:
@@ -155,6 +122,5 @@ def workshop_on(app: Flask, label: str, *, people: bool = False) -> Iterator[Wor
             yield made
         finally:
             for worker in made.running:
-                worker.send(signal.SIGKILL)
-                worker.end()
+                worker.kill()
             made.engine.dispose()

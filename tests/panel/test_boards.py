@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,13 +12,14 @@ from app.models.findable import initials_of
 from app.panel.person import now
 
 BOARD = "/arrivals_board/list/"
+CHINA = ZoneInfo("Asia/Shanghai")
 LANES = ("late", "soon", "later", "here")
 
 
 @pytest.fixture
 def place(make_slip, session, monkeypatch):
     """Make a slip that is awaited so many minutes from now, at the latest two hours later; noon stands still."""
-    noon = now().astimezone().replace(hour=4, minute=0, second=30, microsecond=0)
+    noon = now().astimezone(CHINA).replace(hour=12, minute=0, second=30, microsecond=0)
     for module in ("app.panel.board.now", "app.panel.acting.now"):
         monkeypatch.setattr(module, lambda: noon)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from app.services.plain import save
 from app.services.privacy.consents import FIRST_TEXTS, consented, text_in_force
 from app.unit import acting_as
 
+CHINA = ZoneInfo("Asia/Shanghai")
 MARKETING = ConsentPurpose.MARKETING
 
 
@@ -115,7 +117,7 @@ def test_a_text_that_was_signed_is_not_changed(do, consultant, person, adult, se
 
 
 def test_the_form_to_sign_and_the_marks_on_screen(login, adult, do, consultant, session, at):
-    adult.birth_on = at.date().replace(year=1990)
+    adult.birth_on = at.astimezone(CHINA).date().replace(year=1992)
     session.commit()
     client = login("phone_consultant")
     assert (
