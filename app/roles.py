@@ -85,7 +85,7 @@ READ_SLIPS: Rights = {
 }
 #: Who speaks with customers writes to them, and notes what they do not want. R-2.22-6.
 MESSAGES: Rights = {
-    "message": "list show release change_text mark_sent cancel",
+    "message": "list show release change_text mark_sent cancel reveal",
     "message_template": "list show preview",
     "contact_opt_out": "list show",
     "customer": "send_message opt_out opt_in",
@@ -112,7 +112,7 @@ READ_DESKS: Rights = {"phone_desk": "list", "web_desk": "list", "partner_desk": 
 ASK_SUPPLEMENTS: Rights = {"appointment_supplement_request": "list show submit withdraw"}
 #: One's own calls by telephone, those of one's department or branch as far as one sees: 2.1.1.1, 2.1.4.
 CALLS: Rights = {"phone_call": "list show dial listen", "customer_contact": "dial"}
-TAKE_CALLS: Rights = {"phone_call": "register add_recording", "incoming_calls": "list"}
+TAKE_CALLS: Rights = {"phone_call": "register add_recording reveal", "incoming_calls": "list"}
 READ_CALLS: Rights = {"phone_call": "list show", "incoming_calls": "list"}
 #: Who follows customers up: every executor of 2.22 (F5), each her own.
 FOLLOW_UP: Rights = {

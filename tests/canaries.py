@@ -155,7 +155,7 @@ def _is_text(column: Any) -> bool:
 def _value(session: Session, named: str, column: Any, made: Canaries, hers: dict[str, int]) -> Any:
     given, kind = GIVEN.get(named), column.type
     if given is not None:
-        return made.rows.get(given) if isinstance(given, str) else given
+        return made.rows.get(given) if isinstance(given, str) and given in METADATA.tables else given
     if column.foreign_keys:
         target = next(iter(column.foreign_keys)).column.table.name
         known = {**made.rows, **hers}

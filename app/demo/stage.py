@@ -6,7 +6,7 @@ simply played again from the start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from app.actors import Actor, house
 from app.acts import REGISTRY
 from app.demo.organisation import House
+from app.models.audit import Notice
 from app.models.customers import SourceChannel
 from app.models.followup import CallMethod, FollowupCategory, FollowupPlan, FollowupRule, PlanState
 from app.models.hr import Branch
@@ -145,7 +146,12 @@ class Stage:
             if report.daily:
                 make_scheduled(self.session, report, Asked(day, branch.id), job=job, by=by, at=at)
 
-    def read_notices(self, employee_ids: Iterable[int], at: datetime) -> None:
+    def read_notices(self, employee_ids: Collection[int], at: datetime) -> None:
+        """Read what lies there, once: a load that is continued leaves what was told after this evening unread."""
+        if self.session.scalar(
+            select(Notice.id).where(Notice.employee_id.in_(employee_ids), Notice.read_at == at).limit(1)
+        ):
+            return
         for employee_id in employee_ids:
             mark_all_read(self.session, employee_id, at)
 

@@ -57,7 +57,7 @@ def test_every_kind_of_number_opens_its_record_for_who_may_and_is_unknown_to_oth
 def test_every_table_with_a_number_of_a_rule_and_every_printed_barcode_is_declared(session):
     declared = {(view.datamodel.table, code.column) for view, code in coded()}
     ruled = {"customer": "customer", "call": "contact_record", "chat": "contact_record", "lead": "contact_record"}
-    ruled |= {"appointment_slip": "appointment_slip", "employee": "employee"}
+    ruled |= {"appointment_slip": "appointment_slip", "employee": "employee", "followup_plan": "followup_plan"}
     ruled["supplement_request"] = "appointment_supplement_request"
     for rule in session.query(NumberRule).all():
         assert ruled[rule.doc_type] in {table for table, _column in declared}, rule.doc_type

@@ -41,11 +41,13 @@ def limit(session, at, **values):
 
 #: Seen by nobody but the person who wrote them, who has them before her where she changes them.
 ONES_OWN = {"report_subscription"}
+#: How this house shows itself to machines: taken in, shown to nobody; whoever lost it puts a new one in.
+KEYS = {"phone_system", "message_provider"}
 
 
 def test_every_sensitive_column_can_be_shown_in_full(app):
     for name, model in models().items():
-        if name in ONES_OWN:
+        if name in ONES_OWN | KEYS:
             continue
         sensitive = {
             column.key

@@ -19,7 +19,9 @@ from app.models.audit import SensitiveViewLog, Way
 from app.models.base import Base, described
 from app.models.customers import Customer, CustomerContact, FileState, mask
 from app.models.hr import Department, Employee
+from app.models.messages import Message
 from app.models.privacy import CustomerConsent
+from app.models.telephone import PhoneCall
 from app.services.customers.states import closed_file
 from app.services.fieldrights import sees
 from app.services.hr import holders_of
@@ -196,3 +198,5 @@ revealable(Customer, "id_no")
 revealable(Employee, "phone", "id_no")
 revealable(ContactRecord, "caller_no")
 revealable(CustomerConsent, "guardian_name")
+revealable(Message, "recipient")
+revealable(PhoneCall, "number")
