@@ -134,8 +134,8 @@ def _group(session: Session, view: HouseView, conditions: Sequence[Any], by: Act
 def next_act(record: Any, by: Actor) -> tuple[Act, bool] | None:
     """Return the act that is next on a record for this person, and whether it starts from it to make another.
 
-    Its declaration says what is next: an act of accent, the record's own before one that makes another from it, then the
-    first that is not dangerous. Runs no SQL.
+    Its declaration says what is next: an act of accent, the record's own before one that makes another from it, then
+    the first that is not dangerous. Runs no SQL.
     """
     own = [(act, False) for act in acts_now(record, by)]
     making = [
