@@ -29,7 +29,7 @@ from app.reports.base import REPORTS, Asked
 from app.reports.runs import make
 from app.services.jobs import JOBS
 from tests.pages import one_of_each, pages_of
-from tests.test_translations import LATIN
+from tests.test_translations import LATIN, QUOTED
 
 HAN = re.compile(r"[\u3400-\u9fff]+")
 
@@ -102,8 +102,6 @@ CODES = re.compile(
     r"\S*\*{2,}\S*|\S+@\d+(\.\d+){3}|\b[0-9a-f]{12}\b|https?://\S+|[A-Z]{1,4}\d{2,}(-\d+)*|R?-?\d+(\.\d+)+(-\d+)?|RPT-\d+|[A-Z]\d\d(-\d)?|\d{4}-\d\d-\d\d(T[\d:+]+)?"
 )
 BRAND = re.compile(r"Yimei 医美|^美$")
-#: Commands and examples inside sentences.
-QUOTED = re.compile(r"run\.py [a-z-]+|[a-z_]+\.[a-z_]+|\d{4}-\d\d-\d\dT[\d:+]+")
 #: What a Chinese reader reads in Latin letters too; the rest is what settings are written in.
 ON_CHINESE_PAGES = LATIN | {"Yimei", "spring", "festival", "all", "named", "nobody", "everybody"}
 #: How the browser of the tests calls itself, in the list of one's sessions.
@@ -328,7 +326,7 @@ def wrong_words(
 
 
 #: Whose links are followed by day; everybody's by night. Every page itself is read by day: see below.
-BY_DAY = {"phone_supervisor", "it_manager", "admin"}
+BY_DAY = {"phone_supervisor"}
 
 
 def each_role(*roles: str) -> list[Any]:

@@ -96,7 +96,7 @@ class PhoneSystem(Stateful, Recorded, Branched, Base):
     )
     body: Mapped[str | None] = mapped_column(
         String(2000),
-        info=col(_l("Body"), _l("Placeholders: number, extension, call_key."), multiline=True),
+        info=col(_l("Body"), _l("Placeholders: {{ number }}, {{ extension }}, {{ call_key }}."), multiline=True),
     )
     timeout_seconds: Mapped[int] = mapped_column(
         SmallInteger, default=5, server_default="5", info=col(_l("Wait for an answer (seconds)"), _l("1 to 15."))

@@ -29,6 +29,8 @@ PLAIN_WORDS: Mapping[str, object] = {
     "can_export": _l("Export"),
     "can_import": _l("Import"),
     "can_see_as": _l("See as this person"),
+    "can_listen": _l("Listen to recordings"),
+    "can_post": _l("Tell of what happens"),
 }
 #: What pages without a table of their own are called, by the name that their rights bear; the panel fills it in.
 PAGES: dict[str, object] = {}
@@ -40,6 +42,8 @@ class Area(Labelled):
     APPOINTMENTS = "appointments"
     CUSTOMERS = "customers"
     FOLLOWUP = "followup"
+    TELEPHONE = "telephone"
+    MESSAGES = "messages"
     HR = "hr"
     SETTINGS = "settings"
     IMPORTS = "imports"
@@ -53,6 +57,8 @@ class Area(Labelled):
             cls.APPOINTMENTS: _l("Appointments"),
             cls.CUSTOMERS: _l("Customers"),
             cls.FOLLOWUP: _l("Follow-up"),
+            cls.TELEPHONE: _l("Telephone"),
+            cls.MESSAGES: _l("Messages"),
             cls.HR: _l("Organisation"),
             cls.SETTINGS: _l("Settings"),
             cls.IMPORTS: _l("Imports"),

@@ -267,7 +267,7 @@ def customer_name(about: About) -> str | None:
     return None if about.customer is None else about.customer.name or about.customer.alias
 
 
-@placeholder(BOTH, "address", "称呼", _l("family name with 女士 or 先生"))
+@placeholder(BOTH, "address", "称呼", _l("family name with Ms or Mr"))
 def courteous_address(about: About) -> str | None:
     """Return how she is addressed: 林女士; her name alone where her sex is not known, 您 where nothing is."""
     if about.customer is None:

@@ -261,7 +261,7 @@ class FollowupRuleView(HouseView):
 
     datamodel = HouseInterface(FollowupRule)
     group, icon = "system", "magic"
-    list_columns = ("name", "trigger", "days_text", "makes", "category", "executor_kind", "branch", "retired_at")
+    list_columns = ("name", "name_en", "trigger", "days_text", "makes", "category", "executor_kind", "branch", "retired_at")
     labels = {"days_text": _l("Days from the trigger")}
     computed = {"days_text": lambda rule: ", ".join(f"{days:+d}" if days else "0" for days in rule.offset_days)}
     choices = {
@@ -328,9 +328,9 @@ card("department_followups", "overdue", _l("Department's overdue calls"), order=
 
 def register(menu: Registrar) -> None:
     """Register this area's views."""
-    followup_desk.register(menu)
     menu.page(MyFollowupsView, group="followups", icon="telephone-outbound")
     menu.page(DepartmentFollowupsView, group="followups", icon="clipboard-check")
+    followup_desk.register(menu)
     menu.page(FollowupCoverView, group="followups", icon="people")
     menu.page(FollowupCaseView, group="followups", icon="mortarboard")
     menu.page(FollowupPlanView)

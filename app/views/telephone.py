@@ -357,7 +357,7 @@ card("incoming_calls", "unregistered", _l("Calls not registered"), shows=Shows.N
 
 
 def register(menu: Registrar) -> None:
-    """Register this area's views: the list of calls is the first step of 2.1.1.1."""
+    """Register this area's views; the list of calls stands below the menu paths that the white paper names (2.1)."""
     menu.page(IncomingCallsView, group="appointments", icon="telephone-inbound")
     menu.page(PhoneCallView)
     menu.page(CallEventView)

@@ -33,7 +33,7 @@ CATEGORIES: tuple[tuple[CategoryGroup, str, str, str, str, bool], ...] = (
     (_CARE, "birthday", "祝贺生日", "Birthday wishes", "顾客生日自动回访", False),
     (_CARE, "birthday_message", "生日短信", "Birthday message", "生日与节日短信", True),
     (_CARE, "event", "活动告知", "Event notice", "医院、会员活动提前告知", True),
-    (_CARE, "member_service", "会员服务", "Member service", "会员积分、商家等附加服务", True),
+    (_CARE, "member_service", "会员服务", "Services to members", "会员积分、商家等附加服务", True),
     (_PROSPECT, "not_visited", "未上门回访", "Did not visit", "", False),
     (_PROSPECT, "no_deal", "未成交回访", "Visited, no deal", "", False),
     (_SALE, "satisfaction", "满意度回访", "Satisfaction", "", False),
@@ -52,7 +52,7 @@ RULES: tuple[tuple[str, str, str, str, tuple[int, ...], str, ExecutorKind, str],
     ("slip_lapsed", "预约过期", "Lapsed appointment", SLIP_LAPSED, (0, 3, 7), "lapsed_slip", _OCCASION, "重新预约"),
     ("no_deal", "未成交", "No deal", NO_DEAL, (1, 3, 7, 30), "no_deal", _CONSULTANT, "跟进未成交原因"),
     ("birthday", "生日", "Birthday", BIRTHDAY, (0,), "birthday", _DEVELOPER, "祝贺生日"),
-    ("anniversary", "纪念日", "Anniversary", ANNIVERSARY, (0,), "anniversary", _DEVELOPER, "纪念日祝福"),
+    ("anniversary", "纪念日关怀", "Anniversary", ANNIVERSARY, (0,), "anniversary", _DEVELOPER, "纪念日祝福"),
     ("abnormal", "异常上报", "Abnormal report", ABNORMAL, (0,), "abnormal", _OCCASION, "异常情况，当日处理"),
 )
 
