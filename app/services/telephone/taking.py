@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, select, update
+from sqlalchemy import BigInteger, BindParameter, String, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -54,7 +54,9 @@ SAID = (
 RULE = {"ring_seconds": RING_SECONDS, "before_ring": ANSWERED_BEFORE_RING}
 
 # The statements that every event sends are made once: to make them anew costs as much as to answer them.
-_BRANCH, _CALL, _MOMENT = bindparam("branch", type_=BigInteger), bindparam("call"), bindparam("moment", type_=Instant)
+_BRANCH: BindParameter[int] = bindparam("branch", type_=BigInteger)
+_CALL: BindParameter[str] = bindparam("call", type_=String)
+_MOMENT: BindParameter[datetime] = bindparam("moment", type_=Instant)
 _OF_BOOK = CallEvent.__table__
 WRITE_DOWN = insert(_OF_BOOK).on_conflict_do_nothing().returning(_OF_BOOK.c.id)
 ALL_TOLD = select(
