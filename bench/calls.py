@@ -14,7 +14,7 @@ from random import Random
 
 from sqlalchemy import func, select
 
-from app.ops.calls import Plan, day_of_calls, play
+from app.ops.calls import Plan, day_of_calls, play, untrue
 
 
 def main() -> int:
@@ -31,16 +31,21 @@ def main() -> int:
     events = day_of_calls(plan, Random(seed), datetime.now(UTC))[: arguments.events]
     played = play(arguments.to, key, events, rate=arguments.rate)
     wanted = {event["event_id"]: event for event in events}
-    stored, calls = stands(plan.name)
+    stored, calls, wrong = stands(plan.name)
     print(f"{played.sent} sent at {arguments.rate:g} a second; {len(wanted)} different, {stored} stored, {calls} calls")
     print(f"p50 {played.slowest(0.5) * 1000:.0f} ms, p95 {played.slowest(0.95) * 1000:.0f} ms")
-    print(*played.refused[:10], sep="\n")
-    whole = stored == len(wanted) and calls == len({event["call_id"] for event in events}) and not played.refused
+    print(f"{len(wrong)} calls are not what their events say", *wrong[:10], *played.refused[:10], sep="\n")
+    whole = (
+        not wrong
+        and stored == len(wanted)
+        and calls == len({event["call_id"] for event in events})
+        and not played.refused
+    )
     return 0 if whole else 1
 
 
-def stands(name: str) -> tuple[int, int]:
-    """Return how many events and how many calls of a play are in the database."""
+def stands(name: str) -> tuple[int, int, list[str]]:
+    """Return how many events and how many calls of a play are in the database, and which calls are wrong."""
     os.environ.setdefault("YIMEI_MODE", "test")
     from app import create_app
     from app.extensions import db
@@ -52,7 +57,7 @@ def stands(name: str) -> tuple[int, int]:
             session.scalar(select(func.count()).select_from(model).where(model.call_id.startswith(f"{name}-"))) or 0
             for model in (CallEvent, PhoneCall)
         ]
-    return count[0], count[1]
+        return count[0], count[1], untrue(session, name)
 
 
 if __name__ == "__main__":

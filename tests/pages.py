@@ -27,7 +27,7 @@ from tests.panel.addresses import PUBLIC, Call, calls_of
 
 #: Answers that are no page: files, pictures, what scripts ask for, and addresses that only lead on.
 NO_PAGE = re.compile(
-    r"/(static|print|options|template|language|lang)/|/(options|content|state|alive|refused|back|search|rows|tray)$"
+    r"/(static|print|options|template|language|lang)/|/(options|content|state|alive|refused|back|search|rows|tray|mark|ringing|recording)$"
     r"|<string:file_format>|<path:|/many/|/print-(many|shown)/"
 )
 #: How many rows are looked at for one in which an act may begin.

@@ -94,10 +94,7 @@ class PhoneSystem(Stateful, Recorded, Branched, Base):
         Encrypted(2000),
         info=col(_l("Headers"), _l("One a line, such as Authorization: Bearer …"), sensitive=True, multiline=True),
     )
-    body: Mapped[str | None] = mapped_column(
-        String(2000),
-        info=col(_l("Body"), _l("Placeholders: {{ number }}, {{ extension }}, {{ call_key }}."), multiline=True),
-    )
+    body: Mapped[str | None] = mapped_column(String(2000), info=col(_l("Body"), multiline=True))
     timeout_seconds: Mapped[int] = mapped_column(
         SmallInteger, default=5, server_default="5", info=col(_l("Wait for an answer (seconds)"), _l("1 to 15."))
     )

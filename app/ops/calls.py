@@ -18,9 +18,12 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import urllib3
+from sqlalchemy import select
 
 if TYPE_CHECKING:
     import argparse
+
+    from sqlalchemy.orm import Session
 
 PATH = "/api/v1/call_event"
 KEY = "YIMEI_API_KEY"
@@ -145,6 +148,21 @@ def _sender(
                 played.refused.append(f"{event['kind']} of {event['call_id']}: {said}")
 
     return send
+
+
+def untrue(session: Session, name: str) -> list[str]:
+    """Return the calls of a play whose rows are not what all their events say together."""
+    from app.models.telephone import PhoneCall
+    from app.services.telephone.folding import fold
+    from app.services.telephone.taking import SAID, all_told
+
+    wrong = []
+    for call in session.scalars(select(PhoneCall).where(PhoneCall.call_id.startswith(f"{name}-", autoescape=True))):
+        told, rule = all_told(session, call.branch_id, call.call_id, call.told_at)
+        facts = fold(told, **rule)
+        if any(getattr(call, column) != getattr(facts, column) for column in (*SAID, "number", "recording_url")):
+            wrong.append(call.call_id)
+    return wrong
 
 
 def simulate(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:

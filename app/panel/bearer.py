@@ -10,29 +10,31 @@ from app.panel.doors.rates import hold
 from app.panel.doors.visit import limit_writes
 from app.panel.person import act_as, now
 from app.services.api_keys import actor_for_key, looks_like_key, mark_used, note_refused
+from app.services.duties import Pair
 from app.services.guard import crossing
 
 BEARER = "Bearer "
 
 
-def demand_token(counted: str = "") -> None:
+def demand_token(counted: str = "", *, right: Pair | None = None) -> None:
     """Demand a valid token or key; a cookie does not count here, so no other site can act in one's name.
 
-    ``counted`` names the limit that a key's calls count under where it is another than that of all calls.
+    ``counted`` names the limit that a key's calls count under where it is another than that of all calls; ``right`` is
+    the one thing that its actor can be asked for then.
     """
     header = request.headers.get("Authorization", "")
     if header.startswith(BEARER) and looks_like_key(token := header[len(BEARER) :].strip()):
-        _enter_with_key(token, counted)
+        _enter_with_key(token, counted, right)
     else:
         verify_jwt_in_request()
 
 
-def _enter_with_key(token: str, counted: str) -> None:
+def _enter_with_key(token: str, counted: str, right: Pair | None) -> None:
     """Become the actor of a key for this request; 401 with a line in the trail, 429 for too many."""
     session, address = db.session(), request.remote_addr or ""
     act_as(f"api_key@{address}")
     with crossing("doors"):
-        found = actor_for_key(session, token, at=now())
+        found = actor_for_key(session, token, at=now(), right=right)
     if found is None:
         note_refused(session, token)
         session.commit()

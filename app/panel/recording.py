@@ -56,9 +56,12 @@ def record_page(view: HouseView, record: Any, by: Actor) -> RecordPage:
 
 
 def _barcode(view: HouseView, record: Any) -> Barcode | None:
-    """Return the bars of a document's number; none where its table has no such number."""
+    """Return the bars of a document's number; none where its table has no such number, or bars cannot say it."""
     text = getattr(record, view.barcode) if view.barcode else None
-    return Barcode(text, *code128_image(text)) if text else None
+    try:
+        return Barcode(text, *code128_image(text)) if text else None
+    except ValueError:  # a number that came from elsewhere, in signs of its own
+        return None
 
 
 def _sections(view: HouseView, record: Any, by: Actor) -> list[Section]:

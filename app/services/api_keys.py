@@ -11,8 +11,10 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
@@ -22,10 +24,11 @@ from app.fields import ChooseMany, Day, HouseForm, Pick, Words
 from app.keyring import ring
 from app.models.api_keys import ApiKey
 from app.models.base import METADATA, models
-from app.models.hr import Employee, EmployeeState
+from app.models.hr import Branch, Employee, EmployeeState
 from app.roles import RoleName, rights_of
 from app.services.accounts import account_to_lend
-from app.services.hr import actor_for_user
+from app.services.duties import Pair
+from app.services.hr import actor_for_user, holds_right
 from app.services.settings import setting, value_of
 from app.services.trail import note
 from app.words import _, _l
@@ -160,20 +163,20 @@ def looks_like_key(token: str) -> bool:
     return token.startswith(MARK)
 
 
-def actor_for_key(session: Session, token: str, *, at: datetime) -> tuple[Actor, ApiKey] | None:
+def actor_for_key(
+    session: Session, token: str, *, at: datetime, right: Pair | None = None
+) -> tuple[Actor, ApiKey] | None:
     """Return who calls with a key and with which rights, or None if it opens nothing (any more).
 
-    Asked at each call: a closed login, an employee who left, an end or a revocation counts at once.
+    Asked at each call: a closed login, an employee who left, an end or a revocation counts at once. With a ``right``
+    nothing but this (table, permission) is asked for, in one statement: the actor has it or none, and reaches no rows.
     """
     if not SHAPE.fullmatch(token):
         return None
+    if right is not None:
+        return _actor_with(session, token, right, at)
     user = METADATA.tables["ab_user"]
-    found = session.execute(
-        select(ApiKey, user.c.id)
-        .join(Employee, Employee.id == ApiKey.employee_id)
-        .join(user, user.c.id == Employee.user_id)
-        .where(ApiKey.key_hash == _hash(token), Employee.state == EmployeeState.ACTIVE, user.c.active)
-    ).one_or_none()
+    found = session.execute(_holders(_hash(token), ApiKey, user.c.id)).one_or_none()
     if found is None:
         return None
     key, user_id = found
@@ -182,16 +185,64 @@ def actor_for_key(session: Session, token: str, *, at: datetime) -> tuple[Actor,
     return narrowed(actor_for_user(session, user_id), key), key
 
 
-def narrowed(holder: Actor, key: ApiKey) -> Actor:
-    """Return the holder with what of her rights the key names; her rows stay hers, she never gets more."""
+def _holders(key_hash: Any, *told: Any) -> Select[Any]:
+    """Return the statement of a key whose holder works here and may log in."""
+    user = METADATA.tables["ab_user"]
+    return (
+        select(*told)
+        .join(Employee, Employee.id == ApiKey.employee_id)
+        .join(user, user.c.id == Employee.user_id)
+        .where(ApiKey.key_hash == key_hash, Employee.state == EmployeeState.ACTIVE, user.c.active)
+    )
+
+
+@lru_cache(maxsize=1)
+def _with_right() -> Select[Any]:
+    """Return the statement of a key, its holder and whether she has one right; made once, since it is often sent."""
+    user = METADATA.tables["ab_user"]
+    has_it = holds_right(user.c.id, bindparam("table"), bindparam("permission"))
+    told = _holders(bindparam("key_hash"), ApiKey, Employee, Branch.zone, Branch.name, has_it)
+    return told.join(Branch, Branch.id == Employee.branch_id)
+
+
+def _actor_with(session: Session, token: str, right: Pair, at: datetime) -> tuple[Actor, ApiKey] | None:
+    asked = {"key_hash": _hash(token), "table": right[0], "permission": right[1]}
+    found = session.execute(_with_right(), asked).one_or_none()
+    if found is None or not found[0].is_open(at):
+        return None
+    key, holder, zone, branch_name, has_it = found
+    return Actor(
+        name=_name_with(f"user:{holder.user_id}", key),
+        user_id=holder.user_id,
+        employee_id=holder.id,
+        branch_id=holder.branch_id,
+        department_id=holder.department_id,
+        zone=zone,
+        branch_name=branch_name,
+        display_name=holder.name,
+        rights=frozenset({right}) & _wanted(key) if has_it else frozenset(),
+        key_id=key.id,
+    ), key
+
+
+def _name_with(holder: str, key: ApiKey) -> str:
+    return f"{holder} key:{key.id}"
+
+
+def _wanted(key: ApiKey) -> set[Pair]:
+    """Return the rights that a key names, itself or by its roles; those that no key has are left out."""
     wanted = {pair for role in key.roles for pair in rights_of(role)}
     wanted |= {(table, f"can_{name}") for table, _dot, name in (right.partition(".") for right in key.rights)}
-    rights = {pair for pair in holder.rights & wanted if pair[0] not in NEVER} - never_acts()
+    return {pair for pair in wanted if pair[0] not in NEVER} - never_acts()
+
+
+def narrowed(holder: Actor, key: ApiKey) -> Actor:
+    """Return the holder with what of her rights the key names; her rows stay hers, she never gets more."""
     return dataclasses.replace(
         holder,
-        name=f"{holder.name} key:{key.id}",
+        name=_name_with(holder.name, key),
         roles=holder.roles & frozenset(key.roles),
-        rights=frozenset(rights),
+        rights=holder.rights & _wanted(key),
         key_id=key.id,
     )
 

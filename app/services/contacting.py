@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
@@ -25,7 +25,9 @@ from app.models.hr import Branch
 from app.models.messages import OUT_STATES, Message, MessageChannel
 from app.models.privacy import ConsentPurpose
 from app.models.settings import DictionaryItem
+from app.models.telephone import CallState, PhoneCall
 from app.services.customers.states import closed_file
+from app.services.guard import crossing
 from app.services.privacy.consents import who_consented
 from app.services.settings import setting, value_of
 from app.words import _, _l
@@ -240,9 +242,10 @@ def over_limit(
     most: int = value_of(session, limit, branch_id=found[0].branch_id, at=at)
     first, last = day_bounds(at.astimezone(zone).date(), zone)
     done: dict[int, int] = {}
-    for counter in _COUNTERS.get(channel, ()):
-        for key, count in counter(session, [each.id for each in found], first, last).items():
-            done[key] = done.get(key, 0) + count
+    with crossing("contacted"):
+        counted = [counter(session, [each.id for each in found], first, last) for counter in _COUNTERS.get(channel, ())]
+    for key, count in (each for counts in counted for each in counts.items()):
+        done[key] = done.get(key, 0) + count
     said = _("She was contacted this way %(count)s times today; that is the branch's limit.", count=most)
     return {each.id: said for each in found if done.get(each.id, 0) >= most}
 
@@ -272,15 +275,26 @@ counts_contact(ContactWay.WECHAT)(_count_messages(MessageChannel.WECHAT))
 
 @counts_contact(ContactWay.PHONE)
 def _count_calls(session: Session, ids: Collection[int], first: datetime, last: datetime) -> dict[int, int]:
-    """Count the follow-up calls of a day, reached or not."""
-    statement = (
-        select(FollowupPlan.customer_id, func.count())
-        .join(FollowupExecution, FollowupExecution.plan_id == FollowupPlan.id)
-        .where(FollowupPlan.customer_id.in_(sorted(ids)), FollowupExecution.method == CallMethod.PHONE)
-        .where(FollowupExecution.executed_at >= first, FollowupExecution.executed_at < last)
-        .group_by(FollowupPlan.customer_id)
+    """Count the calls of a day, reached or not: each one dialled, and each one written down that was not dialled here.
+
+    A call and the execution that names it are one; a dialling that certainly failed is none.
+    """
+    dialled = and_(PhoneCall.dialled_at.is_not(None), PhoneCall.state.not_in([CallState.FAILED, CallState.JOINED]))
+    calls = (
+        select(func.count(PhoneCall.id))
+        .where(PhoneCall.customer_id == Customer.id, dialled)
+        .where(PhoneCall.dialled_at >= first, PhoneCall.dialled_at < last)
     )
-    return {row[0]: row[1] for row in session.execute(statement) if row[0] is not None}
+    written_down = (
+        select(func.count(FollowupExecution.id))
+        .join(FollowupPlan, FollowupPlan.id == FollowupExecution.plan_id)
+        .outerjoin(PhoneCall, and_(PhoneCall.id == FollowupExecution.phone_call_id, dialled))
+        .where(FollowupPlan.customer_id == Customer.id, FollowupExecution.method == CallMethod.PHONE)
+        .where(FollowupExecution.executed_at >= first, FollowupExecution.executed_at < last, PhoneCall.id.is_(None))
+    )
+    both = calls.correlate(Customer).scalar_subquery() + written_down.correlate(Customer).scalar_subquery()
+    statement = select(Customer.id, both).where(Customer.id.in_(sorted(ids)))
+    return {key: count for key, count in session.execute(statement) if count}
 
 
 # --- what to mind ------------------------------------------------------------------------------------------------

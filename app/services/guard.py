@@ -40,6 +40,7 @@ PURPOSES: Mapping[str, str] = {
     "report": "counting rows that are in the reader's scope by what stands elsewhere, such as the act that made them",
     "import": "checking and carrying out a file of rows: numbers and names are compared with those of all branches",
     "telephone": "an event of a call on its way into the call's row: the extension, the call, whose number it is",
+    "contacted": "how often a customer was contacted today, by whomever: counts, for the day's limit (R-2.22-6)",
     "whose_number": "whose customer a telephone number or account is: owner, since when, by what rule (R-2.1.1-2)",
     "duplicate": "another file with the same ID number: its number, branch and owner (SM-01)",
 }

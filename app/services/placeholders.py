@@ -68,9 +68,9 @@ class Placeholder:
     value: Value
 
     @property
-    def written(self) -> str:
-        """Return it as the reader would type it."""
-        return f"{{{self.code if locale_in_force() == 'en' else self.name}}}"
+    def named(self) -> str:
+        """Return its name as the reader would type it; requests to other systems know the English one alone."""
+        return self.code if locale_in_force() == "en" or not self.name else self.name
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,13 @@ class TextKind:
         found = {each.code: each for each in self.placeholders.values()}
         return {**found, **{each.name: each for each in self.placeholders.values() if each.name}}
 
+    def written(self, each: Placeholder) -> str:
+        """Return a placeholder as the reader would type it in such a text."""
+        return f"{{{{ {each.named} }}}}" if self.doubled else f"{{{each.named}}}"
+
     def hint(self) -> str:
         """Return what a form says below such a text: every placeholder with what it becomes."""
-        return " · ".join(f"{each.written} {each.label}" for each in self.placeholders.values())
+        return " · ".join(f"{self.written(each)} {each.label}" for each in self.placeholders.values())
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,16 @@ def placeholder(kinds: Sequence[TextKind], code: str, name: str, label: object) 
         return value
 
     return declare
+
+
+def told_beside(kind: TextKind, labels: Mapping[str, object]) -> None:
+    """Declare the placeholders of a request to another system, whose values ``About.more`` holds by the same names."""
+    for code, label in labels.items():
+        placeholder([kind], code, "", label)(_beside(code))
+
+
+def _beside(code: str) -> Value:
+    return lambda about: about.more.get(code)
 
 
 # --- checked and filled in ---------------------------------------------------------------------------------------
@@ -227,7 +241,7 @@ def _judged(kind: TextKind, text: str, tree: nodes.Template) -> Iterator[Wrong]:
         elif not isinstance(part, nodes.Name):
             yield _broken(kind, text, part.lineno)
         elif part.name not in known:
-            offered = ", ".join(each.written for each in kind.placeholders.values())
+            offered = ", ".join(kind.written(each) for each in kind.placeholders.values())
             sentence = _(
                 "Line %(line)s: there is no placeholder “%(name)s”. There are: %(offered)s.",
                 line=part.lineno,

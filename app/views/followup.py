@@ -261,7 +261,17 @@ class FollowupRuleView(HouseView):
 
     datamodel = HouseInterface(FollowupRule)
     group, icon = "system", "magic"
-    list_columns = ("name", "name_en", "trigger", "days_text", "makes", "category", "executor_kind", "branch", "retired_at")
+    list_columns = (
+        "name",
+        "name_en",
+        "trigger",
+        "days_text",
+        "makes",
+        "category",
+        "executor_kind",
+        "branch",
+        "retired_at",
+    )
     labels = {"days_text": _l("Days from the trigger")}
     computed = {"days_text": lambda rule: ", ".join(f"{days:+d}" if days else "0" for days in rule.offset_days)}
     choices = {

@@ -34,6 +34,7 @@ from app.words import _, _l
 
 #: Of so many of the newest calls a list asks whether one has changed.
 NEWEST = 200
+POST_EVENTS = ("call_event", "can_post")
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ class CallEventApi(HouseApi):
 
         The same event sent again changes nothing and is answered ``known``.
         """
-        demand_token("call_event")
+        demand_token("call_event", right=POST_EVENTS)
         by = me()
-        if not by.may("call_event", "can_post"):
+        if not by.may(*POST_EVENTS):
             abort(403)
         events = read_events(json_body(), at=now())
         taken = take_events(db.session(), events, by=by, at=now())

@@ -14,7 +14,7 @@ from app.models.base import METADATA
 from app.models.customers import Customer
 from app.models.hr import Employee
 from app.models.telephone import CallEvent, CallState, PhoneCall
-from app.ops.calls import Plan, day_of_calls, play
+from app.ops.calls import Plan, day_of_calls, play, untrue
 from app.services.hr import actor_for_employee
 from app.services.runner import run
 from app.unit import acting_as
@@ -105,6 +105,7 @@ def stands(live, name):
         for call in calls:
             order = [at for at in (call.ringing_at, call.answered_at, call.missed_at, call.ended_at) if at is not None]
             assert order == sorted(order), call.call_id
+        assert untrue(session, name) == [], "each call is what its events say, also those that were told at once"
     return events, len(calls)
 
 

@@ -32,6 +32,17 @@ def test_the_page_shows_traits_owners_and_what_is_missing(login, do, consultant,
     assert "tab-customer_merge_log" not in page
 
 
+def test_a_number_that_bars_cannot_say_is_shown_without_them(login, make_customer, session):
+    """A number taken over from elsewhere may hold signs that Code 128 does not know."""
+    customer, client = make_customer(), login("phone_consultant")
+    assert 'id="bars"' in client.get(f"/customer/show/{customer.id}").text
+    customer.customer_no = "旧档案甲字三号"
+    session.commit()
+    page = client.get(f"/customer/show/{customer.id}")
+    assert page.status_code == 200
+    assert 'id="bars"' not in page.text
+
+
 def test_a_merged_files_page_leads_to_the_kept_one_and_the_kept_ones_explains(login, merged_pair):
     """SM-01: explained afterwards."""
     merged, kept, log = merged_pair

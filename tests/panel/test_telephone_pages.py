@@ -58,6 +58,21 @@ def test_the_key_of_a_telephone_system_posts_events_and_does_nothing_else(post, 
     assert rest("it_manager")("GET", "call_event/").json["count"] == 3
 
 
+def test_an_event_is_cheap_and_its_call_is_locked_before_its_events_are_read(post, statements):
+    """Decision 0038: of two events told at once the second waits for the call and then sees the first."""
+    post(ringing("warm"))
+    post(ringing("warm again"))
+    for body, most in ((ringing("c"), 9), ({"call_id": "c", "kind": "answered", "extension": "8001"}, 6)):
+        with statements() as told:
+            assert post(body).json["taken"] == 1
+        sent = [each for each in told if "set_config" not in each and "rate_limit" not in each]
+        assert len(sent) <= most, sent
+        locked = next(n for n, each in enumerate(sent) if "FOR UPDATE" in each or "INSERT INTO phone_call" in each)
+        made = [n for n, each in enumerate(sent) if "INSERT INTO phone_call" in each]
+        read = next(n for n, each in enumerate(sent) if "FROM call_event" in each)
+        assert max([locked, *made]) < read, sent
+
+
 def test_who_calls_is_shown_on_her_pages_alone(post, login, make_customer, person, session, statements):
     mine = make_customer(person("phone_consultant"), phone="13811110001", name="林小雨", followup_note="下午再打")
     make_customer(person("phone_consultant_2"), phone="13811110002", name="何其多")

@@ -96,21 +96,22 @@ def test_at_night_only_a_call_that_she_asked_for_is_written_down_once_it_was_tho
 
 
 @pytest.mark.parametrize(
-    ("channel", "kind", "category", "method", "refused"),
+    ("channel", "kind", "category", "promised", "method", "refused"),
     [
-        (ContactWay.PHONE, OptOutKind.ALL, "satisfaction", "phone", True),
-        (ContactWay.PHONE, OptOutKind.ALL, "satisfaction", "wechat", False),
-        (ContactWay.ALL, OptOutKind.ALL, "satisfaction", "wechat", True),
-        (ContactWay.ALL, OptOutKind.ALL, "satisfaction", "face", False),
-        (ContactWay.PHONE, OptOutKind.MARKETING, "satisfaction", "phone", False),
-        (ContactWay.PHONE, OptOutKind.MARKETING, "event", "phone", True),
+        (ContactWay.PHONE, OptOutKind.ALL, "satisfaction", True, "phone", True),
+        (ContactWay.PHONE, OptOutKind.ALL, "satisfaction", True, "wechat", False),
+        (ContactWay.ALL, OptOutKind.ALL, "satisfaction", True, "wechat", True),
+        (ContactWay.ALL, OptOutKind.ALL, "satisfaction", True, "face", False),
+        (ContactWay.PHONE, OptOutKind.MARKETING, "satisfaction", True, "phone", False),
+        (ContactWay.PHONE, OptOutKind.MARKETING, "event", False, "phone", True),
+        (ContactWay.PHONE, OptOutKind.MARKETING, "event", True, "phone", False),  # she asked to be told
     ],
 )
 def test_a_way_that_she_does_not_want_is_refused_even_for_a_promised_call(
-    do, consultant, make_customer, plan_of, write_down, channel, kind, category, method, refused
+    do, consultant, make_customer, plan_of, write_down, channel, kind, category, promised, method, refused
 ):
     customer = make_customer()
-    plan = plan_of(customer, NOON, category, is_promised=True)
+    plan = plan_of(customer, NOON, category, is_promised=promised)
     do("customer.opt_out", consultant, customer, channel=channel, kind=kind, when=NOON)
     if refused:
         with pytest.raises(Refusal) as said:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
+from werkzeug.datastructures import MultiDict
 
-from app.errors import InvalidInput, NotPermitted, Refusal
+from app.acts import REGISTRY
+from app.errors import InvalidInput, NotPermitted, Refusal, Warned
 from app.jobs.declared import JOBS
 from app.models.audit import SensitiveViewLog, Way
+from app.models.contacting import ContactWay, OptOutKind
 from app.models.files import FilePurpose, StoredFile
-from app.models.followup import CallMethod, FollowupExecution, FollowupPlan
+from app.models.followup import (
+    CallMethod,
+    FollowupCategory,
+    FollowupExecution,
+    FollowupPlan,
+    PlanOrigin,
+    PlanState,
+)
 from app.models.tasks import TaskState
-from app.models.telephone import CallState, PhoneCall, PhoneSystem, RecordingState, SystemState
+from app.models.telephone import CallState, Direction, PhoneCall, PhoneSystem, RecordingState, SystemState
+from app.services import contacting
+from app.services.contacting import day_bounds
 from app.services.files import content_of, readable, take_in
+from app.services.followup.triggers import ABNORMAL, MISSED_CALL
+from app.services.placeholders import wrong_in
 from app.services.plain import save
+from app.services.runner import run
 from app.services.telephone import fetching, read_events, take_events
-from app.services.telephone.template import wrong_in
+from app.services.telephone.template import REQUEST
 from tests.telephone_system import telephone_system, tone
 
 
@@ -127,20 +143,25 @@ def test_who_has_no_extension_is_told_so(do, person, contact, system, make_custo
 
 
 @pytest.mark.parametrize(
-    ("text", "is_fine"),
+    ("text", "wrong"),
     [
-        ("{{ number }}", True),
-        ("a={{ number }}&b={{extension}}&c={{ call_key }}", True),
-        ("{{ numbre }}", False),
-        ("{{ number", False),
-        ("{% for x in y %}{% endfor %}", False),
-        ("{{ number.__class__ }}", False),
-        ("{{ 'a' * 999999999 }}", False),
-        ("{{ config }}", False),
+        ("{{ number }}", []),
+        ("a={{ number }}&b={{extension}}&c={{ call_key }}", []),
+        ("one\n{{ numbre }}", [(2, "numbre")]),
+        ("one\n\n{{ number", [(3, "{{ number")]),
+        ("{{ number.__class__ }}", [(1, "{{ number.__class__ }}")]),
+        ("{{ 'a' * 999999999 }}", [(1, "{{ 'a' * 999999999 }}")]),
+        ("{{ config }}", [(1, "config")]),
+        ('{"a": {"b": "{% for x in y %}"}}', []),  # braces of its own are text, sent as they stand
     ],
 )
-def test_only_declared_placeholders(text, is_fine):
-    assert (wrong_in(text) is None) is is_fine
+def test_only_declared_placeholders(text, wrong):
+    found = wrong_in(REQUEST, text)
+    assert [(each.line, each.name) for each in found] == wrong
+    offered = "{{ number }}, {{ extension }}, {{ call_key }}"
+    assert all(offered in each.sentence for each in found if each.name in ("numbre", "config")), (
+        "as one would type them"
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,6 +199,197 @@ def test_a_branch_has_one_system_in_use(session, do, person, at):
     save(session, PhoneSystem, {"name": "second"}, by=by, at=at)
     with pytest.raises(Refusal):
         do("phone_system.use_again", by, first)
+
+
+# --- whom one may call now ---------------------------------------------------------------------------------------
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
+NIGHT = NOON.replace(hour=22)
+
+
+@pytest.fixture
+def dialled(session, consultant, system):
+    """Dial as a person does, at an hour; tells "dialled", "warned" and dialled after reading, or "refused"."""
+
+    def go(called, record, at):
+        act, inputs = REGISTRY.find(called, "dial"), MultiDict({})
+        try:
+            run(session, act, by=consultant, at=at, record_id=record.id, inputs=inputs)
+        except Warned as said:
+            run(session, act, by=consultant, at=at, record_id=record.id, inputs=inputs, warned=said.token)
+            return "warned"
+        except Refusal:
+            return "refused"
+        return "dialled"
+
+    return go
+
+
+@pytest.fixture
+def plan_of(session, consultant, supervisor, employee):
+    """An approved plan of the consultant's for a customer."""
+    her = employee("phone_consultant")
+
+    def make(customer, category, **values):
+        kind = session.scalars(select(FollowupCategory).where(FollowupCategory.code == category)).one()
+        plan = FollowupPlan(
+            plan_no=f"T-{customer.id}-{category}", origin=PlanOrigin.MANUAL, state=PlanState.APPROVED,
+            branch_id=consultant.branch_id, customer_id=customer.id, category_id=kind.id, purpose="问候",
+            planned_at=NOON, executor_id=her.id, department_id=her.department_id, submitter_id=her.id,
+            approver_id=supervisor.employee_id, submitted_at=NOON, approved_at=NOON, **values,
+        )  # fmt: skip
+        session.add(plan)
+        session.commit()
+        return plan
+
+    return make
+
+
+PROMISED = {"is_promised": True}
+MISSED = {"trigger": MISSED_CALL}
+UNWELL = {"trigger": ABNORMAL}
+NO_CALLS, NO_OFFERS = OptOutKind.ALL, OptOutKind.MARKETING
+
+
+@pytest.mark.usefixtures("nights")
+@pytest.mark.parametrize(
+    ("category", "plan", "opted", "at", "answer"),
+    [
+        ("satisfaction", {}, None, NOON, "dialled"),
+        ("satisfaction", {}, None, NIGHT, "refused"),
+        ("satisfaction", {}, NO_OFFERS, NOON, "dialled"),
+        ("satisfaction", {}, NO_CALLS, NOON, "refused"),
+        ("event", {}, None, NOON, "refused"),  # marketing without her consent
+        ("event", PROMISED, None, NOON, "dialled"),  # she asked for it
+        ("event", PROMISED, NO_OFFERS, NOON, "dialled"),
+        ("satisfaction", PROMISED, None, NIGHT, "warned"),
+        ("satisfaction", PROMISED, NO_CALLS, NIGHT, "refused"),
+        ("missed_call", MISSED, None, NIGHT, "warned"),
+        ("missed_call", MISSED, NO_CALLS, NOON, "refused"),
+        ("abnormal", UNWELL, None, NIGHT, "warned"),
+        ("abnormal", UNWELL, NO_OFFERS, NIGHT, "warned"),
+    ],
+)
+def test_whom_a_plan_may_dial_now(
+    make_customer, plan_of, dialled, do, consultant, pbx, category, plan, opted, at, answer
+):
+    """R-2.22-6: quiet hours, what she does not want, consent; what she asked for is no marketing."""
+    customer = make_customer()
+    made = plan_of(customer, category, **plan)
+    if opted is not None:
+        do(
+            "customer.opt_out",
+            consultant,
+            customer,
+            channel=ContactWay.PHONE,
+            kind=opted,
+            when=NOON - timedelta(days=1),
+        )
+    assert dialled("followup_plan", made, at) == answer
+    assert len(pbx.asked) == (answer != "refused")
+
+
+@pytest.mark.usefixtures("nights")
+@pytest.mark.parametrize(
+    ("before", "at", "answer"),
+    [
+        ("nothing", NOON, "dialled"),
+        ("nothing", NIGHT, "refused"),
+        ("she called today", NIGHT, "warned"),
+        ("she called yesterday", NIGHT, "refused"),
+        ("abnormal", NIGHT, "warned"),
+        ("abnormal, done", NIGHT, "refused"),
+    ],
+)
+def test_whom_one_may_dial_without_a_plan(
+    session, make_customer, plan_of, dialled, do, consultant, person, pbx, before, at, answer
+):
+    customer = make_customer()
+    contact, by = customer.contacts[0], person("telephone")
+    if before.startswith("she called"):
+        rang = NIGHT - timedelta(minutes=5, days=before.endswith("yesterday"))
+        missed = {"call_id": "hers", "kind": "missed", "number": contact.value, "at": rang.isoformat()}
+        take_events(session, read_events(missed, at=NIGHT), by=by, at=NIGHT)
+    if before.startswith("abnormal"):
+        plan = plan_of(customer, "abnormal", **UNWELL)
+        if before.endswith("done"):
+            plan.state, plan.cancel_reason = PlanState.CANCELLED, "已处理"
+            session.commit()
+    assert dialled("customer_contact", contact, at) == answer
+    assert len(pbx.asked) == (answer != "refused")
+
+
+@pytest.mark.usefixtures("nights")
+def test_without_a_system_the_number_is_not_shown_for_a_call_at_night(do, consultant, contact):
+    with pytest.raises(Refusal):
+        do("customer_contact.dial", consultant, contact, when=NIGHT)
+    assert do("customer_contact.dial", consultant, contact, when=NOON).shown is not None
+
+
+#: What was done to a customer today, and how many calls that is; "p" a plan dialled, "e" written down without dialling,
+#: "d" dialled without a plan, "pe" dialled and then written down, "f" a dialling that failed, "y" dialled yesterday.
+@pytest.mark.parametrize(
+    ("done", "count"),
+    [
+        ("", 0),
+        ("e", 1),
+        ("d", 1),
+        ("p", 1),
+        ("pe", 1),
+        ("ppe", 2),
+        ("de", 2),  # a dialling that no execution names is a call of its own
+        ("pee", 2),
+        ("pef", 1),
+        ("fe", 1),
+        ("f", 0),
+        ("y", 0),
+        ("ye", 1),
+        ("dpe", 2),
+        ("j", 1),
+    ],
+)
+def test_each_call_counts_once_towards_the_day_s_limit(session, make_customer, plan_of, consultant, done, count):
+    """Decision 0038: a call dialled and the execution that names it are one; what was written down alone is one."""
+    customer, of_plan = make_customer(), None
+    plan = plan_of(customer, "satisfaction")
+
+    def call(state=CallState.ENDED, at=NOON):
+        row = PhoneCall(
+            branch_id=consultant.branch_id, call_id=f"c{len(session.scalars(select(PhoneCall.id)).all())}",
+            direction=Direction.OUT, state=state, customer_id=customer.id, began_at=at, told_at=at, dialled_at=at,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        return row
+
+    for what in done:
+        if what == "e":
+            session.add(FollowupExecution(
+                plan_id=plan.id, executor_id=consultant.employee_id, executed_at=NOON, method=CallMethod.PHONE,
+                reached=True, feedback="好", phone_call_id=of_plan.id if of_plan is not None else None,
+            ))  # fmt: skip
+            of_plan = None
+        elif what == "j":
+            call(CallState.JOINED)
+            call()
+        else:
+            made = call(CallState.FAILED if what == "f" else CallState.ENDED, NOON - timedelta(days=what == "y"))
+            of_plan = made if what in "pf" else of_plan
+    session.flush()
+    assert contacting._count_calls(session, [customer.id], *day_bounds(NOON.date(), NOON.tzinfo)) == (
+        {customer.id: count} if count else {}
+    )
+
+
+@pytest.mark.parametrize("asked_for", [False, True])
+def test_over_the_day_s_limit_only_what_she_asked_for_is_dialled(
+    session, make_customer, plan_of, dialled, asked_for, consultant
+):
+    customer = make_customer()
+    plan = plan_of(customer, "satisfaction", is_promised=asked_for)
+    for number in range(3):  # MOST_CALLS
+        assert dialled("customer_contact", customer.contacts[0], NOON + timedelta(minutes=number)) == "dialled"
+    assert dialled("followup_plan", plan, NOON + timedelta(hours=1)) == ("warned" if asked_for else "refused")
 
 
 # --- recordings --------------------------------------------------------------------------------------------------

@@ -16,10 +16,12 @@ from app.models.audit import ReportRun
 from app.models.base import METADATA, Encrypted, EncryptedJson, models
 from app.models.customers import Customer, FileState
 from app.models.privacy import AskedHow, SubjectKind, SubjectRequest, SubjectState
+from app.models.telephone import PhoneCall
 from app.models.trail import append_only
 from app.services.files import content_of
 from app.services.privacy.holdings import NAMING_RECORDS, NOT_HERS, ids_held, pointing, through, told_tables
 from app.services.privacy.pseudonyms import RULES, WORDED, Keep, plan_of, worded
+from app.services.telephone import read_events, take_events
 from app.unit import acting_as
 from tests.conftest import PASSWORD
 
@@ -34,7 +36,7 @@ def somebody():
 
 
 @pytest.fixture
-def canary(do, consultant, session, make_slip, item):
+def canary(do, consultant, person, session, make_slip, item, at):
     """A customer of whom every table that there is holds something."""
     customer = do(
         "customer.register_temporary",
@@ -70,6 +72,8 @@ def canary(do, consultant, session, make_slip, item):
         customer,
         inputs={"trait_type_id": str(item("trait_type", "hobby").id), "value": WORDS[3], "stage": "appointment"},
     )
+    rang = {"call_id": "canary", "kind": "missed", "number": CANARY["phone"], "extension": "8001"}
+    take_events(session, read_events(rang, at=at), by=person("telephone"), at=at)
     session.commit()
     return customer
 
@@ -112,7 +116,7 @@ def test_every_table_that_points_to_a_person_is_told_or_declared_not_to_be(app):
 
 
 def test_every_column_that_holds_words_of_a_person_has_its_rule(app):
-    for table in {"customer", *pointing(), *through(), *NAMING_RECORDS}:
+    for table in {"customer", "call_event", *pointing(), *through(), *NAMING_RECORDS}:
         assert set(RULES[table]) >= set(worded(models()[table])), table
         assert set(RULES[table]) <= {column.key for column in inspect(models()[table]).columns}, table
 
@@ -197,6 +201,8 @@ def test_after_pseudonymisation_no_canary_stands_outside_what_the_law_keeps(do, 
     do("customer.restrict", it, canary)
     planned = {(entry["table"], entry["column"]) for entry in plan_of(session, canary)}
     assert ("contact_record", "content") in planned
+    told = [entry for entry in plan_of(session, canary) if entry["table"] == "call_event"]
+    assert [(entry["column"], entry["rows"], entry["change"]) for entry in told] == [("payload", 1, "kept")]
     assert canary.name == CANARY["name"]  # a dry run changes nothing
     do("subject_request.carry_out", it, request, inputs={})
     session.commit()
@@ -206,7 +212,12 @@ def test_after_pseudonymisation_no_canary_stands_outside_what_the_law_keeps(do, 
     }
     left = everywhere(session, words)
     assert left <= kept, left - kept
-    assert left <= {"audit_log.before", "audit_log.after", "sensitive_view_log.reason", "act_run.inputs"}
+    proof = {"audit_log.before", "audit_log.after", "sensitive_view_log.reason", "act_run.inputs", "call_event.payload"}
+    assert left <= proof
+    assert "call_event.payload" in left, "the book of events is never rewritten, so the outcome lists it"
+    assert ("call_event", "kept") in {(entry["table"], entry["change"]) for entry in request.outcome}
+    call = session.scalars(select(PhoneCall).where(PhoneCall.customer_id == canary.id)).one()
+    assert (call.number, call.number_hash, call.call_id) == (None, None, f"gone-{call.id}")
     assert "audit_log.after" in left, "the search finds what stands in JSON"
     done = session.get_one(Customer, canary.id)
     assert (done.name, done.state) == (f"P-{canary.id}", FileState.RESTRICTED)

@@ -1,23 +1,21 @@
 """Whether a customer may be called just now, and what it means for writing the call down. R-2.22-6, L13.
 
 Whom one may contact is said in one place, ``app.services.contacting``; here stands what follows for a plan. Night is
-no hindrance to a call that the customer asked for, once its caller has read the sentence; an opt-out always is one.
+no hindrance to a call that the customer asked for, once its caller has read the sentence; that she wants no calls is
+always one. Dialling asks the same (``app.services.telephone.minding``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.errors import Refusal
 from app.models.contacting import ContactWay
-from app.models.followup import CallMethod, FollowupExecution, FollowupPlan
+from app.models.followup import CallMethod, FollowupPlan
 from app.services.contacting import (
-    counts_contact,
     is_quiet,
     lasting_hindrances,
     may_contact,
@@ -25,7 +23,7 @@ from app.services.contacting import (
     quiet_hours,
     quiet_sentence,
 )
-from app.services.followup.triggers import MISSED_CALL
+from app.services.followup.triggers import ABNORMAL, MISSED_CALL
 from app.services.settings import setting, value_of
 from app.services.warning import is_heard, warn
 from app.words import _l
@@ -49,16 +47,20 @@ WAYS = {
 
 
 def is_asked_for(plan: FollowupPlan) -> bool:
-    """Say whether the customer wants this call: promised to her at a minute, or the answer to a call of hers."""
-    return plan.is_promised or plan.trigger == MISSED_CALL
+    """Say whether the customer wants this call: promised at a minute, the answer to hers, or something abnormal."""
+    return plan.is_promised or plan.trigger in (MISSED_CALL, ABNORMAL)
+
+
+def is_marketing(plan: FollowupPlan) -> bool:
+    """Say whether a plan serves the house's sales: its category does, and she has not asked for the call. L13."""
+    return plan.category.is_marketing and not is_asked_for(plan)
 
 
 def why_not(session: Session, plan: FollowupPlan, at: datetime, way: ContactWay = ContactWay.PHONE) -> str | None:
     """Return why the customer of a plan may not be contacted now, in the reader's language; None: she may."""
     zone = ZoneInfo(plan.branch.zone)
     if plan.customer is not None:
-        marketing = plan.category.is_marketing
-        return may_contact(session, plan.customer, way, at, marketing=marketing, zone=zone)
+        return may_contact(session, plan.customer, way, at, marketing=is_marketing(plan), zone=zone)
     begins, ends = quiet_hours(session, plan.branch_id, at)
     return quiet_sentence(begins, ends) if is_quiet(at.astimezone(zone).time(), begins, ends) else None
 
@@ -87,7 +89,7 @@ def _lasting(session: Session, plan: FollowupPlan, way: ContactWay, at: datetime
     if customer is None:
         return None
     closed = lasting_hindrances(session, [customer], way, at, marketing=False).get(customer.id)
-    return closed or opted_out(session, customer, way, at, marketing=plan.category.is_marketing)
+    return closed or opted_out(session, customer, way, at, marketing=is_marketing(plan))
 
 
 def _is_deep_night(session: Session, plan: FollowupPlan, at: datetime) -> bool:
@@ -96,16 +98,3 @@ def _is_deep_night(session: Session, plan: FollowupPlan, at: datetime) -> bool:
     local = at.astimezone(ZoneInfo(plan.branch.zone))
     minutes = value_of(session, WRITE_DOWN, branch_id=plan.branch_id, at=at)
     return all(is_quiet(each.time(), begins, ends) for each in (local, local - timedelta(minutes=minutes)))
-
-
-@counts_contact(ContactWay.PHONE)
-def _calls_made(session: Session, ids: Collection[int], first: datetime, last: datetime) -> dict[int, int]:
-    """Count the calls of plans; an attempt counts whether she was reached or not."""
-    statement = (
-        select(FollowupPlan.customer_id, func.count())
-        .join(FollowupExecution, FollowupExecution.plan_id == FollowupPlan.id)
-        .where(FollowupPlan.customer_id.in_(sorted(ids)), FollowupExecution.method == CallMethod.PHONE)
-        .where(FollowupExecution.executed_at >= first, FollowupExecution.executed_at < last)
-        .group_by(FollowupPlan.customer_id)
-    )
-    return {key: count for key, count in session.execute(statement) if key is not None}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, Table, func, literal_column, null, select
+from sqlalchemy import ColumnElement, String, Table, func, literal_column, null, select
 from sqlalchemy.orm import Session, aliased
 
 from app.actors import Actor, Reach
@@ -83,6 +83,21 @@ def rights_of_user(session: Session, user_id: int) -> Held:
         if view_name is not None:
             rights.add((view_name, right))
     return Held(held, frozenset(rights), changed)
+
+
+def holds_right(user_id: Any, table: Any, right: Any) -> ColumnElement[bool]:
+    """Return the condition that a login's roles give it one right, by the names of view and permission."""
+    user_role, granted = _ab("ab_user_role"), _ab("ab_permission_view_role")
+    pair, permission, view = _ab("ab_permission_view"), _ab("ab_permission"), _ab("ab_view_menu")
+    return (
+        select(granted.c.role_id)
+        .join(user_role, user_role.c.role_id == granted.c.role_id)
+        .join(pair, pair.c.id == granted.c.permission_view_id)
+        .join(permission, permission.c.id == pair.c.permission_id)
+        .join(view, view.c.id == pair.c.view_menu_id)
+        .where(user_role.c.user_id == user_id, view.c.name == table, permission.c.name == right)
+        .exists()
+    )
 
 
 def reaches_of(

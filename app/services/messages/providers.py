@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -34,7 +33,7 @@ from app.models.messages import (
     ProviderState,
 )
 from app.services.mail import Unsent, Unsure
-from app.services.placeholders import About, fill, placeholder, refuse_wrong, text_kind, uses
+from app.services.placeholders import About, fill, refuse_wrong, text_kind, told_beside, uses
 from app.services.plain import checks
 from app.words import _, _l
 
@@ -49,18 +48,16 @@ HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*(.*)")
 DEFAULT_KEY_HEADER = "Idempotency-Key"
 
 
-def _of_message(name: str) -> Callable[[About], str | None]:
-    return lambda about: about.more.get(name)
-
-
-for _code, _label in {
-    "number": _l("the recipient's number or account"),
-    "text": _l("the finished text"),
-    "key": _l("the message key, the same at every attempt"),
-    "template": _l("the template's number with the provider"),
-    "branch": _l("the branch's name"),
-}.items():
-    placeholder([REQUEST], _code, "", _label)(_of_message(_code))
+told_beside(
+    REQUEST,
+    {
+        "number": _l("the recipient's number or account"),
+        "text": _l("the finished text"),
+        "key": _l("the message key, the same at every attempt"),
+        "template": _l("the template's number with the provider"),
+        "branch": _l("the branch's name"),
+    },
+)
 
 
 def provider_for(session: Session, channel: MessageChannel, branch_id: int) -> MessageProvider | None:

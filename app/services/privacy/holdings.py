@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.models.base import Base, models
 from app.models.customers import Customer
+from app.models.telephone import CallEvent, PhoneCall
 
 #: Columns that name a record of any table: table -> (column with the table's name, column with the record's id).
 NAMING_RECORDS: dict[str, tuple[str, str]] = {
@@ -31,6 +32,7 @@ NAMING_RECORDS: dict[str, tuple[str, str]] = {
 
 #: What points to a person and is not told to her, and why. ``table`` or ``table.column``.
 NOT_HERS: Mapping[str, str] = {
+    "call_event": "what a telephone system told, word for word; the call that follows from it is told",
     "customer.referrer_customer_id": "the file of another person, whom she recommended",
     "contact_record.referrer_customer_id": "a talk with another person, whom she recommended",
     "notice": "messages among employees; they repeat what the records say",
@@ -115,6 +117,14 @@ def _naming(session: Session, model: Any, held: Mapping[str, Sequence[int]]) -> 
         for way in ways:
             found |= set(session.scalars(select(model.id).where(tuple_(*way).in_(pairs[start : start + 1000]))))
     return sorted(found)
+
+
+def events_of(session: Session, call_ids: Sequence[int]) -> list[int]:
+    """Return the events of calls, which have no key to them: a call is found by its branch and identifier."""
+    calls = select(PhoneCall.branch_id, PhoneCall.call_id).where(PhoneCall.id.in_(list(call_ids)))
+    return sorted(
+        session.scalars(select(CallEvent.id).where(tuple_(CallEvent.branch_id, CallEvent.call_id).in_(calls)))
+    )
 
 
 def told_tables() -> list[str]:

@@ -24,7 +24,7 @@ from app.models.customers import Customer, FileState, search_terms_of
 from app.models.files import FilePurpose, StoredFile
 from app.services.customers.closing import awaited_slip
 from app.services.guard import crossing
-from app.services.privacy.holdings import NAMING_RECORDS, files_of, ids_held
+from app.services.privacy.holdings import NAMING_RECORDS, events_of, files_of, ids_held
 from app.services.trail import note
 from app.words import _, _l
 
@@ -55,6 +55,10 @@ WHY: dict[str, object] = {
         "what was done, printed and reported: proof that cannot be altered, kept with the records and otherwise unused "
         "(L06, L14; PIPL art. 47)"
     ),
+    "calls": _l(
+        "the book of what telephone systems told, encrypted: proof that cannot be altered and is otherwise unused "
+        "(L14; PIPL art. 47)"
+    ),
     "proof": _l("proof that her request was settled"),
     "staff": _l("the house's own work, not about her"),
 }
@@ -62,6 +66,7 @@ NOTHING_OF_HER = Keep("nothing")
 MEDICAL = Keep("medical", _records_end)
 TRAIL = Keep("trail")
 HISTORY = Keep("history")
+CALLS = Keep("calls")
 PROOF = Keep("proof")
 STAFF = Keep("staff")
 
@@ -183,6 +188,12 @@ RULES: dict[str, dict[str, Rule]] = {
         "recording_url": None,
         "recording_said": None,
     },
+    "call_event": {
+        "call_id": STAFF,
+        "event_id": STAFF,
+        "extension": STAFF,
+        "payload": CALLS,
+    },
     "followup_execution": {"feedback": lambda row: GONE},
     "followup_review": {"comment": lambda row: GONE if row.comment else None},
     "act_run": {
@@ -260,7 +271,12 @@ def plan_of(session: Session, customer: Customer) -> list[dict[str, Any]]:
 
 def _planned(session: Session, customer: Customer) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = []
-    for table, ids in {**ids_held(session, customer), "report_run": _reports_naming(session, customer)}.items():
+    held = ids_held(session, customer)
+    beside = {
+        "call_event": events_of(session, held["phone_call"]),
+        "report_run": _reports_naming(session, customer),
+    }
+    for table, ids in {**held, **beside}.items():
         if not ids:
             continue
         for column, rule in RULES[table].items():

@@ -7,7 +7,6 @@ and what the system does not answer is said and never sent again by itself. Deci
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,13 +19,14 @@ from app.acts import Outcome, act
 from app.errors import Refusal
 from app.models.audit import Way
 from app.models.base import Base
-from app.models.customers import ContactKind, Customer, CustomerContact, FileState, contact_hash, mask
+from app.models.customers import ContactKind, Customer, CustomerContact, contact_hash, mask
+from app.models.followup import FollowupPlan
 from app.models.telephone import CallState, Direction, PhoneCall
-from app.services.customers import closed_file
 from app.services.guard import crossing
 from app.services.looks import log_look
 from app.services.privacy.reveal import within_quota
 from app.services.telephone.house import own_extension, system_of
+from app.services.telephone.minding import mind_dialling
 from app.services.telephone.taking import dialled_as
 from app.services.telephone.template import address_of, body_of, headers_of, refuse_unfit
 from app.services.trail import event_kind, note
@@ -60,17 +60,16 @@ def dial(
     customer_id: int | None,
     by: Actor,
     at: datetime,
-    tie: Callable[[PhoneCall], None] | None = None,
+    plan: FollowupPlan | None = None,
 ) -> Outcome:
     """Dial a number for whoever asks, through her extension; that she did is kept in the book of looks.
 
-    Without a telephone system she gets a ``tel:`` link, if she may see the number. ``tie`` is told the call's row.
-    Refuses a closed file's number, who has no extension, and the same number just after it was dialled.
+    Without a telephone system she gets a ``tel:`` link, if she may see the number. A plan keeps the call's row.
+    Refuses whom one may not call now (R-2.22-6), who has no extension, and the same number just after it was dialled.
     """
     customer = session.get(Customer, customer_id) if customer_id is not None else None
-    if customer is not None and customer.state is FileState.RESTRICTED:
-        raise Refusal(closed_file(customer))
     refuse_unfit(number)
+    mind_dialling(session, number, customer, plan, by=by, at=at)
     system = system_of(session, by.branch_id)
     if system is None or not system.address:
         return _by_hand(session, number, about, field, by, at)
@@ -97,8 +96,8 @@ def dial(
     )
     session.add(call)
     session.flush()
-    if tie is not None:
-        tie(call)
+    if plan is not None:
+        plan.phone_call_id = call.id
     log_look(session, Way.DIAL, about.__tablename__, about.id, field, "", by, at=at)
     note(session, DIALLED, about, field=field)
     values = {"number": number, "extension": extension, "call_key": key}

@@ -11,7 +11,6 @@ from app.acts import Outcome, act
 from app.errors import Refusal
 from app.models.customers import ContactKind
 from app.models.followup import FollowupPlan, PlanState
-from app.models.telephone import PhoneCall
 from app.services.telephone.dialling import dial
 from app.words import _, _l
 
@@ -38,8 +37,4 @@ def dial_plan(session: Session, plan: FollowupPlan, *, by: Actor, at: datetime) 
     number = number_of(plan)
     if number is None:
         raise Refusal(_("There is no telephone number on file."))
-
-    def tie(call: PhoneCall) -> None:
-        plan.phone_call_id = call.id
-
-    return dial(session, number, about=plan, field="phone", customer_id=plan.customer_id, by=by, at=at, tie=tie)
+    return dial(session, number, about=plan, field="phone", customer_id=plan.customer_id, by=by, at=at, plan=plan)

@@ -1,16 +1,17 @@
 """Events of calls, taken in: each once, in whatever order; the call's row is what all of them say together.
 
-An event is written down, then its call is locked and folded anew from all that was told of it. Of two events that come
-at once the second waits for the call and sees the first. Decision 0038.
+An event is written down, then its call is locked, and only then all that was told of it is read and folded anew: of two
+events that come at once the second waits for the call and sees the first. Decision 0038.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import BigInteger, BindParameter, String, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 from app.actors import Actor
 from app.errors import Refusal
 from app.models.appointments import ContactRecord
+from app.models.base import Instant
 from app.models.customers import ContactKind, Customer, contact_hash
 from app.models.followup import FollowupPlan
 from app.models.hr import Employee
@@ -47,6 +49,30 @@ SAID = (
     "ring_count",
     "is_in_time",
 )
+
+#: By which settings rings are counted, by the name that ``fold`` knows them by.
+RULE = {"ring_seconds": RING_SECONDS, "before_ring": ANSWERED_BEFORE_RING}
+
+# The statements that every event sends are made once: to make them anew costs as much as to answer them.
+_BRANCH: BindParameter[int] = bindparam("branch", type_=BigInteger)
+_CALL: BindParameter[str] = bindparam("call", type_=String)
+_MOMENT: BindParameter[datetime] = bindparam("moment", type_=Instant)
+_OF_BOOK = CallEvent.__table__
+WRITE_DOWN = insert(_OF_BOOK).on_conflict_do_nothing().returning(_OF_BOOK.c.id)
+ALL_TOLD = select(
+    *(_OF_BOOK.c[name] for name in ("kind", "happened_at", "direction", "extension", "rings", "payload")),
+    *(
+        value_statement(each, branch_id=_BRANCH, at=_MOMENT).scalar_subquery().label(name)
+        for name, each in RULE.items()
+    ),
+).where(_OF_BOOK.c.branch_id == _BRANCH, _OF_BOOK.c.call_id == _CALL)
+LOCKED = (
+    select(PhoneCall)
+    .where(PhoneCall.branch_id == _BRANCH, PhoneCall.call_id == _CALL)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+MADE = insert(PhoneCall).on_conflict_do_nothing(index_elements=["branch_id", "call_id"]).returning(PhoneCall)
 
 
 def dialled_as(key: str) -> str:
@@ -85,59 +111,53 @@ def _take(session: Session, events: Sequence[Told], branch_id: int, at: datetime
     by_call: dict[str, list[Told]] = {}
     for event in events:
         by_call.setdefault(event.call_id, []).append(event)
-    rule = _rule(session, branch_id, at)
     new: set[int] = set()
     calls: dict[str, int | None] = {}
     for call_id in sorted(by_call):  # two senders of the same calls wait for each other in one order
-        fresh = {id(event) for event in by_call[call_id] if _write_down(session, event, branch_id, at)}
-        new |= fresh
+        fresh = [event for event in by_call[call_id] if _write_down(session, event, branch_id, at)]
+        new |= {id(event) for event in fresh}
         calls[call_id] = (
-            _settle(session, branch_id, call_id, rule, at) if fresh else _known(session, branch_id, call_id)
+            _settle(session, branch_id, call_id, fresh, at) if fresh else _known(session, branch_id, call_id)
         )
     return [Taken(event, id(event) in new, calls[event.call_id]) for event in events]
 
 
-def _rule(session: Session, branch_id: int, at: datetime) -> dict[str, int]:
-    """Return by which settings of the branch rings are counted, in one statement."""
-    named = {"ring_seconds": RING_SECONDS, "before_ring": ANSWERED_BEFORE_RING}
-    texts = (value_statement(each, branch_id=branch_id, at=at).scalar_subquery() for each in named.values())
-    stands = session.execute(select(*texts)).one()
-    return {name: each.read(text or each.default) for (name, each), text in zip(named.items(), stands, strict=True)}
-
-
 def _write_down(session: Session, event: Told, branch_id: int, at: datetime) -> bool:
     payload = {"number": event.number, "recording_url": event.recording_url, "key": event.key}
-    made = session.execute(
-        insert(CallEvent)
-        .values(
-            branch_id=branch_id,
-            call_id=event.call_id,
-            kind=event.kind,
-            event_id=event.event_id,
-            happened_at=event.happened_at,
-            arrived_at=at,
-            direction=event.direction,
-            extension=event.extension,
-            rings=event.rings,
-            payload={name: value for name, value in payload.items() if value is not None},
-        )
-        .on_conflict_do_nothing()
-        .returning(CallEvent.id)
-    ).scalar_one_or_none()
-    return made is not None
+    values = {
+        "branch_id": branch_id,
+        "call_id": event.call_id,
+        "kind": event.kind,
+        "event_id": event.event_id,
+        "happened_at": event.happened_at,
+        "arrived_at": at,
+        "direction": event.direction,
+        "extension": event.extension,
+        "rings": event.rings,
+        "payload": {name: value for name, value in payload.items() if value is not None},
+    }
+    return session.execute(WRITE_DOWN, values).scalar_one_or_none() is not None
 
 
-def _told(event: CallEvent) -> Told:
+def all_told(session: Session, branch_id: int, call_id: str, at: datetime) -> tuple[list[Told], dict[str, int]]:
+    """Return every event of a call, and by which settings of the branch its rings are counted, in one statement."""
+    rows = session.execute(ALL_TOLD, {"branch": branch_id, "call": call_id, "moment": at}).all()
+    stands = rows[0]._mapping
+    rule = {name: each.read(stands[name] or each.default) for name, each in RULE.items()}
+    return [_told(row, call_id) for row in rows], rule
+
+
+def _told(row: Any, call_id: str) -> Told:
     return Told(
-        kind=event.kind,
-        call_id=event.call_id,
-        happened_at=event.happened_at,
-        direction=event.direction,
-        extension=event.extension,
-        rings=event.rings,
-        number=event.payload.get("number"),
-        recording_url=event.payload.get("recording_url"),
-        key=event.payload.get("key"),
+        kind=row.kind,
+        call_id=call_id,
+        happened_at=row.happened_at,
+        direction=row.direction,
+        extension=row.extension,
+        rings=row.rings,
+        number=row.payload.get("number"),
+        recording_url=row.payload.get("recording_url"),
+        key=row.payload.get("key"),
     )
 
 
@@ -146,20 +166,19 @@ def _known(session: Session, branch_id: int, call_id: str) -> int | None:
     return session.scalar(select(PhoneCall.id).where(PhoneCall.branch_id == branch_id, PhoneCall.call_id == call_id))
 
 
-def _settle(session: Session, branch_id: int, call_id: str, rule: Mapping[str, int], at: datetime) -> int:
-    """Fold a call's row anew from all that was told of it, and return its id."""
+def _settle(session: Session, branch_id: int, call_id: str, fresh: Sequence[Told], at: datetime) -> int:
+    """Fold a call's row anew from all that was told of it, and return its id; ``fresh`` is what is told just now."""
     call = _locked(session, branch_id, call_id)
-    of_call = (CallEvent.branch_id == branch_id, CallEvent.call_id == call_id)
-    told = [_told(event) for event in session.scalars(select(CallEvent).where(*of_call))]
-    facts = fold(told, **rule)
-    key = next((event.key for event in told if event.key), None)
+    key = next((event.key for event in fresh if event.key), None)
     if call is None and key is not None:
         call = _dialled(session, branch_id, key)
     if call is None:
-        call = _made(session, branch_id, call_id, facts, at)
+        call = _made(session, branch_id, call_id, fresh, at)
+    told, rule = all_told(session, branch_id, call_id, at)
+    key = next((event.key for event in told if event.key), None)
     call.call_id = call_id
     with session.no_autoflush:  # one UPDATE, at the end
-        write_facts(session, call, facts, at=at)
+        write_facts(session, call, fold(told, **rule), at=at)
     if key is not None and call.dial_key is None:
         _join_dialled(session, call, key)
     _keep_record_in_step(session, call)
@@ -168,12 +187,7 @@ def _settle(session: Session, branch_id: int, call_id: str, rule: Mapping[str, i
 
 
 def _locked(session: Session, branch_id: int, call_id: str) -> PhoneCall | None:
-    return session.scalars(
-        select(PhoneCall)
-        .where(PhoneCall.branch_id == branch_id, PhoneCall.call_id == call_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    return session.scalars(LOCKED, {"branch": branch_id, "call": call_id}).one_or_none()
 
 
 def _dialled(session: Session, branch_id: int, key: str) -> PhoneCall | None:
@@ -187,21 +201,19 @@ def _dialled(session: Session, branch_id: int, key: str) -> PhoneCall | None:
     ).one_or_none()
 
 
-def _made(session: Session, branch_id: int, call_id: str, facts: CallFacts, at: datetime) -> PhoneCall:
+def _made(session: Session, branch_id: int, call_id: str, fresh: Sequence[Told], at: datetime) -> PhoneCall:
     """Insert a call's row, or wait for whoever inserts it this moment, and return it locked."""
-    session.execute(
-        insert(PhoneCall)
-        .values(
-            branch_id=branch_id,
-            call_id=call_id,
-            direction=facts.direction,
-            state=facts.state,
-            began_at=facts.began_at,
-            told_at=at,
-        )
-        .on_conflict_do_nothing(index_elements=["branch_id", "call_id"])
-    )
-    call = _locked(session, branch_id, call_id)
+    facts = fold(fresh, ring_seconds=int(RING_SECONDS.default))
+    values = {
+        "branch_id": branch_id,
+        "call_id": call_id,
+        "direction": facts.direction,
+        "state": facts.state,
+        "began_at": facts.began_at,
+        "told_at": at,
+    }
+    made = session.scalars(MADE, values).one_or_none()
+    call = made if made is not None else _locked(session, branch_id, call_id)
     assert call is not None
     return call
 

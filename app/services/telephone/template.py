@@ -1,68 +1,51 @@
-"""The request that tells a telephone system to dial: text with declared placeholders and nothing else.
-
-The one place of this area that knows how placeholders are written; a service for all texts can take its place.
-"""
+"""The request that tells a telephone system to dial: its placeholders, its address, its headers. White paper 2.1.4."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
-
-from jinja2 import TemplateSyntaxError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from zoneinfo import ZoneInfo
 
 from app.errors import InvalidInput, Refusal
 from app.models.telephone import PhoneSystem
+from app.services.placeholders import About, fill, list_in_form, refuse_wrong, text_kind, told_beside
 from app.services.plain import checks
-from app.words import _
+from app.words import _, _l
 
-PLACEHOLDERS = ("number", "extension", "call_key")
-_ENVIRONMENT = ImmutableSandboxedEnvironment(autoescape=False, keep_trailing_newline=True)
+REQUEST = text_kind("phone_request", _l("Request to a telephone system"), doubled=True)
+told_beside(
+    REQUEST,
+    {
+        "number": _l("the number to dial"),
+        "extension": _l("the extension that rings first"),
+        "call_key": _l("the call key, which the events of the call bring back"),
+    },
+)
+list_in_form(PhoneSystem.body, REQUEST)
 SAMPLE = {"number": "13800000000", "extension": "8001", "call_key": "0" * 32}
 OTHER = {"number": "x.example", "extension": "y", "call_key": "1"}
 MOST_HEADERS = 20
 
 
-def render(text: str, values: Mapping[str, str]) -> str:
-    """Return a text with its placeholders filled in."""
-    return _ENVIRONMENT.from_string(text).render(**values)
+def _filled(text: str, values: Mapping[str, str], *, is_quoted: bool = False) -> str:
+    return fill(REQUEST, text, About(ZoneInfo("UTC"), more=values), escape=_quoted if is_quoted else None).text
 
 
-def wrong_in(text: str) -> str | None:
-    """Return what is wrong with a text's placeholders, with the line; None if all are declared ones."""
-    try:
-        parsed = _ENVIRONMENT.parse(text)
-    except TemplateSyntaxError as wrong:
-        return _("Line %(line)s: a placeholder is not closed or cannot be read.", line=wrong.lineno)
-    for node in parsed.body:
-        parts = node.nodes if isinstance(node, nodes.Output) else [node]
-        for part in parts:
-            if isinstance(part, nodes.TemplateData):
-                continue
-            if not isinstance(part, nodes.Name):
-                return _("Line %(line)s: only plain placeholders, please.", line=part.lineno)
-            if part.name not in PLACEHOLDERS:
-                return _(
-                    "Line %(line)s: there is no placeholder “%(name)s”; there are %(known)s.",
-                    line=part.lineno,
-                    name=part.name[:40],
-                    known=", ".join(PLACEHOLDERS),
-                )
-    return None
+def _quoted(value: str) -> str:
+    return quote(value, safe="")
 
 
 def address_of(system: PhoneSystem, values: Mapping[str, str]) -> str:
     """Return the address to call, each value quoted."""
-    return render(system.address or "", {name: quote(value, safe="") for name, value in values.items()})
+    return _filled(system.address or "", values, is_quoted=True)
 
 
 def body_of(system: PhoneSystem, values: Mapping[str, str]) -> bytes | None:
     """Return the body to send; values of a form are quoted, others hold nothing that JSON or XML would mind."""
     if not system.body:
         return None
-    if headers_of(system)["Content-Type"].startswith("application/x-www-form-urlencoded"):
-        values = {name: quote(value, safe="") for name, value in values.items()}
-    return render(system.body, values).encode()
+    is_form = headers_of(system)["Content-Type"].startswith("application/x-www-form-urlencoded")
+    return _filled(system.body, values, is_quoted=is_form).encode()
 
 
 def headers_of(system: PhoneSystem) -> dict[str, str]:
@@ -82,9 +65,7 @@ def headers_of(system: PhoneSystem) -> dict[str, str]:
 def _system(_session: object, system: PhoneSystem, _by: object) -> None:
     """A telephone system's placeholders are declared ones, its address is one host's, its headers are headers."""
     for name in ("address", "body"):
-        said = wrong_in(getattr(system, name) or "")
-        if said is not None:
-            raise InvalidInput({name: [said]})
+        refuse_wrong(REQUEST, name, getattr(system, name))
     if system.address:
         _check_address(system)
     _check_headers(system.headers or "")
@@ -113,7 +94,7 @@ def split_host(host: str) -> tuple[str, int | None] | None:
 def _check_address(system: PhoneSystem) -> None:
     """Refuse an address whose host a number or an extension could change."""
     try:
-        one, other = (urlsplit(render(system.address or "", values)) for values in (SAMPLE, OTHER))
+        one, other = (urlsplit(_filled(system.address or "", values)) for values in (SAMPLE, OTHER))
         is_wrong = one.scheme not in ("http", "https") or not one.hostname or one.username is not None
         is_wrong = is_wrong or (one.scheme, one.netloc) != (other.scheme, other.netloc) or one.port == 0
     except ValueError:
