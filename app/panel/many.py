@@ -132,15 +132,17 @@ def _look(act: Act, ids: list[int], by: Actor) -> TableView | None:
 
     view = views()[act.table]
     all_ids = [*dict.fromkeys([*ids, *ids_sent("looked")])]
-    if not view.look_columns or not all_ids or len(all_ids) > MOST_AT_ONCE:
+    look_columns = view.looks.get(act.name, view.look_columns)
+    if not look_columns or not all_ids or len(all_ids) > MOST_AT_ONCE:
         return None
-    columns = tuple(seen(view.model, view.look_columns, by))
+    columns = tuple(seen(view.model, look_columns, by))
     statement = view.datamodel.statement(by, [view.model.id.in_([one for one in all_ids if one <= MAX_ID])])
     eager = view.loads(columns)
     records = view.datamodel.page(
         db.session(), statement, order=[view.model.id], page=0, size=MOST_AT_ONCE, eager=eager
     )
     records.sort(key=lambda record: all_ids.index(record.id))
+    view.before_look(records, by)
     heads = [ColumnHead(name, view.label(name)) for name in columns]
     ticked = set(ids)
     rows = [
