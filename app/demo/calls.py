@@ -24,6 +24,7 @@ from app.models.followup import CallMethod, FollowupExecution, FollowupPlan, Pla
 from app.models.telephone import Direction, EventKind, PhoneCall, RecordingState
 from app.services.files import keep
 from app.services.telephone.folding import Told
+from app.services.telephone.planned import number_of
 from app.services.telephone.recordings import kept_until
 from app.services.telephone.taking import take_events
 
@@ -106,8 +107,7 @@ def _events(record: ContactRecord, extension: str) -> Iterator[Told]:
 
 
 def _dialled(execution: FollowupExecution, extension: str) -> Iterator[Told]:
-    customer, at = execution.plan.customer, execution.executed_at - timedelta(minutes=4)
-    number = customer.contacts[0].value if customer is not None else None
+    at, number = execution.executed_at - timedelta(minutes=4), number_of(execution.plan)
     call_id = f"demo-{execution.plan.plan_no}-{execution.id}"
     yield Told(EventKind.RINGING, call_id, at, Direction.OUT, number, extension)
     yield Told(EventKind.ANSWERED, call_id, at + timedelta(seconds=8), extension=extension, rings=2)

@@ -149,13 +149,19 @@ def _look(act: Act, ids: list[int], by: Actor) -> TableView | None:
         Row(
             record.id,
             record_url(act.table, record.id) if may_open(act.table, by) else "",
-            [view.cell_shown(record, name, by, plain=at == 0) for at, name in enumerate(columns)],
+            _look_cells(view, record, columns, by),
             title=str(record),
             selectable=record.id in ticked,
         )
         for record in records
     ]
     return TableView(heads, rows)
+
+
+def _look_cells(view: Any, record: Any, columns: tuple[str, ...], by: Actor) -> list[Cell]:
+    """Return what is looked at of a row; one whose first column is empty goes by its own name."""
+    first, *rest = (view.cell_shown(record, name, by, plain=at == 0) for at, name in enumerate(columns))
+    return [first if first.text != NONE else Cell(str(record)), *rest]
 
 
 def _named(model: Any, ids: list[int], by: Actor) -> str:
