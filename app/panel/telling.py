@@ -45,4 +45,4 @@ def told_cell(value: Any, by: Actor, sound: Any = None, then: Any = None) -> Cel
         cell = Cell(text_of(value, by), wide=True)
     if sound is None:
         return cell
-    return replace(cell, sound=sound_url(sound), then=None if then is None else told_cell(then, by))
+    return replace(cell, sound=sound_url(sound), then=None if then in (None, value) else told_cell(then, by))

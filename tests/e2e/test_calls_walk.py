@@ -154,7 +154,6 @@ def planned(desk, live, customer_id):
 
 def carried_out(desk, live, key, pbx, plan_id):
     """Dialled with one click, talked, recorded; written down with the next plan."""
-    page = desk.page
     desk.open(f"/followup_plan/show/{plan_id}")
     desk.press("dial")
     desk.send()

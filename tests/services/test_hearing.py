@@ -53,9 +53,7 @@ def executed(do, session, consultant, supervisor, make_customer, at):
                 file = take_in(
                     session, tone(), "a.wav", purpose=FilePurpose.RECORDING, field="file", by=consultant, at=at
                 )
-                call.recording_file_id = attach(
-                    session, file.id, "phone_call", call.id, field="file", by=consultant
-                ).id
+                call.recording_file_id = attach(session, file.id, "phone_call", call.id, field="file", by=consultant).id
                 file.dropped_at = at if state is DROPPED else None
             call.recording_state = state
             plan.phone_call_id = call.id
