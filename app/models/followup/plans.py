@@ -49,7 +49,7 @@ class PlanState(Labelled):
             cls.SUBMITTED: _l("To be approved"),
             cls.APPROVED: _l("To be done"),
             cls.EXECUTED: _l("To be reviewed"),
-            cls.CLOSED: _l("Closed"),
+            cls.CLOSED: _l("Closed after review"),
             cls.CANCELLED: _l("Cancelled"),
         }
 
