@@ -50,6 +50,11 @@ class Actor:
         """The employee who really looks: an auditor who sees as another, else oneself."""
         return self.employee_id if self.watcher_id is None else self.watcher_id or None
 
+    @property
+    def own_name(self) -> str:
+        """The name that stands for her own doing: not that of a program which acts by a key of hers."""
+        return self.name if self.key_id is None else f"user:{self.user_id}"
+
     def may(self, table: str, permission: str) -> bool:
         """Say whether a right stands; the house may everything."""
         return self.is_house or (table, permission) in self.rights

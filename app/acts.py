@@ -22,13 +22,21 @@ Guard = Callable[[Any, "Actor"], object | None]
 
 @dataclass(frozen=True)
 class Told:
-    """A line that an act's form tells before it is done: what of it, how many; ``page`` and ``query`` name the list
-    that shows them."""
+    """A line that an act's form tells before it is done: what of it and how many (``page`` and ``query`` name the list
+    that shows them), or a ``value``: a text, a record, a state.
+
+    ``sound``: a record whose recording the form plays; once it was played, ``then`` stands for the value. A refusal
+    whose field is the line's ``name`` stands beside it.
+    """
 
     label: object
-    count: int
+    count: int | None = None
     page: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    value: Any = None
+    sound: Any = None
+    then: Any = None
 
 
 class Nothing(Form):

@@ -132,6 +132,7 @@ LEAD_FOLLOW_UP: Rights = _together(
     FOLLOW_UP,
     {
         "followup_plan": "approve send_back review rework hand_over",
+        "phone_call": "show listen",  # R-2.22-3: who reviews hears the recording
         "department_followups": "list",
         "followup_case": "revise publish retire",
         **FOLLOW_UP_FIGURES,

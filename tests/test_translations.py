@@ -31,8 +31,8 @@ LATIN |= {"doc", "xls", "xlsx", "xlsb", "ods", "utf", "UTF", "gb", "big", "Word"
 LATIN |= {"Ctrl", "Alt", "Enter", "Insert", "Delete", "Esc", "Home", "End", "PgUp", "PgDn"}
 #: Commands and examples.
 QUOTED = re.compile(
-    r"https?://(?:\{\{ [a-z_]+ }}|[!-~])*|\bhttp\b|\{\{ [a-z_]+ }}|\bPOST\b|\bPUT\b|Idempotency-Key|Authorization: Bearer|/export|run\.py [a-z-]+"
-    r"|[a-z_]+(?:\.[a-z_]+)+|\d{4}-\d\d-\d\dT[\d:+]+"
+    r"https?://(?:\{\{ [a-z_]+ }}|[!-~])*|\bhttp\b|\{\{ [a-z_]+ }}|\bPOST\b|\bPUT\b"
+    r"|Idempotency-Key|Authorization: Bearer|/export|run\.py [a-z-]+|[a-z_]+(?:\.[a-z_]+)+|\d{4}-\d\d-\d\dT[\d:+]+"
 )
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 

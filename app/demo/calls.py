@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -20,13 +20,15 @@ from app.demo.organisation import EXTENSIONS, House
 from app.demo.stage import Stage
 from app.models.appointments import Channel, ContactRecord
 from app.models.files import FilePurpose
+from app.models.followup import CallMethod, FollowupExecution, FollowupPlan, PlanState
 from app.models.telephone import Direction, EventKind, PhoneCall, RecordingState
 from app.services.files import keep
 from app.services.telephone.folding import Told
+from app.services.telephone.planned import number_of
 from app.services.telephone.recordings import kept_until
 from app.services.telephone.taking import take_events
 
-MOST_CALLS, RECORDED = 40, 4
+MOST_CALLS, RECORDED, DIALLED = 40, 4, 6
 #: Minutes before now at which the calls of nobody yet began, and who took them.
 WAITING = ((14, "8001"), (31, "8002"))
 RATE = 8000
@@ -64,6 +66,26 @@ def play_calls(stage: Stage, place: House, calendar: Calendar) -> None:
     ).all()
     for count, call in enumerate(answered):
         _record(session, place, call, 2 + count)
+    _play_reviewed(session, place, extensions)
+
+
+def _play_reviewed(session: Session, place: House, extensions: Mapping[int, str]) -> None:
+    """Dial and record the follow-ups that wait for their review, so that their supervisors hear them. R-2.22-3."""
+    done = session.scalars(
+        select(FollowupExecution)
+        .join(FollowupExecution.plan)
+        .where(FollowupPlan.branch_id == place.branch.id, FollowupPlan.state == PlanState.EXECUTED)
+        .where(FollowupExecution.executor_id.in_(extensions), FollowupExecution.method == CallMethod.PHONE)
+        .order_by(FollowupExecution.id.desc())
+        .limit(DIALLED)
+    ).all()
+    for count, execution in enumerate(done):
+        assert execution.executor_id is not None
+        call = _told(session, place, list(_dialled(execution, extensions[execution.executor_id])))
+        if call is not None:
+            call.customer_id = execution.plan.customer_id
+            execution.phone_call_id = execution.plan.phone_call_id = call.id
+            _record(session, place, call, 4 + count)
 
 
 def _told(session: Session, place: House, events: list[Told]) -> PhoneCall | None:
@@ -82,6 +104,14 @@ def _events(record: ContactRecord, extension: str) -> Iterator[Told]:
         return
     yield Told(EventKind.ANSWERED, call_id, over, extension=extension, rings=rings)
     yield Told(EventKind.ENDED, call_id, over + timedelta(seconds=40 + record.id % 200))
+
+
+def _dialled(execution: FollowupExecution, extension: str) -> Iterator[Told]:
+    at, number = execution.executed_at - timedelta(minutes=4), number_of(execution.plan)
+    call_id = f"demo-{execution.plan.plan_no}-{execution.id}"
+    yield Told(EventKind.RINGING, call_id, at, Direction.OUT, number, extension)
+    yield Told(EventKind.ANSWERED, call_id, at + timedelta(seconds=8), extension=extension, rings=2)
+    yield Told(EventKind.ENDED, call_id, at + timedelta(seconds=150 + execution.id % 60))
 
 
 def _unregistered(now: datetime, minutes: int, extension: str) -> list[Told]:

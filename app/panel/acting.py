@@ -26,6 +26,7 @@ from app.panel.doors import again
 from app.panel.files import inputs_with_files
 from app.panel.pages import ActButton, FormPage, Link, ShownPage
 from app.panel.person import me, now
+from app.panel.telling import facts_told
 from app.services.guard import crossing
 from app.services.runner import MAX_KEY, Answer, form_context, prefilled, run
 from app.services.scope import find
@@ -179,7 +180,7 @@ def answer(act: Act, record: Any) -> Any:
             return _show(act, record, form), 409
         before = done_before(request_key_sent()) if isinstance(said, KeyReused) else None
         anew = isinstance(said, Stale | KeyReused)
-        return _show(act, record, form, said.sentence, anew=anew, before=before), 409
+        return _show(act, record, form, said.sentence, anew=anew, before=before, beside=said.field or ""), 409
     except OutOfScope:
         abort(404)
     except NotPermitted:
@@ -255,20 +256,6 @@ def _addressed(name: str, text: str) -> Any:
     return int(text) if text else None
 
 
-def _facts(act: Act, record: Any, by: Actor) -> list[Link]:
-    """Return what the form tells of its record beforehand, each with the list that shows it if one may see that."""
-    if act.tells is None or record is None:
-        return []
-    return [
-        Link(
-            str(told.label),
-            url_for(f"{told.page}.list", **told.query) if told.page and by.may(told.page, "can_list") else "",
-            count=told.count,
-        )
-        for told in act.tells(db.session(), record, by)
-    ]
-
-
 def _show(
     act: Act,
     record: Any,
@@ -278,9 +265,10 @@ def _show(
     anew: bool = False,
     warned: Warned | None = None,
     before: Link | None = None,
+    beside: str = "",
 ) -> str:
     action = request.full_path if request.args else request.path
-    page = _page(act, record, form, action, refusal, anew=anew, warned=warned, before=before)
+    page = _page(act, record, form, action, refusal, anew=anew, warned=warned, before=before, beside=beside)
     if is_in_place():
         return render_template("panel/here.html", page=_placed(page))
     return render_template("panel/dialog.html" if is_dialog() else "panel/form.html", page=page, act=act)
@@ -310,6 +298,7 @@ def _page(
     anew: bool = False,
     warned: Warned | None = None,
     before: Link | None = None,
+    beside: str = "",
 ) -> FormPage:
     model = models()[act.table]
     by = me()
@@ -329,7 +318,7 @@ def _page(
         refusal=refusal or " ".join(str(error) for error in form.form_errors),
         hidden=hidden_inputs(record, anew=anew) + ([] if warned is None else [("warned", warned.token)]),
         warnings=[] if warned is None else warned.warnings,
-        facts=_facts(act, record, by),
+        facts=facts_told(act, record, by, {beside: refusal} if beside else {}),
         before=before,
         again=again.sentence(),
         recompute=lines_url(act, record),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -80,6 +80,8 @@ class DeclaredView(ModelView):
     head_acts: ClassVar[Sequence[str]] = ()
     #: What an act on a selection shows of each row beforehand, each of which can then be left out; none: their names.
     look_columns: ClassVar[Sequence[str]] = ()
+    #: The same for acts that want other columns looked at: act's name -> columns.
+    looks: ClassVar[Mapping[str, Sequence[str]]] = {}
     #: False where people make rows by an act; imports and REST still add them.
     offers_new: ClassVar[bool] = True
     #: The endpoint whose tag tells a list that it changed, so that it shows itself anew.

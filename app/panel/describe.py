@@ -142,11 +142,9 @@ def json_of(record: Any, by: Actor, *, alone: bool = False) -> dict[str, Any]:
             continue
         value = getattr(record, name)
         told[name] = _masked(record, value) if column.sensitive and isinstance(value, str) else json_value(value)
-    for name in seen(model, model.ALSO_TOLD, by):
+    for name in seen(model, model.ALSO_TOLD + (model.TOLD_ALONE if alone else ()), by):
         tells = TELLS.get((model.__tablename__, name))
         told[name] = json_value(getattr(record, name) if tells is None else tells(record, by))
-    if alone:
-        told.update({name: json_value(getattr(record, name)) for name in seen(model, model.TOLD_ALONE, by)})
     told["text"] = str(record)
     told["acts"] = [act.name for act in acts_now(record, by)]
     return told

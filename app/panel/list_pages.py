@@ -252,6 +252,9 @@ class ListPages(DeclaredView):
     def before_rows(self, records: Any, by: Actor) -> None:
         """Load at once what the cells of these records need and no relationship loads; overridden."""
 
+    def before_look(self, records: Any, by: Actor) -> None:
+        """Load at once what an act on a selection shows of each of these records; overridden."""
+
     def row_of(self, record: Any, by: Actor, columns: Sequence[str] = ()) -> Row:
         """Return a record as a row; its first cell leads to the record."""
         table = self.datamodel.table

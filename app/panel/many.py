@@ -132,28 +132,36 @@ def _look(act: Act, ids: list[int], by: Actor) -> TableView | None:
 
     view = views()[act.table]
     all_ids = [*dict.fromkeys([*ids, *ids_sent("looked")])]
-    if not view.look_columns or not all_ids or len(all_ids) > MOST_AT_ONCE:
+    look_columns = view.looks.get(act.name, view.look_columns)
+    if not look_columns or not all_ids or len(all_ids) > MOST_AT_ONCE:
         return None
-    columns = tuple(seen(view.model, view.look_columns, by))
+    columns = tuple(seen(view.model, look_columns, by))
     statement = view.datamodel.statement(by, [view.model.id.in_([one for one in all_ids if one <= MAX_ID])])
     eager = view.loads(columns)
     records = view.datamodel.page(
         db.session(), statement, order=[view.model.id], page=0, size=MOST_AT_ONCE, eager=eager
     )
     records.sort(key=lambda record: all_ids.index(record.id))
+    view.before_look(records, by)
     heads = [ColumnHead(name, view.label(name)) for name in columns]
     ticked = set(ids)
     rows = [
         Row(
             record.id,
             record_url(act.table, record.id) if may_open(act.table, by) else "",
-            [view.cell_shown(record, name, by, plain=at == 0) for at, name in enumerate(columns)],
+            _look_cells(view, record, columns, by),
             title=str(record),
             selectable=record.id in ticked,
         )
         for record in records
     ]
     return TableView(heads, rows)
+
+
+def _look_cells(view: Any, record: Any, columns: tuple[str, ...], by: Actor) -> list[Cell]:
+    """Return what is looked at of a row; one whose first column is empty goes by its own name."""
+    first, *rest = (view.cell_shown(record, name, by, plain=at == 0) for at, name in enumerate(columns))
+    return [first if first.text != NONE else Cell(str(record)), *rest]
 
 
 def _named(model: Any, ids: list[int], by: Actor) -> str:

@@ -56,7 +56,8 @@ class Bar:
 @dataclass(frozen=True)
 class Cell:
     """A shown value. ``tone`` makes it a state badge; ``sub`` is a second, quieter line; ``bar`` stands under it;
-    ``picture`` is the address of a picture that a record's page shows beneath, ``sound`` of what it plays."""
+    ``picture`` is the address of a picture that a record's page shows beneath, ``sound`` of what it plays: then
+    ``then`` stands in its place."""
 
     text: str
     url: str = ""
@@ -67,6 +68,7 @@ class Cell:
     bar: Bar | None = None
     picture: str = ""
     sound: str = ""
+    then: Cell | None = None
 
 
 @dataclass(frozen=True)
@@ -270,6 +272,18 @@ class RecordPage:
 
 
 @dataclass(frozen=True)
+class FormFact:
+    """What a form tells of its record beforehand: how many of what, ``url`` shows them; or a value, perhaps with a
+    sound. ``error``: why the form was refused because of it."""
+
+    label: str
+    url: str = ""
+    count: int | None = None
+    cell: Cell | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class FormPage:
     """A form: of an act (in a dialog or as a page) or of a plain record.
 
@@ -292,7 +306,7 @@ class FormPage:
     refusal: str = ""
     hidden: list[tuple[str, str]] = field(default_factory=list)
     groups: list[tuple[str, list[str]]] = field(default_factory=list)
-    facts: list[Link] = field(default_factory=list)
+    facts: list[FormFact] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     again: str = ""
     before: Link | None = None

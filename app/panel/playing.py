@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from flask import Response, abort, current_app, request
+from flask import Response, abort, current_app, request, url_for
 
 from app.filestore import PART_BYTES, FileMissing
+from app.models.base import Base
 from app.models.files import StoredFile
 from app.services.files import parts_of
 
 #: One piece, as players ask for it; several at once are answered with the whole.
 PIECE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+
+
+def sound_url(record: Base) -> str:
+    """Return where a player asks for a record's recording."""
+    return url_for(f"{record.__tablename__}.recording", pk=record.id)
 
 
 def piece_asked(size: int) -> tuple[int, int] | None:

@@ -32,6 +32,7 @@ PURPOSES: Mapping[str, str] = {
     "history": "what was done to a record that the reader has open",
     "printings": "how often a record that the reader has open was printed",
     "file": "the file of a record that the reader has open",
+    "own_looks": "when a person herself last looked at what she has open, such as the recording that she reviews",
     "own_request": "the answer to the same request of the same person",
     "holdings": "how much a person holds who is about to leave: counts by kind, no rows (4.2.2)",
     "task": "the work that a worker has in hand and what waits for it: how far it is, whether it goes on, how it ended",

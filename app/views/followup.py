@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from flask import g
 from sqlalchemy import and_, or_
 
 from app.actors import Actor
@@ -23,13 +24,16 @@ from app.models.followup import (
 from app.models.privacy import ConsentPurpose
 from app.panel.cards import Shows, card
 from app.panel.codes import Code
+from app.panel.describe import NONE, TELLS, cell_of
 from app.panel.house_view import HouseView, Related, Sub, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import Cell
 from app.panel.person import now
 from app.panel.registry import Registrar
+from app.panel.telling import told_cell
 from app.roles import ROLES
 from app.services.followup import ANNIVERSARY, BIRTHDAY, TRIGGERS
+from app.services.followup.hearing import Heard, Hearing, hearing_of, hearings_of
 from app.services.lunar import FESTIVALS
 from app.services.privacy.consents import consented
 from app.views import followup_desk
@@ -74,6 +78,21 @@ def _in(*states: PlanState) -> Any:
     return lambda by, now: Plan.state.in_(states)
 
 
+def recording_cell(hearing: Hearing, by: Actor) -> Cell:
+    """Return the recording of what was carried out: to who reviews, with whether she heard it. R-2.22-3."""
+    if hearing.heard is Heard.HEARD or by.may("followup_plan", "can_review"):
+        return told_cell(hearing.heard, by, hearing.call, Heard.HEARD)
+    return sound_cell(hearing.call or hearing.execution.phone_call, by)
+
+
+def told_heard(plan: FollowupPlan, by: Actor) -> Heard | None:
+    """Return for REST whether this person heard what a plan was carried out with; None before it was."""
+    return hearing_of(db.session(), plan, by).heard if plan.executed_at is not None else None
+
+
+TELLS[FollowupPlan.__tablename__, "recording_heard"] = told_heard
+
+
 class FollowupPlanView(HouseView):
     """Calls to be made."""
 
@@ -101,7 +120,7 @@ class FollowupPlanView(HouseView):
             ),
         ),
     )  # fmt: skip
-    labels = {"rule": _l("Made by the rule"), "recording": _l("Recording")}
+    labels = {"rule": _l("Made by the rule"), "recording": _l("Recording"), "feedback": _l("Feedback")}
     subs = {"customer": Sub("customer.phone_masked"), "executor": Sub("cover", _l("covered by %(value)s"))}
     order_columns = ("planned_at", "plan_no")
     default_order = "planned_at"
@@ -114,6 +133,7 @@ class FollowupPlanView(HouseView):
     record_eager = ("rule", "submitter", "approver", "next_plan", "end_reason", "phone_call")
     search_through = "customer"
     look_columns = ("customer", "category", "purpose", "content", "planned_at", "executor")
+    looks = {"review": ("customer", "purpose", "feedback", "next_plan", "recording", "executor")}
     quick = (
         Tab("due", _l("Due"), due),
         Tab("overdue", _l("Overdue calls"), overdue),
@@ -142,10 +162,19 @@ class FollowupPlanView(HouseView):
     empty = _l("Nobody is to be called here. Plans come from rules, or from “Plan a follow-up”.")
 
     def cell(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:
-        """Show the recording of the call that was dialled, to who may listen. R-2.22-3."""
-        if name == "recording":
-            return sound_cell(record.phone_call, by)
-        return super().cell(record, name, by, plain=plain)
+        """Show what the customer said, and the recording of the call to who may listen. R-2.22-3."""
+        if name not in ("recording", "feedback"):
+            return super().cell(record, name, by, plain=plain)
+        if record.executed_at is None:
+            return sound_cell(record.phone_call, by) if name == "recording" else Cell(NONE)
+        known = g.get("followup_hearings", {})
+        hearing = known.get(record.id) or hearing_of(db.session(), record, by)
+        return recording_cell(hearing, by) if name == "recording" else cell_of(hearing.execution, "feedback", by)
+
+    def before_look(self, records: Any, by: Actor) -> None:
+        """Load at once what was said, and which recordings were heard."""
+        done = [record for record in records if record.executed_at is not None]
+        g.followup_hearings = hearings_of(db.session(), done, by)
 
     def banners(self, record: Any, by: Actor) -> list[tuple[str, str]]:
         """Say what to mind when calling her, and of a wish that she has not agreed to marketing. 1.2, L13."""

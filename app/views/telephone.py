@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import Response, abort, jsonify, make_response, render_template, request, url_for
+from flask import Response, abort, jsonify, make_response, render_template, request
 from flask_appbuilder import expose
 from flask_appbuilder.api import expose as expose_api
 
@@ -21,7 +21,7 @@ from app.panel.house_view import HouseView, Sub, Tab
 from app.panel.interface import HouseInterface
 from app.panel.pages import ActButton, Cell, Link
 from app.panel.person import me, now
-from app.panel.playing import is_beginning, sound_answer
+from app.panel.playing import is_beginning, sound_answer, sound_url
 from app.panel.registry import Registrar
 from app.panel.rest import HouseApi, json_body
 from app.services.scope import in_scope
@@ -150,7 +150,7 @@ def sound_cell(call: PhoneCall | None, by: Actor) -> Cell:
         return Cell("")
     if not by.may("phone_call", "can_listen"):
         return Cell(_("Your roles do not include listening to it."))
-    return Cell(_("Each listening is kept."), sound=url_for("phone_call.recording", pk=call.id))
+    return Cell(_("Each listening is kept."), sound=sound_url(call))
 
 
 class _Calls(HouseView):

@@ -548,3 +548,13 @@ def test_a_plan_dials_and_keeps_its_call(do, consultant, person, system, pbx, se
     do("followup_plan.execute", consultant, plan, **said)
     execution = session.scalars(select(FollowupExecution).where(FollowupExecution.plan_id == plan.id)).one()
     assert execution.phone_call_id == call.id
+
+    # The telephone system names the key only now: the call is the same, and so is what was carried out by it.
+    key = call.dial_key
+    for told in ({"kind": "answered"}, {"kind": "ended", "key": key}):
+        event = {"call_id": "after", "direction": "out", "at": later.isoformat(), **told}
+        take_events(session, read_events(event, at=later), by=person("telephone"), at=later)
+    joined = session.scalars(select(PhoneCall).where(PhoneCall.call_id == "after")).one()
+    session.refresh(execution)
+    assert joined.id != call.id
+    assert (execution.phone_call_id, plan.phone_call_id) == (joined.id, joined.id)

@@ -49,7 +49,7 @@ class PlanState(Labelled):
             cls.SUBMITTED: _l("To be approved"),
             cls.APPROVED: _l("To be done"),
             cls.EXECUTED: _l("To be reviewed"),
-            cls.CLOSED: _l("Closed"),
+            cls.CLOSED: _l("Closed after review"),
             cls.CANCELLED: _l("Cancelled"),
         }
 
@@ -84,6 +84,7 @@ class FollowupPlan(Stateful, Recorded, Branched, Base):
     TITLE, TITLES = _l("Follow-up plan"), _l("Follow-up plans")
     SCOPE = Scope(branch="branch_id", department="department_id", own=("executor_id", "cover_id", "submitter_id"))
     STATES = PlanState
+    TOLD_ALONE = ("recording_heard",)
     MOVES = {
         PlanState.DRAFT: {PlanState.SUBMITTED, PlanState.CANCELLED},
         PlanState.SUBMITTED: {PlanState.APPROVED, PlanState.DRAFT, PlanState.CANCELLED},

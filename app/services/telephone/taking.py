@@ -21,7 +21,7 @@ from app.errors import Refusal
 from app.models.appointments import ContactRecord
 from app.models.base import Instant
 from app.models.customers import ContactKind, Customer, contact_hash
-from app.models.followup import FollowupPlan
+from app.models.followup import FollowupExecution, FollowupPlan
 from app.models.hr import Employee
 from app.models.telephone import CallEvent, CallState, PhoneCall, RecordingState
 from app.services.customers import whose_number
@@ -277,10 +277,11 @@ def _join_dialled(session: Session, call: PhoneCall, key: str) -> None:
     taken = {name: getattr(dialled, name) for name in ("dialled_at", "dial_said", "customer_id")}
     dialled.dial_key, dialled.state = None, CallState.JOINED
     session.flush()
-    session.execute(
-        update(FollowupPlan).where(FollowupPlan.phone_call_id == dialled.id).values(phone_call_id=call.id),
-        execution_options={"synchronize_session": "fetch"},
-    )
+    for model in (FollowupPlan, FollowupExecution):
+        session.execute(
+            update(model).where(model.phone_call_id == dialled.id).values(phone_call_id=call.id),
+            execution_options={"synchronize_session": "fetch"},
+        )
     call.dial_key = key
     for name, value in taken.items():
         setattr(call, name, value if value is not None else getattr(call, name))

@@ -15,6 +15,7 @@ import "./print.js";
 import "./progress.js";
 import "./tray.js";
 import "./ringing.js";
+import "./heard.js";
 import "./lock.js";
 import "./themes.js";
 import "./again.js";
