@@ -271,7 +271,7 @@ class FollowupCategoryView(HouseView):
     """回访类别."""
 
     datamodel = HouseInterface(FollowupCategory)
-    group, icon = "system", "tags"
+    group, icon = "followups", "tags"
     list_columns = ("name", "name_en", "category_group", "supports", "is_marketing", "retired_at")
     form_columns = ("code", "name", "name_en", "category_group", "supports", "is_marketing", "position")
     add_only = ("code",)
