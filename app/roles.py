@@ -210,7 +210,43 @@ SUPERVISOR: Rights = _together(
 )
 #: What is kept per branch and not per department: stored reports, and who looked at what.
 BRANCH_BOOKS: Mapping[str, Reach] = {"report_run": BRANCH, "sensitive_view_log": BRANCH}
+#: 接诊信息查询: who is in the house, to who receives and who answers for it; nothing medical to guides. R-2.2.1-1.
+READ_VISITS: Rights = {
+    "visit": "list show",
+    "visit_item": "show",
+    "visit_checkpoint": "list show",
+    "triage_assignment": "list show",
+    "rotation_line": "list show",
+    "rotation_seat": "list show",
+    "rotation_turn": "list show",
+}
+RECEIVE: Rights = {
+    **READ_VISITS,
+    "reception_form": "list show",
+    "customer_card": "list show",
+    "visit_card_issue": "list show",
+    "service_desk": "list show",
+}
+#: R07: the stock of cards and the desks.
+CARD_STOCK: Rights = {"card_stock": "list show", "service_desk": "list show add edit"}
+#: Who sits in which line, who has evening duty, how the rules apply: supervisors. Triage SOP S2, S7.
+ROTATION: Rights = {
+    "rotation_line": "list show add edit",
+    "rotation_seat": "list show add edit",
+    "rotation_seat_item": "list show add edit",
+    "evening_duty": "list show add edit",
+    "triage_rule": "list show edit",
+}
+CONSULT: Rights = {"consultation": "list show", "consultation_item": "show"}
+#: A consultant sees the turns of her line, whoever's they were; a supervisor the whole triage of her branch.
+TURNS_OF_ALL: Mapping[str, Reach] = dict.fromkeys(("rotation_turn", "rotation_line", "rotation_seat"), BRANCH)
+TRIAGE_BOOKS: Mapping[str, Reach] = {
+    **TURNS_OF_ALL,
+    **dict.fromkeys(("visit", "visit_item", "visit_checkpoint", "triage_assignment", "rotation_seat_item"), BRANCH),
+    **dict.fromkeys(("evening_duty", "triage_rule"), BRANCH),
+}
 GUIDE: Rights = _together(
+    RECEIVE,
     READ_SLIPS,
     ID_NUMBERS,
     READ_DESKS,
@@ -227,7 +263,16 @@ ONSITE: Rights = _together(
     WISHES,
     MESSAGES,
     FOLLOW_UP,
-    {"my_slips": "list"},
+    CONSULT,
+    {
+        "my_slips": "list",
+        "visit": "list show",
+        "visit_item": "show",
+        "triage_assignment": "list show",
+        "rotation_turn": "list show",
+        "rotation_line": "show",
+        "rotation_seat": "show",
+    },
 )
 PRINT_LOG: Rights = {"print_job": "list show"}
 DAILY_REPORT: Rights = {
@@ -386,10 +431,18 @@ ROLES: dict[str, Role] = {
         BRANCH,
         GUIDE,
         PRINT_LOG,
+        CARD_STOCK,
+        ROTATION,
         {"appointment_slip": "complete undo_arrival", "customer": "propose_merge"},
     ),
-    "triage": _role("R08", _l("Triage"), BRANCH, GUIDE, {"appointment_slip": "complete"}),
-    "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE),
+    "triage": _role(
+        "R08",
+        _l("Triage"),
+        BRANCH,
+        GUIDE,
+        {"appointment_slip": "complete", "evening_duty": "list show add edit", "triage_rule": "list show"},
+    ),
+    "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE, **TURNS_OF_ALL),
     "consulting_supervisor": _role(
         "R10",
         _l("Consulting supervisor"),
@@ -398,7 +451,10 @@ ROLES: dict[str, Role] = {
         OWNERS,
         ASK_SUPPLEMENTS,
         LEAD_FOLLOW_UP,
+        READ_VISITS,
+        ROTATION,
         report_run=BRANCH,
+        **TRIAGE_BOOKS,
     ),
     "doctor": _role("R11", _l("Doctor"), OWN, FOLLOW_UP),
     "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN, FOLLOW_UP),

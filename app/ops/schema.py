@@ -31,7 +31,9 @@ RESTRICTED_TABLES: dict[str, tuple[str, ...]] = {
     "call_event": ("SELECT", "INSERT"),
     "print_job": ("SELECT", "INSERT"),
     "report_run": ("SELECT", "INSERT"),
+    "rotation_turn": ("SELECT", "INSERT"),
     "sensitive_view_log": ("SELECT", "INSERT"),
+    "visit_checkpoint": ("SELECT", "INSERT"),
 }
 
 # Every table that the role in force owns, or could act as the owner of, outside PostgreSQL's own schemas.

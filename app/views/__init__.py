@@ -16,6 +16,7 @@ from app.views import (
     appointments,
     audit,
     calendar,
+    consultation,
     customer_life,
     customers,
     doors,
@@ -28,9 +29,11 @@ from app.views import (
     lists,
     messages,
     processes,
+    reception,
     reports,
     settings,
     telephone,
+    triage,
 )
 from app.words import _l
 
@@ -45,6 +48,11 @@ def register(appbuilder: AppBuilder) -> None:
     menu.group("appointments", _l("Appointments"), under="workstation")
     appointments.register(menu)
     telephone.register(menu)
+    menu.group("reception", _l("Reception"), under="workstation")
+    reception.register(menu)
+    consultation.register(menu)
+    menu.group("triage", _l("Triage"), under="workstation")
+    triage.register(menu)
     menu.group("followups", _l("Follow-up"), under="workstation")
     followup.register(menu)
     messages.register(menu)

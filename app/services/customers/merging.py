@@ -33,6 +33,7 @@ from app.models.customers import (
 from app.models.followup import FollowupPlan, PlanState
 from app.models.messages import UNSENT_STATES, Message, MessageState
 from app.models.privacy import ConsentState, CustomerConsent
+from app.models.reception import CardState, CustomerCard, Visit
 from app.services.customers.closing import awaited_slip
 from app.services.customers.ownership import give_customer
 from app.services.customers.states import OPEN_FILES
@@ -123,6 +124,40 @@ def _move_messages(session: Session, merged: Customer, kept: Customer) -> list[i
     return _moved(session, "message", "customer_id", merged, kept)
 
 
+def _move_cards(session: Session, merged: Customer, kept: Customer) -> list[int]:
+    """Move the cards; of two in use of one kind the kept one's stays in use. R-2.2.3-1."""
+    active = select(CustomerCard).where(CustomerCard.state == CardState.ACTIVE)
+    kinds = {card.card_type for card in session.scalars(active.where(CustomerCard.customer_id == kept.id))}
+    for card in session.scalars(active.where(CustomerCard.customer_id == merged.id)):
+        if card.card_type in kinds:
+            card.become(CardState.CANCELLED)
+    session.flush()
+    return _moved(session, "customer_card", "customer_id", merged, kept)
+
+
+def _move_visits(session: Session, merged: Customer, kept: Customer) -> list[int]:
+    """Move the visits; refuses while one person is in the house twice, and a visit of who recommends herself."""
+    still_here = select(Visit.visit_no).where(Visit.closed_at.is_(None))
+    if session.scalar(still_here.where(Visit.customer_id == kept.id).limit(1)) is not None:
+        twice = session.scalar(still_here.where(Visit.customer_id == merged.id).limit(1))
+        if twice is not None:
+            raise Refusal(_("Both files have a visit that is still open. Please close %(visit)s first.", visit=twice))
+    own = select(Visit).where(Visit.customer_id == merged.id, Visit.referrer_customer_id == kept.id)
+    for visit in session.scalars(own):
+        visit.referrer_customer_id = None
+    session.flush()
+    return _moved(session, "visit", "customer_id", merged, kept)
+
+
+def _move_referred_visits(session: Session, merged: Customer, kept: Customer) -> list[int]:
+    """Whom the merged one recommended, the kept one did; nobody recommends herself."""
+    own = select(Visit).where(Visit.customer_id == kept.id, Visit.referrer_customer_id == merged.id)
+    for visit in session.scalars(own):
+        visit.referrer_customer_id = None
+    session.flush()
+    return _moved(session, "visit", "referrer_customer_id", merged, kept)
+
+
 #: What a merge does with each ``table.column`` that points at a customer: ``move`` its rows to the kept file,
 #: ``keep`` them as they are, or what a function does. A column that is missing here fails a test.
 MERGED_BY: dict[str, Literal["move", "keep"] | Mover] = {
@@ -133,6 +168,7 @@ MERGED_BY: dict[str, Literal["move", "keep"] | Mover] = {
     "contact_record.referrer_customer_id": "move",
     "customer.merged_into_id": "move",
     "customer.referrer_customer_id": _move_referred,
+    "customer_card.customer_id": _move_cards,
     "customer_consent.customer_id": _move_consents,
     "customer_contact.customer_id": _move_contacts,
     "customer_merge_log.kept_id": "keep",
@@ -143,6 +179,8 @@ MERGED_BY: dict[str, Literal["move", "keep"] | Mover] = {
     "message.customer_id": _move_messages,
     "phone_call.customer_id": "move",
     "subject_request.customer_id": "move",
+    "visit.customer_id": _move_visits,
+    "visit.referrer_customer_id": _move_referred_visits,
 }
 
 #: What the kept file takes from the merged one where it knows nothing itself.

@@ -1,0 +1,29 @@
+"""Desks, cards, visits and the forms that customers fill in when they come. White paper 2.2; SM-04, SM-15; GL 32-36."""
+
+from app.models.reception.cards import CardState, CardStock, CardType, CustomerCard, VisitCardIssue
+from app.models.reception.visits import (
+    Favour,
+    ReceptionForm,
+    ServiceDesk,
+    Visit,
+    VisitCheckpoint,
+    VisitItem,
+    VisitState,
+    VisitType,
+)
+
+__all__ = [
+    "CardState",
+    "CardStock",
+    "CardType",
+    "CustomerCard",
+    "Favour",
+    "ReceptionForm",
+    "ServiceDesk",
+    "Visit",
+    "VisitCardIssue",
+    "VisitCheckpoint",
+    "VisitItem",
+    "VisitState",
+    "VisitType",
+]

@@ -1,0 +1,160 @@
+"""服务工作站 → 分诊: lines, seats, turns, assignments, rules. White paper 2.3, triage SOP."""
+
+from __future__ import annotations
+
+from app.models.triage import (
+    AssignmentState,
+    EveningDuty,
+    RotationLine,
+    RotationSeat,
+    RotationSeatItem,
+    RotationTurn,
+    TriageAssignment,
+    TriageRule,
+)
+from app.panel.house_view import HouseView, Related, Tab
+from app.panel.interface import HouseInterface
+from app.panel.registry import Registrar
+from app.services.reception.day import day_starts
+from app.words import _l
+
+CRUMBS = (_l("Service workstation"), _l("Triage"))
+OPEN = (AssignmentState.CALLING, AssignmentState.ACCEPTED, AssignmentState.IN_ROOM)
+
+
+class TriageAssignmentView(HouseView):
+    """Who was called for whom."""
+
+    datamodel = HouseInterface(TriageAssignment)
+    crumbs = CRUMBS
+    list_columns = ("visit", "line", "assignee", "method", "state", "called_at", "accepted_at", "entered_at")
+    show_sections = (
+        (
+            _l("Assignment"),
+            (
+                "visit", "line", "assignee", "seat", "method", "rule", "sequence_no", "called_at", "answer_by_at",
+                "called_by", "previous",
+            ),
+        ),
+        (
+            _l("What became of it"),
+            (
+                "accepted_at", "entered_at", "skipped_at", "skip_reason", "ended_at", "reason", "complaint",
+            ),
+        ),
+    )  # fmt: skip
+    order_columns = ("called_at",)
+    default_order = "called_at"
+    filters = ("state", "line_id", "assignee_id", "method", "called_at")
+    eager = ("visit", "line", "assignee")
+    record_eager = ("seat.line", "seat.employee", "called_by", "previous.visit", "previous.assignee")
+    quick = (
+        Tab("open", _l("Calling and received"), lambda by, now: TriageAssignment.state.in_(OPEN)),
+        Tab("today", _l("Today"), lambda by, now: TriageAssignment.called_at >= day_starts(by, now)),
+        Tab("all", _l("All")),
+    )
+    related = (
+        Related(
+            "rotation_turn", "assignment_id", _l("Turns"), ("number", "occurred_at", "employee", "kind", "rule", "reason"),
+            ("employee", "line"),
+        ),
+    )  # fmt: skip
+
+
+class RotationLineView(HouseView):
+    """The queues of a branch."""
+
+    datamodel = HouseInterface(RotationLine)
+    crumbs = CRUMBS
+    list_columns = ("name", "kind", "supervisor", "position", "branch")
+    form_columns = ("branch_id", "name", "kind", "supervisor_id", "position", "retired_at")
+    add_only = ("branch_id", "kind")
+    order_columns = ("position", "name")
+    default_order = "position"
+    descending = False
+    filters = ("kind",)
+    eager = ("supervisor",)
+    related = (
+        Related(
+            "rotation_seat", "line_id", _l("Seats of lines"),
+            ("office_order", "office", "employee", "state", "is_designated"), ("employee", "line"),
+        ),
+    )  # fmt: skip
+
+
+class RotationSeatView(HouseView):
+    """Who sits where in which line."""
+
+    datamodel = HouseInterface(RotationSeat)
+    crumbs = CRUMBS
+    list_columns = ("line", "office_order", "office", "employee", "state", "state_since_at", "is_designated")
+    form_columns = ("branch_id", "line_id", "employee_id", "office", "office_order", "is_designated", "retired_at")
+    add_only = ("branch_id", "line_id", "employee_id")
+    order_columns = ("office_order",)
+    default_order = "office_order"
+    descending = False
+    filters = ("line_id", "state", "employee_id")
+    eager = ("line", "employee")
+    related = (Related("rotation_seat_item", "seat_id", _l("Items"), ("item", "retired_at"), ("item", "seat")),)
+
+
+class RotationSeatItemView(HouseView):
+    """For which items a seat is; no menu entry, they show on the seat."""
+
+    datamodel = HouseInterface(RotationSeatItem)
+    list_columns = ("seat", "item", "retired_at")
+    form_columns = ("seat_id", "item_id", "retired_at")
+    add_only = ("seat_id", "item_id")
+    eager = ("seat.line", "seat.employee", "item")
+
+
+class EveningDutyView(HouseView):
+    """Who receives in the evening."""
+
+    datamodel = HouseInterface(EveningDuty)
+    crumbs = CRUMBS
+    list_columns = ("duty_on", "line", "position", "seat", "retired_at")
+    form_columns = ("branch_id", "duty_on", "line_id", "seat_id", "position", "retired_at")
+    add_only = ("branch_id", "line_id", "seat_id")
+    order_columns = ("duty_on", "position")
+    default_order = "duty_on"
+    filters = ("duty_on", "line_id")
+    eager = ("line", "seat.line", "seat.employee")
+
+
+class RotationTurnView(HouseView):
+    """轮排表: the ledger of turns."""
+
+    datamodel = HouseInterface(RotationTurn)
+    crumbs = CRUMBS
+    list_columns = ("line", "number", "occurred_at", "employee", "kind", "visit", "rule", "reason", "by")
+    order_columns = ("number", "occurred_at")
+    default_order = "occurred_at"
+    filters = ("line_id", "day_on", "employee_id", "kind")
+    eager = ("line", "employee", "visit", "by")
+    record_eager = ("seat.line", "seat.employee", "assignment.visit", "assignment.assignee")
+
+
+class TriageRuleView(HouseView):
+    """How a branch applies the rules of rotation."""
+
+    datamodel = HouseInterface(TriageRule)
+    crumbs = CRUMBS
+    list_columns = ("code", "is_on", "position", "minutes", "day_ends_at", "branch")
+    form_columns = ("is_on", "position", "minutes", "day_ends_at")
+    order_columns = ("position",)
+    default_order = "position"
+    descending = False
+    filters = ("is_on",)
+    intro = _l("The rules of the triage SOP: in force or not, in which order, with which limits. Nothing else decides.")
+
+
+def register(menu: Registrar) -> None:
+    """Register this area's views."""
+    menu.page(TriageAssignmentView, group="triage", label=_l("Assignments"), icon="signpost-split")
+    menu.page(RotationTurnView, group="triage", label=_l("Turns"), icon="list-ol")
+    menu.page(EveningDutyView, group="triage", label=_l("Evening duty list"), icon="moon")
+    menu.page(RotationSeatView, group="triage", label=_l("Seats of lines"), icon="person-badge")
+    menu.page(RotationLineView, group="triage", label=_l("Rotation lines"), icon="arrow-repeat")
+    menu.page(TriageRuleView, group="triage", label=_l("Triage rules"), icon="sliders")
+    menu.page(RotationSeatItemView)
