@@ -55,8 +55,8 @@ class TriageAssignmentView(HouseView):
     )
     related = (
         Related(
-            "rotation_turn", "assignment_id", _l("Turns"), ("number", "occurred_at", "employee", "kind", "rule", "reason"),
-            ("employee", "line"),
+            "rotation_turn", "assignment_id", _l("Turns"),
+            ("number", "occurred_at", "employee", "kind", "rule", "reason"), ("employee", "line"),
         ),
     )  # fmt: skip
 

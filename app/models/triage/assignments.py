@@ -69,7 +69,8 @@ class TriageAssignment(Stateful, Recorded, Branched, Base):
         CheckConstraint("answer_by_at >= called_at", name="limit_after_call"),
         CheckConstraint("(state = 'skipped') = (skipped_at IS NOT NULL)", name="skip_recorded"),
         CheckConstraint(
-            "skipped_at IS NULL OR skipped_at = answer_by_at OR (skip_reason IS NOT NULL AND skipped_at < answer_by_at)",
+            "skipped_at IS NULL OR skipped_at = answer_by_at"
+            " OR (skip_reason IS NOT NULL AND skipped_at < answer_by_at)",
             name="skip_at_the_limit",
         ),
         CheckConstraint(

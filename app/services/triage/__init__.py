@@ -1,0 +1,1 @@
+"""分诊: whose turn it is, and why. White paper 2.3, triage SOP."""
