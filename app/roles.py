@@ -222,17 +222,33 @@ READ_VISITS: Rights = {
 }
 RECEIVE: Rights = {
     **READ_VISITS,
-    "reception_form": "list show",
-    "customer_card": "list show",
-    "visit_card_issue": "list show",
+    "visit": "list show receive refer cancel",
+    "visit_checkpoint": "list show scan",
+    "reception_form": "list show register",
+    "customer_card": "list show issue report_lost report_damaged replace withdraw",
+    "visit_card_issue": "list show hand_out take_back",
     "service_desk": "list show",
+    "triage_assignment": "list show bring_in",
 }
+#: R08: 分诊, 轮排. Reassigning is the supervisors'.
+TRIAGE: Rights = {
+    "triage_assignment": "assign accept skip bring_in finish leave_unseen",
+    "rotation_seat": "come_on pause go_off",
+    "evening_duty": "list show add edit",
+    "triage_rule": "list show",
+}
+#: Supervisors: 改派, with a reason; the referrer after triage (R-2.2.6-1).
+REASSIGN: Rights = {"triage_assignment": "list show reassign leave_unseen", "visit": "correct_referrer"}
 #: R07: the stock of cards and the desks.
-CARD_STOCK: Rights = {"card_stock": "list show", "service_desk": "list show add edit"}
+CARD_STOCK: Rights = {
+    "card_stock": "list show take_in",
+    "customer_card": "issue_to_desk spoil",
+    "service_desk": "list show add edit",
+}
 #: Who sits in which line, who has evening duty, how the rules apply: supervisors. Triage SOP S2, S7.
 ROTATION: Rights = {
     "rotation_line": "list show add edit",
-    "rotation_seat": "list show add edit",
+    "rotation_seat": "list show add edit come_on pause go_off",
     "rotation_seat_item": "list show add edit",
     "evening_duty": "list show add edit",
     "triage_rule": "list show edit",
@@ -268,7 +284,7 @@ ONSITE: Rights = _together(
         "my_slips": "list",
         "visit": "list show",
         "visit_item": "show",
-        "triage_assignment": "list show",
+        "triage_assignment": "list show accept finish complain",
         "rotation_turn": "list show",
         "rotation_line": "show",
         "rotation_seat": "show",
@@ -433,6 +449,7 @@ ROLES: dict[str, Role] = {
         PRINT_LOG,
         CARD_STOCK,
         ROTATION,
+        REASSIGN,
         {"appointment_slip": "complete undo_arrival", "customer": "propose_merge"},
     ),
     "triage": _role(
@@ -440,7 +457,8 @@ ROLES: dict[str, Role] = {
         _l("Triage"),
         BRANCH,
         GUIDE,
-        {"appointment_slip": "complete", "evening_duty": "list show add edit", "triage_rule": "list show"},
+        TRIAGE,
+        {"appointment_slip": "complete"},
     ),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE, **TURNS_OF_ALL),
     "consulting_supervisor": _role(
@@ -453,6 +471,7 @@ ROLES: dict[str, Role] = {
         LEAD_FOLLOW_UP,
         READ_VISITS,
         ROTATION,
+        REASSIGN,
         report_run=BRANCH,
         **TRIAGE_BOOKS,
     ),

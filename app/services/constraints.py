@@ -7,6 +7,18 @@ from sqlalchemy.exc import IntegrityError
 from app.words import _, _l
 
 SENTENCES: dict[str, object] = {
+    "uq_visit_open_customer": _l("This customer is in the house already; please look for her open visit."),
+    "uq_visit_appointment_slip_id": _l("This slip was received already."),
+    "ck_visit_no_own_referrer": _l("A customer cannot refer herself."),
+    "uq_customer_card_active": _l("This customer has a card in use already."),
+    "uq_visit_card_issue_card": _l("This card is out with another visit."),
+    "uq_visit_card_issue_visit": _l("This visit has a temporary card already."),
+    "uq_rotation_seat_order": _l("Another seat of this line has this office order."),
+    "uq_rotation_seat_employee": _l("She has a seat in this line already."),
+    "uq_triage_assignment_visit_line": _l("This visit is assigned in this line already."),
+    "uq_rotation_turn_visit_seat": _l("This seat had its turn for this visit already."),
+    "uq_reception_form_visit_id": _l("This visit has its form already."),
+    "uq_reception_form_form_no": _l("This form belongs to another visit."),
     "uq_appointment_slip_supersedes_id": _l("This slip has been redone already; a slip can be redone once."),
     "uq_appointment_supplement_request_open": _l("There is an open request for this customer and day already."),
     "uq_appointment_supplement_request_evidence_file_id": _l("This file is the evidence of another request already."),

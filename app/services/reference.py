@@ -23,6 +23,7 @@ from app.services.messages import add_first_messages, add_message_rules
 from app.services.privacy.consents import add_first_texts
 from app.services.processes import ensure_processes
 from app.services.settings import SETTINGS
+from app.services.triage import add_triage_rules
 from app.unit import unit_of_work
 
 #: A code with its Chinese and its English name.
@@ -128,6 +129,22 @@ VOID_REASONS: tuple[Named, ...] = (
     ("other", "其他", "Other"),
 )
 
+#: REF-2, failure reasons of F1, and those added to them.
+FAILURE_REASONS: tuple[Named, ...] = (
+    ("price", "价格高", "Too expensive"),
+    ("comparing", "对比同行", "Comparing with others"),
+    ("thinking", "回去考虑", "Will think it over"),
+    ("timing", "需要时间安排", "Has to find the time"),
+    ("health", "身体不佳/不合格", "Not well, or not fit for it"),
+    ("family", "和家人商量", "Will talk to the family"),
+    ("not_offered", "项目不开展", "We do not offer it"),
+    ("dissuaded", "期望过高/医生劝退", "Expects too much, doctor advised against it"),
+    ("minor", "未成年需监护人", "Under age, needs a guardian"),
+    ("no_doctor", "医生不在", "Doctor not there"),
+    ("waited_too_long", "候诊久离开", "Left after a long wait"),
+    ("other", "其他", "Other"),
+)
+
 DICTIONARIES: dict[Named, Sequence[Named]] = {
     ("business_category", "业务类别", "Business category"): BUSINESS_CATEGORIES,
     ("lead_quality", "线索质量", "Quality of a lead"): LEAD_QUALITIES,
@@ -136,6 +153,7 @@ DICTIONARIES: dict[Named, Sequence[Named]] = {
     ("followup_end_reason", "结束回访原因", "Why a follow-up ends"): FOLLOWUP_END_REASONS,
     ("void_reason", "作废/退单原因", "Reason for voiding"): VOID_REASONS,
     ("trait_type", "客户特征类型", "Type of trait"): TRAIT_TYPES,
+    ("failure_reason", "未成交原因", "Reason for no deal"): FAILURE_REASONS,
 }
 
 #: REF-2, 来源途径: roots and their leaves.
@@ -196,6 +214,10 @@ NUMBER_RULES: dict[str, tuple[str, bool, int]] = {
     "employee": ("YG", False, 5),
     "supplement_request": ("BD", True, 4),
     "followup_plan": ("HF", True, 5),
+    "visit": ("DY", True, 4),
+    "reception_form": ("JB", True, 4),
+    "design_card": ("SJ", False, 6),
+    "visit_card": ("JZ", False, 4),
 }
 
 #: Part D: a position per role; its code is the role's identifier.
@@ -263,6 +285,7 @@ def ensure_reference_data(session: Session, at: datetime) -> dict[str, int]:
             "process_guide": ensure_processes(session),
             "followup_category": add_categories(session),
             "followup_rule": add_rules(session),
+            "triage_rule": add_triage_rules(session),
         }
 
 

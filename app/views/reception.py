@@ -101,7 +101,7 @@ class ReceptionFormView(HouseView):
     """接诊表."""
 
     datamodel = HouseInterface(ReceptionForm)
-    codes = (Code("form_no", ruled=False),)
+    codes = (Code("form_no"),)
     crumbs = CRUMBS
     list_columns = ("form_no", "visit", "name", "sex", "age", "source_channel", "registered_at")
     show_sections = (
