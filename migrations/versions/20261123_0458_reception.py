@@ -731,7 +731,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "(seat_id IS NULL) = (office_order IS NULL) AND (seat_id IS NOT NULL OR kind NOT IN ('normal', 'makeup', 'skipped', 'returned', 'designated', 'duty'))",
+            "(seat_id IS NULL) = (office_order IS NULL) AND (seat_id IS NOT NULL OR kind NOT IN ('normal', 'makeup', 'returned', 'designated', 'duty'))",
             name=op.f("ck_rotation_turn_seat_named"),
         ),
         sa.CheckConstraint("consumes = (kind = 'normal')", name=op.f("ck_rotation_turn_only_normal_consumes")),

@@ -272,7 +272,7 @@ class RotationTurn(Base):
         CheckConstraint("consumes = (kind = 'normal')", name="only_normal_consumes"),
         CheckConstraint(
             "(seat_id IS NULL) = (office_order IS NULL) AND (seat_id IS NOT NULL OR kind NOT IN"
-            " ('normal', 'makeup', 'skipped', 'returned', 'designated', 'duty'))",
+            " ('normal', 'makeup', 'returned', 'designated', 'duty'))",
             name="seat_named",
         ),
         Index(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.models.customers import Customer
@@ -128,17 +128,14 @@ def _people(
 def _ledger(session: Session, line: RotationLine, visit: Visit, moment: datetime, *, with_skips: bool) -> Iterable[Row]:
     """Return the rows that bear on a decision: each seat's last normal turn, this visit's, debts, duty of today."""
     turn = RotationTurn
-    last = (
-        select(turn.id).where(turn.line_id == line.id, turn.consumes).distinct(turn.seat_id)
-        .order_by(turn.seat_id, turn.number.desc())
-    )  # fmt: skip
+    last = select(func.max(turn.number)).where(turn.line_id == line.id, turn.consumes).group_by(turn.seat_id)
     kinds = [TurnKind.RETURNED, TurnKind.MAKEUP, *([TurnKind.SKIPPED] if with_skips else [])]
     rows = session.scalars(
         select(turn)
         .where(turn.line_id == line.id)
         .where(
             or_(
-                turn.id.in_(last),
+                turn.number.in_(last),
                 turn.visit_id == visit.id,
                 turn.kind.in_(kinds),
                 and_(turn.kind == TurnKind.DUTY, turn.day_on == moment.date()),
