@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
-from app.acts import Outcome, act
+from app.acts import Guard, Outcome, act
 from app.errors import Refusal
 from app.fields import Choose, HouseForm, Pick, Reason, Whole, Words
 from app.models.customers import ContactKind, Customer
@@ -79,7 +79,7 @@ def issue_to_desk(session: Session, card: CustomerCard, *, desk_id: int, by: Act
     card.desk_id = desk_id
 
 
-def _only(card_type: CardType) -> object:
+def _only(card_type: CardType) -> Guard:
     def guard(card: CustomerCard, _by: Actor) -> object | None:
         if card.card_type is card_type:
             return None
@@ -100,7 +100,7 @@ class Issuing(HouseForm):
     _l("Issue to a customer"),
     form=Issuing,
     moves={C.IN_STOCK: C.ACTIVE, C.ISSUED_TO_DESK: C.ACTIVE},
-    guard=_only(CardType.DESIGN),  # type: ignore[arg-type]
+    guard=_only(CardType.DESIGN),
     icon="credit-card-2-front",
     tone="accent",
 )
@@ -187,7 +187,7 @@ class Replacing(HouseForm):
     _l("Replace"),
     form=Replacing,
     moves={C.LOST: C.REPLACED, C.DAMAGED: C.REPLACED},
-    guard=_only(CardType.DESIGN),  # type: ignore[arg-type]
+    guard=_only(CardType.DESIGN),
     icon="arrow-repeat",
     tone="accent",
 )
@@ -210,7 +210,7 @@ def replace(session: Session, card: CustomerCard, *, new_card_id: int, by: Actor
     _l("Take back for good"),
     form=Reason,
     moves={C.ACTIVE: C.WITHDRAWN},
-    guard=_only(CardType.DESIGN),  # type: ignore[arg-type]
+    guard=_only(CardType.DESIGN),
     icon="box-arrow-in-left",
 )
 def withdraw(session: Session, card: CustomerCard, *, reason: str, by: Actor, at: datetime) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -45,6 +47,11 @@ KINDS["turn_complaint"] = _l("%(by)s complains about the turn of the visit %(vis
 A = AssignmentState
 
 
+def _because(why: Iterable[Any]) -> str:
+    """Return the reasons of a decision that was not written down, as sentences."""
+    return " ".join(told(kept(why)))
+
+
 class Assigning(HouseForm):
     """Which visit in which line. ``expected_id``: who was proposed; a turn that moved on is not given unseen."""
 
@@ -81,11 +88,11 @@ def assign(
     _refuse_unassignable(session, line, visit)
     made = call_next(session, line, visit, by=by, at=at, expected_id=expected_id)
     if isinstance(made, NoOne):
-        raise Refusal(_("Nobody can be called. %(why)s", why=" ".join(told(kept(made.why)))), field="line_id")
+        raise Refusal(_("Nobody can be called. %(why)s", why=_because(made.why)), field="line_id")
     if isinstance(made, Choice):
         name = session.get_one(Employee, made.person_id).name
         raise Refusal(
-            _("The turn has moved on: now it is %(name)s. %(why)s", name=name, why=" ".join(told(kept(made.why)))),
+            _("The turn has moved on: now it is %(name)s. %(why)s", name=name, why=_because(made.why)),
             field="expected_id",
         )
     return Outcome(result=made, notice=" ".join(told(made.why)))
@@ -176,7 +183,7 @@ def skip(session: Session, assignment: TriageAssignment, *, reason: str, by: Act
     made = call_next(session, line, visit, by=by, at=at, previous=assignment)
     if isinstance(made, TriageAssignment):
         return Outcome(result=made, notice=" ".join(told(made.why)))
-    return Outcome(notice=" ".join(told(kept(made.why))))
+    return Outcome(notice=_because(made.why))
 
 
 @act(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
+from typing import final
 
 from app.models.reception import Favour, VisitType
 from app.models.triage import LineKind, RuleCode, TurnKind
@@ -138,6 +139,7 @@ class Reason:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
+@final
 @dataclass(frozen=True)
 class Choice:
     """Who is called. ``passed``: seats whose turn passes in this very step, because they did not answer for this
@@ -152,6 +154,7 @@ class Choice:
     why: tuple[Reason, ...] = ()
 
 
+@final
 @dataclass(frozen=True)
 class NoOne:
     """Nobody can be called, and why."""
