@@ -36,6 +36,12 @@ NOW = datetime.now(UTC)
 GIVEN: dict[str, Any] = {
     "api_key.expires_at": NOW + timedelta(days=1),
     "api_key.rights": ["customer.list"],
+    "service_desk.code": "CANARY",
+    "rotation_turn.kind": "normal",
+    "rotation_turn.seat_id": "rotation_seat",
+    "rotation_turn.consumes": True,
+    "rotation_turn.number": 1,
+    "rotation_turn.office_order": 1,
     "appointment_supplement_request.evidence_kinds": ["other"],
     "appointment_supplement_request.contact_record_id": "contact_record",
     "report_subscription.weekdays": ["1"],
