@@ -401,7 +401,8 @@ def test_the_login_page_speaks_both_languages(app: Flask, session: Session) -> N
     assert [found for html in pages for found in latin_words(Reading(html), set())] == []
     client.get("/language/en")
     english = client.post("/login/", data=wrong_login, follow_redirects=True).text
-    assert "Login name, password or code is wrong." in english
+    told = [text for text, _around in Reading(english).read]
+    assert "Login name, password or code is wrong." in told, told
     assert list(han_words(Reading(english), set())) == []
 
 
