@@ -20,6 +20,7 @@ from app.acts import REGISTRY
 from app.models.base import METADATA, models
 from app.models.hr import Employee
 from app.panel.describe import opens
+from app.reports.base import REPORTS
 from app.roles import ROLES
 from app.services.hr import actor_for_employee
 from app.services.scope import in_scope
@@ -121,6 +122,8 @@ def _row(session: Session, call: Call, by: Actor) -> int | None:
     fit = [row for row in rows if opens(row, by) and (act is None or act.starts_in(getattr(row, "state", None)))]
     if call.rule.startswith("/rights/people/"):
         fit = [row for row in fit if row.user_id is not None]
+    if call.table == "report_run":
+        fit = [row for row in fit if by.may(REPORTS[row.report].right, "can_list")]
     if call.rule.startswith("/report/"):
         fit = [row for row in fit if row.report == call.rule.split("/")[2]]
     return fit[0].id if fit else None

@@ -27,11 +27,13 @@ LATIN = {"QQ", "IT", "VIP", "JSON", "XLSX", "CSV", "PDF", "JPEG", "PNG", "WebP",
 LATIN |= {"yes", "no", "none", "branch", "group"}
 #: Types of files, encodings and programs as they are called everywhere.
 LATIN |= {"doc", "xls", "xlsx", "xlsb", "ods", "utf", "UTF", "gb", "big", "Word", "Excel", "Numbers"}
+#: Types of recordings.
+LATIN |= {"WAV", "MP", "OGG"}
 #: Keys as they are written on the keyboard.
 LATIN |= {"Ctrl", "Alt", "Enter", "Insert", "Delete", "Esc", "Home", "End", "PgUp", "PgDn"}
 #: Commands and examples.
 QUOTED = re.compile(
-    r"https?://(?:\{\{ [a-z_]+ }}|[!-~])*|\bhttp\b|\{\{ [a-z_]+ }}|\bPOST\b|\bPUT\b"
+    r"https?://(?:\{\{ [a-z_]+ }}|[!-~])*|\bhttps?\b|\{\{ [a-z_]+ }}|\bPOST\b|\bPUT\b"
     r"|Idempotency-Key|Authorization: Bearer|/export|run\.py [a-z-]+|[a-z_]+(?:\.[a-z_]+)+|\d{4}-\d\d-\d\dT[\d:+]+"
 )
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")

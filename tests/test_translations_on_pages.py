@@ -23,6 +23,7 @@ from app.models.appointments import Answered
 from app.models.audit import ActRun, JobHeartbeat, JobRun, SensitiveViewLog
 from app.models.base import Encrypted, models
 from app.models.customers import ChannelPartner, ContactKind, Sex, SourceChannel
+from app.models.followup import FollowupCategory, FollowupRule
 from app.models.hr import Department, Position
 from app.models.settings import Dictionary, DictionaryItem, Effect, RoleOverride
 from app.reports.base import REPORTS, Asked
@@ -293,7 +294,7 @@ def data(world: Session, app: Flask) -> set[str]:
 
 
 #: Tables whose rows have a name in each language, and where both are kept.
-TWO_NAMES = (Dictionary, DictionaryItem, SourceChannel, Position)
+TWO_NAMES = (Dictionary, DictionaryItem, SourceChannel, Position, FollowupCategory, FollowupRule)
 #: The white paper's headings are kept in its own words.
 KEEPING_NAMES = (*(f"/{model.__tablename__}/" for model in TWO_NAMES), "/process_guide/", "/process_step/")
 
@@ -400,7 +401,8 @@ def test_the_login_page_speaks_both_languages(app: Flask, session: Session) -> N
     assert [found for html in pages for found in latin_words(Reading(html), set())] == []
     client.get("/language/en")
     english = client.post("/login/", data=wrong_login, follow_redirects=True).text
-    assert "Login name, password or code is wrong." in english
+    told = [text for text, _around in Reading(english).read]
+    assert "Login name, password or code is wrong." in told, told
     assert list(han_words(Reading(english), set())) == []
 
 

@@ -68,7 +68,7 @@ class Way(Labelled):
         return {
             cls.REVEAL: _l("Shown in full"),
             cls.LOOK_UP: _l("Look-up by number"),
-            cls.FILE: _l("File opened (look)"),
+            cls.FILE: _l("Opened the file"),
             cls.EXPORT: _l("Export"),
             cls.DIAL: _l("Dialled"),
             cls.LISTEN: _l("Listened to a recording"),

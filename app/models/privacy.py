@@ -176,7 +176,7 @@ class ConsentText(Recorded, Base):
     version: Mapped[int] = mapped_column(Integer, info=col(_l("Version")))
     text_zh: Mapped[str] = mapped_column(Text, info=col(_l("Chinese text"), multiline=True))
     text_en: Mapped[str] = mapped_column(Text, info=col(_l("English text"), multiline=True))
-    in_force_on: Mapped[date] = mapped_column(info=col(_l("In force from (day)")))
+    in_force_on: Mapped[date] = mapped_column(info=col(_l("In force on and after")))
 
     @property
     def text(self) -> str:
@@ -297,7 +297,7 @@ class SubjectState(Labelled):
     @classmethod
     def labels(cls) -> dict[Any, object]:
         return {
-            cls.OPEN: _l("Open (request)"),
+            cls.OPEN: _l("To be dealt with"),
             cls.APPROVED: _l("Approved"),
             cls.MAKING: _l("Being made"),
             cls.DONE: _l("Done"),

@@ -158,7 +158,7 @@ class EventKind(Labelled):
             cls.RINGING: _l("Ringing"),
             cls.ANSWERED: _l("Answered"),
             cls.MISSED: _l("Missed call"),
-            cls.ENDED: _l("Ended (call)"),
+            cls.ENDED: _l("Call ended"),
             cls.RECORDING: _l("Recording ready"),
         }
 
@@ -234,7 +234,7 @@ class CallState(Labelled):
             cls.FAILED: _l("Not dialled"),
             cls.RINGING: _l("Ringing"),
             cls.TALKING: _l("Talking"),
-            cls.ENDED: _l("Ended (call)"),
+            cls.ENDED: _l("Call ended"),
             cls.MISSED: _l("Missed call"),
             cls.UNREACHED: _l("Not reached"),
             cls.JOINED: _l("Went on as another call"),
@@ -335,7 +335,7 @@ class PhoneCall(Recorded, Branched, Base):
     dial_said: Mapped[str | None] = mapped_column(String(300), info=col(_l("What became of dialling")))
     recording_url: Mapped[str | None] = mapped_column(Encrypted(1000))
     recording_state: Mapped[RecordingState | None] = mapped_column(
-        Choice(RecordingState), info=col(_l("Recording (state)"))
+        Choice(RecordingState), info=col(_l("State of the recording"))
     )
     recording_said: Mapped[str | None] = mapped_column(String(300), info=col(_l("Why it was not fetched")))
     recording_file_id: Mapped[int | None] = mapped_column(ForeignKey("stored_file.id"), unique=True)

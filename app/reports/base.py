@@ -106,8 +106,8 @@ class MonthAndBranch(HouseForm):
 class PeriodAndBranch(HouseForm):
     """Days of a branch, the last one included; a day alone unless a last one is said."""
 
-    day = Day(_l("From (day)"), required=True, past=True)
-    until_on = Day(_l("Until (day)"), past=True, description=_l("Empty: that one day."))
+    day = Day(_l("First day"), required=True, past=True)
+    until_on = Day(_l("Last day"), past=True, description=_l("Empty: that one day."))
     branch_id = Pick(_l("Branch"), table="branch")
 
     def check(self) -> None:

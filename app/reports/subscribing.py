@@ -100,8 +100,8 @@ class Changing(HouseForm):
     send_at = Clock(
         _l("Time"), description=_l("Empty: as soon as the house's own reports of the day are due."), required=False
     )
-    active_from = Day(_l("From (day)"), description=_l("Empty: from today."))
-    active_until = Day(_l("Until (day)"), description=_l("Empty: until you stop it."))
+    active_from = Day(_l("First day"), description=_l("Empty: from today."))
+    active_until = Day(_l("Last day"), description=_l("Empty: until you stop it."))
     file_format = Choose(
         _l("Also as a file"),
         options=FileFormat,

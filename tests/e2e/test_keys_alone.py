@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.conftest import PASSWORD
 from tests.e2e.test_desk import local
@@ -117,7 +118,7 @@ def test_with_the_keyboard_alone_a_slip_is_placed_redone_voided_and_printed(visi
     page.locator("dialog#act[open] form").wait_for()
     fill_times(keys, days=2, hours=(15, 17))
     _submit(keys)
-    page.wait_for_function("first => document.querySelector('h1').innerText.trim() !== first", arg=first)
+    expect(page.locator("h1")).not_to_have_text(first)
 
     with page.expect_popup() as paper:
         keys.to(lambda here: here["tag"] == "BUTTON" and "打印" in here["text"])

@@ -92,6 +92,7 @@ def test_the_pictures_are_those_that_the_documents_show(
     address = desk_pictures(visit, album)
     supervisor_pictures(visit, album)
     office_pictures(visit, album, address)
+    followup_pictures(visit, album)
     for locale in LOCALES:
         for width in WIDTHS:
             with stranger(browser, live, width, locale) as somebody:
@@ -198,6 +199,21 @@ def office_pictures(visit: Callable[..., Visit], album: Album, address: dict[str
     desk = visit("phone_consultant")
     desk.open("/guide/consultant?screen=appointment_slip.place#help")
     album.take(desk, "help")
+
+
+def followup_pictures(visit: Callable[..., Visit], album: Album) -> None:
+    """A consultant's calls and who called her; a review beside its recording; the figures of a period."""
+    desk = visit("phone_consultant")
+    desk.open("/followup_desk/list/")
+    album.take(desk, "followup-desk")
+    desk.open("/incoming_calls/list/?tab=all")
+    album.take(desk, "incoming-calls")
+    boss = visit("phone_supervisor")
+    first_row(boss, "/department_followups/list/?tab=review")
+    boss.press("review")
+    album.take(boss, "followup-review")
+    boss.open("/report/followup_stats/")
+    album.take(boss, "followup-stats")
 
 
 def common_pictures(

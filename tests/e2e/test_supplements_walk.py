@@ -90,7 +90,7 @@ def test_three_people_make_a_supplementary_slip(visit, width, locale):
     head.picture(name("workbench"))
     head.open(url)
     head.page.locator("img.preview").scroll_into_view_if_needed()
-    head.page.wait_for_function("document.querySelector('img.preview').naturalWidth > 0")
+    head.page.locator("img.preview").evaluate("picture => picture.decode()")  # once it is there
     head.picture(name("request"))
     assert head.page.locator('main a[data-act][href*="/act/execute"]').count() == 0
     head.press("approve")

@@ -237,11 +237,19 @@ def rest(permission: str, granted: frozenset[int]) -> Callable[[Rule, str], Iter
     return calls
 
 
-def one(need: Need | str, granted: frozenset[int] = OPENED, *, path: str = "", table: str = "") -> Any:
+def one(
+    need: Need | str,
+    granted: frozenset[int] = OPENED,
+    *,
+    path: str = "",
+    table: str = "",
+    unseen: frozenset[int] = frozenset({404}),
+) -> Any:
     """A single address."""
 
     def calls(rule: Rule, method: str) -> Iterator[Call]:
-        yield Call(rule.rule, method, path or rule.rule.replace("<int:pk>", "{pk}"), need, granted, table, rule.rule)
+        where = path or rule.rule.replace("<int:pk>", "{pk}")
+        yield Call(rule.rule, method, where, need, granted, table, rule.rule, unseen)
 
     return calls
 
@@ -354,7 +362,11 @@ TABLE: tuple[Line, ...] = (
         r"/(api/v1/)?import_batch/<int:pk>/refused",
         {"GET": one(has("import_batch", "show"), frozenset({200, 404}), table="import_batch")},
     ),
-    Line(r"/(api/v1/)?stored_file/<int:pk>/content", {"GET": one(ANYBODY, frozenset({200, 404}), table="stored_file")}),
+    # A file that another sent opens to who may read the record that it belongs to: test_files.py says which.
+    Line(
+        r"/(api/v1/)?stored_file/<int:pk>/content",
+        {"GET": one(ANYBODY, frozenset({200, 404}), table="stored_file", unseen=frozenset({200, 404}))},
+    ),
     Line(
         r"/background_task/<int:pk>/state|/api/v1/background_task/<int:pk>/rows",
         {"GET": one(has("background_task", "show"), frozenset({200, 404}), table="background_task")},

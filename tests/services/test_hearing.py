@@ -196,6 +196,6 @@ def test_the_dialog_refuses_beside_the_player(session, do, executed, rest, login
     supervisor = rest("phone_supervisor")
     path = f"followup_plan/{plan.id}/review"
     refused = supervisor("POST", path, {"quality_score": 4}, Idempotency_Key="one")
-    assert (refused.status_code, "recording" in refused.json["message"].lower()) == (409, True), refused.json
+    assert (refused.status_code, "录音" in refused.json["message"]) == (409, True), refused.json
     supervisor("GET", f"phone_call/{call.id}/recording")
     assert supervisor("POST", path, {"quality_score": 4}, Idempotency_Key="two").status_code == 200

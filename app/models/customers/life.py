@@ -34,7 +34,7 @@ class Stage(Labelled):
     @classmethod
     def labels(cls) -> dict[Any, object]:
         return {
-            cls.APPOINTMENT: _l("Appointment (stage)"),
+            cls.APPOINTMENT: _l("At the appointment"),
             cls.RECEPTION: _l("Reception"),
             cls.CONSULTATION: _l("Consultation"),
             cls.DIAGNOSIS: _l("Diagnosis and design"),
@@ -44,7 +44,7 @@ class Stage(Labelled):
             cls.NURSING: _l("Medical nursing"),
             cls.SKIN_CARE: _l("Skin care"),
             cls.MEMBER: _l("Membership"),
-            cls.FOLLOWUP: _l("Follow-up (stage)"),
+            cls.FOLLOWUP: _l("In follow-up"),
         }
 
 

@@ -28,7 +28,7 @@ class CallMethod(Labelled):
     @classmethod
     def labels(cls) -> dict[Any, object]:
         return {
-            cls.PHONE: _l("Telephone (method)"),
+            cls.PHONE: _l("By telephone"),
             cls.SMS: _l("Text message"),
             cls.WECHAT: _l("WeChat"),
             cls.FACE: _l("Face to face"),
@@ -117,7 +117,7 @@ class CaseState(Labelled):
 
     @classmethod
     def labels(cls) -> dict[Any, object]:
-        return {cls.DRAFT: _l("Draft"), cls.PUBLISHED: _l("Published"), cls.RETIRED: _l("Retired (case)")}
+        return {cls.DRAFT: _l("Draft"), cls.PUBLISHED: _l("Published"), cls.RETIRED: _l("Withdrawn from use")}
 
     @classmethod
     def tones(cls) -> dict[Any, str]:

@@ -168,7 +168,7 @@ class FollowupCover(Recorded, Branched, Base):
     cover_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), index=True, info=col(_l("Covered by")))
     department_id: Mapped[int | None] = mapped_column(ForeignKey("department.id"), info=col(_l("Department")))
     from_on: Mapped[date] = mapped_column(info=col(_l("From")))
-    until_on: Mapped[date] = mapped_column(info=col(_l("Until (day)")))
+    until_on: Mapped[date] = mapped_column(info=col(_l("Last day")))
     reason: Mapped[str | None] = mapped_column(String(500), info=col(_l("Reason")))
     ended_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Ended at")))
 

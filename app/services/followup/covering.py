@@ -29,7 +29,7 @@ class Arranging(HouseForm):
     absent_id = Pick(_l("Absent"), table="employee", description=_l("Empty: yourself."))
     cover_id = Pick(_l("Covered by"), table="employee", required=True)
     from_on = Day(_l("From"), required=True)
-    until_on = Day(_l("Until (day)"), required=True)
+    until_on = Day(_l("Last day"), required=True)
     reason = Words(_l("Reason"), most=500)
 
     def check(self) -> None:

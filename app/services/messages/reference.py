@@ -39,7 +39,7 @@ TEMPLATES: dict[str, tuple[str, MessageChannel, MessageCategory, bool, str]] = {
         "{称呼}，{节日}快乐！{分院}全体同仁祝您和家人幸福安康。不想再收到祝福请告知我们。",
     ),
     "appointment_reminder": (
-        "预约提醒",
+        "预约提醒短信",
         MessageChannel.SMS,
         MessageCategory.REMINDER,
         False,
