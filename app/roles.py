@@ -253,6 +253,8 @@ ROTATION: Rights = {
     "evening_duty": "list show add edit",
     "triage_rule": "list show edit",
 }
+#: What the customer wrote of her health is the doctor's to read. E.2.
+DOCTORS_FORM: Rights = {"reception_form": "list show see_medical"}
 CONSULT: Rights = {"consultation": "list show", "consultation_item": "show"}
 #: A consultant sees the turns of her line, whoever's they were; a supervisor the whole triage of her branch.
 TURNS_OF_ALL: Mapping[str, Reach] = dict.fromkeys(("rotation_turn", "rotation_line", "rotation_seat"), BRANCH)
@@ -475,8 +477,8 @@ ROLES: dict[str, Role] = {
         report_run=BRANCH,
         **TRIAGE_BOOKS,
     ),
-    "doctor": _role("R11", _l("Doctor"), OWN, FOLLOW_UP),
-    "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN, FOLLOW_UP),
+    "doctor": _role("R11", _l("Doctor"), OWN, FOLLOW_UP, DOCTORS_FORM),
+    "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN, FOLLOW_UP, DOCTORS_FORM),
     "anaesthetist": _role("R13", _l("Anaesthetist"), OWN),
     "theatre_nurse": _role("R14", _l("Theatre nurse"), DEPARTMENT),
     "ward_nurse": _role("R15", _l("Ward nurse"), DEPARTMENT, FOLLOW_UP),

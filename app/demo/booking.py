@@ -181,16 +181,10 @@ class Booking:
         self._on_slip("void", SUPERVISORS[self.visitor.channel], at, {"reason": self.random.choice(texts.VOID_REASONS)})
 
     def _arrive(self, leg: Leg, slot: int, latest: int) -> None:
-        """The guide receives her around her time, or the day after; triage completes the slip. R-2.2.4-1, -2."""
+        """She comes around her time, or the day after; what becomes of her visit is told there. R-2.2.4-1, -2."""
         day = leg.appointed + 1 if leg.lapses else leg.appointed
         came = min(max(slot + self.random.gauss(0, 18), 9 * 60), min(latest + 20, LATEST_MINUTE + 20))
-        guide = self.random.choice(("guide", "guide", "guide", "guide_supervisor"))
-        self._on_slip("arrive", guide, self.script.calendar.exactly(day, came), {})
-        left = min(came + self.random.uniform(45, 200), 20 * 60 + 55)
-        seen = self.chain.ending is SlipState.COMPLETED
-        if seen:
-            closer = self.random.choice(("triage", "triage", "guide_supervisor"))
-            self._on_slip("complete", closer, self.script.calendar.exactly(day, left), {})
+        self.script.visit(self.visitor, self.key, day, came, is_seen=self.chain.ending is SlipState.COMPLETED)
 
     def _on_slip(self, act: str, login: str, at: datetime, values: dict[str, Any]) -> None:
         actor, visitor = self.script.house.actors[login], self.visitor

@@ -30,6 +30,7 @@ from app.models.audit import DemoState
 from app.models.settings import Param
 from app.services.doors.rules import OPEN_HOUSE
 from app.services.reference import SINCE, ensure_reference_data
+from app.services.triage import add_triage_rules
 from app.unit import acting_as, unit_of_work
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def _prepared(session: Session, app: Flask, share: float, now: datetime) -> list
     at = calendar.exactly(-120, 9 * 60)
     with unit_of_work(session):
         houses = [found_house(session, place, anchor, at, password_hash) for place in range(len(BRANCHES))]
+        add_triage_rules(session)
     remember_reference_data(session)
     fake = Faker("zh_CN")
     fake.seed_instance(SEED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -15,6 +16,7 @@ from werkzeug.security import generate_password_hash
 
 from app.actors import Actor, house
 from app.acts import REGISTRY
+from app.demo.desks import Reception, found_reception
 from app.models.customers import ChannelPartner
 from app.models.hr import Branch, Department, DepartmentKind, Employee, Position
 from app.models.telephone import PhoneExtension, PhoneSystem
@@ -157,6 +159,13 @@ SECONDS: dict[str, str] = {
     "channel_specialist": "channel_supervisor",
     "onsite_consultant": "consulting_supervisor",
 }
+#: More who sit in the rotation lines: the login, her role, her partner, who succeeds her.
+MORE: tuple[tuple[str, str, str, str], ...] = (
+    ("onsite_consultant_3", "onsite_consultant", "onsite_consultant_4", "consulting_supervisor"),
+    ("onsite_consultant_4", "onsite_consultant", "onsite_consultant_3", "consulting_supervisor"),
+    ("doctor_2", "doctor", "doctor_3", "doctor"),
+    ("doctor_3", "doctor", "doctor_2", "doctor"),
+)
 
 #: The extensions of each branch and who answers them; the telephone system of the demo tells of calls and dials none.
 EXTENSIONS: dict[str, str] = {
@@ -215,6 +224,7 @@ class House:
     actors: dict[str, Actor] = field(default_factory=dict)
     departments: dict[str, int] = field(default_factory=dict)
     partners: list[Partner] = field(default_factory=list)
+    reception: Reception = field(default_factory=Reception)
     keep: list[Any] = field(default_factory=list)
 
     def employee(self, login: str) -> int:
@@ -225,11 +235,18 @@ class House:
 
 
 def logins() -> Iterator[tuple[str, str]]:
-    """Yield (login without the branch's prefix, role): one per role, and the seconds at the desks."""
+    """Yield (login without the branch's prefix, role): one per role, the seconds at the desks, more in the lines."""
     for role, _name, _english in POSITIONS:
         yield role, role
         if role in SECONDS:
             yield f"{role}_2", role
+    for login, role, _partner, _successor in MORE:
+        yield login, role
+
+
+def role_of(login: str) -> str:
+    """Return the role behind a login: ``web_consultant`` for ``web_consultant_2``."""
+    return re.sub(r"_\d$", "", login)
 
 
 def found_house(session: Session, number: int, anchor: date, at: datetime, password_hash: str) -> House:
@@ -243,7 +260,8 @@ def found_house(session: Session, number: int, anchor: date, at: datetime, passw
     people = founding.people(departments, anchor, number, password_hash)
     founding.ranks(people, departments)
     founding.telephones(people, departments)
-    desks = [person for login, person in people.items() if PLACES[login.removesuffix("_2")] in DESK_DEPARTMENTS]
+    reception = found_reception(founding, departments, people)
+    desks = [person for login, person in people.items() if PLACES[role_of(login)] in DESK_DEPARTMENTS]
     actors = {login: actor_for_employee(session, person) for login, person in people.items()}
     partners = founding.partners(people, actors["channel_supervisor"])
     return House(
@@ -251,6 +269,7 @@ def found_house(session: Session, number: int, anchor: date, at: datetime, passw
         actors,
         {code: department.id for code, department in departments.items()},
         [Partner(partner.id, source) for partner, source in partners],
+        reception,
         keep=[*desks, *(partner for partner, _source in partners)],
     )
 
@@ -320,13 +339,14 @@ class _Founding:
         """Name the heads of departments, and at the desks who covers for whom and who succeeds."""
         for code, role in HEADS.items():
             self.save(Department, f"head:{code}", {"head_id": people[role].id}, departments[code].id)
-        for role, supervisor in SECONDS.items():
-            for login, other in ((role, f"{role}_2"), (f"{role}_2", role)):
-                values = {
-                    "partner_employee_id": people[other].id,
-                    "successor_employee_id": people[supervisor].id,
-                }
-                self.save(Employee, f"partner:{login}", values, people[login].id)
+        seconds = [
+            (login, other, supervisor)
+            for role, supervisor in SECONDS.items()
+            for login, other in ((role, f"{role}_2"), (f"{role}_2", role))
+        ]
+        for login, other, successor in [*seconds, *((login, other, heir) for login, _role, other, heir in MORE)]:
+            values = {"partner_employee_id": people[other].id, "successor_employee_id": people[successor].id}
+            self.save(Employee, f"partner:{login}", values, people[login].id)
 
     def telephones(self, people: Mapping[str, Employee], departments: Mapping[str, Department]) -> None:
         """Enter the branch's telephone system and who answers which extension."""

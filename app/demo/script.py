@@ -17,11 +17,13 @@ from app.demo.booking import Booking
 from app.demo.calendar import Calendar
 from app.demo.calls import play_calls
 from app.demo.cast import OLDEST, Casting, Visitor
+from app.demo.duty import write_duty
 from app.demo.messages import write_messages
-from app.demo.organisation import SECONDS, House
+from app.demo.organisation import SECONDS, House, role_of
 from app.demo.slips import Chain, plan_chains
 from app.demo.stage import Call, Stage, Step
 from app.demo.supplements import FIRST_CONTACT, STORIES, Supplement, slips_made
+from app.demo.visits import Ending, Visiting, write_returns
 from app.models.appointments import Answered, Channel, SlipState
 
 #: Of the contacts: how many come from nobody known, of these how many are missed.
@@ -30,6 +32,10 @@ STRANGERS_SHARE, MISSED_SHARE = 0.13, 0.16
 UNRECORDED_SHARE = 0.15
 REPORT_DAYS = 14
 EVENING = 21 * 60
+#: How far the visits of today have come, in turns.
+TODAY = (
+    Ending.WAITS, Ending.SEEN, Ending.IN_ROOM, Ending.WAITS, Ending.SEEN, Ending.ACCEPTED, Ending.WAITS, Ending.SEEN,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Script:
     cast: Casting
     steps: list[Step] = field(default_factory=list)
     contacts_left: int = 0
+    visits_today: int = 0
 
     def write(self, amounts: Amounts) -> list[Step]:
         """Return all steps; they make exactly these amounts."""
@@ -78,6 +85,8 @@ class Script:
             self._stranger(number)
         for number, visitor in enumerate(self.random.sample(visitors, min(len(visitors), max(8, len(visitors) // 40)))):
             self._wants_more(visitor, number)
+        write_duty(self)
+        write_returns(self, chains, booked)
         write_messages(self, visitors)
         self._evenings()
         self.tell(self.calendar.now, lambda stage: play_calls(stage, self.house, self.calendar))
@@ -91,6 +100,27 @@ class Script:
     def minute(self, begin: int = 8 * 60 + 45, end: int = 19 * 60 + 30) -> float:
         """Return a minute of the day between two."""
         return begin + self.random.random() * (end - begin)
+
+    def visit(self, visitor: Visitor, key: str, day: int, came: float, *, is_seen: bool) -> None:
+        """She comes with her slip. Who is not seen by the end of the story waits today, or went away on her day."""
+        if day == 0:
+            self.visits_today += 1
+            ending = TODAY[self.visits_today % len(TODAY)]
+            at = self.calendar.done_at(0, came) if ending is Ending.SEEN else self._lately(ending)
+        else:
+            ending = Ending.SEEN if is_seen else self.random.choice((Ending.UNSEEN, Ending.CANCELLED))
+            at = self.calendar.exactly(day, came)
+        Visiting(self, visitor, key, at, ending, stays=self.random.uniform(45, 200)).write()
+
+    def _lately(self, ending: Ending) -> datetime:
+        """Return when somebody came who is here now: the longer ago, the farther she has come."""
+        least, most = {Ending.WAITS: (3, 38), Ending.ACCEPTED: (18, 30), Ending.IN_ROOM: (26, 70)}[ending]
+        came = self.calendar.now - timedelta(minutes=self.random.uniform(least, most))
+        return max(came, self.calendar.exactly(0, 0))
+
+    def actor_of(self, employee_id: int | None) -> Actor | None:
+        """Return who an employee of the branch is, if she has a login."""
+        return next((actor for actor in self.house.actors.values() if actor.employee_id == employee_id), None)
 
     # --- customers ----------------------------------------------------------------------------------------------
 
@@ -248,7 +278,7 @@ class Script:
         )
 
     def _supervisor_of(self, login: str) -> Actor | None:
-        boss = SECONDS.get(login.removesuffix("_2"))
+        boss = SECONDS.get(role_of(login))
         return self.house.actors[boss] if boss is not None else None
 
     def _wants_more(self, visitor: Visitor, number: int) -> None:
@@ -264,7 +294,7 @@ class Script:
         }
 
         def play(stage: Stage) -> None:
-            if visitor.customer_id is None:
+            if not visitor.customer_id:
                 return
             given.update(customer_id=visitor.customer_id, category_id=stage.category("product_advice"))
             key = f"{visitor.key}:plan:{number}"

@@ -104,8 +104,8 @@ def _legs(random: Random, ending: SlipState, appointed: int, redos: int) -> list
 
 def _day(random: Random, calendar: Calendar, ending: SlipState, earliest: int, *, is_today: bool) -> int:
     """Return the day for which a chain's last slip is, more often a weekend."""
-    if ending is SlipState.ARRIVED:
-        return 0 if is_today else -1
+    if ending is SlipState.ARRIVED and is_today:
+        return 0
     if ending is SlipState.PENDING:
         return min(random.randint(0, LATEST), random.randint(0, LATEST))
     latest = 3 if ending is SlipState.VOIDED else -1

@@ -333,6 +333,21 @@ NICKNAMES = (
 )
 
 
+ROADS = (
+    "漕溪北路",
+    "天钥桥路",
+    "龙华西路",
+    "浦东南路",
+    "世纪大道",
+    "虹桥路",
+    "陕西南路",
+    "中山西路",
+    "杨高中路",
+    "宜山路",
+)
+OCCUPATIONS = ("公司职员", "教师", "自由职业", "个体经营", "护士", "学生", "会计", "设计师", "销售", "全职太太")
+
+
 @dataclass(frozen=True)
 class Wish:
     """What one customer wants, what she worries about, and what was quoted to her."""

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.security import check_password_hash
 
 from app.demo import PASSWORD, DemoRefused, load, refuse_demo_accounts
-from app.demo.organisation import SECONDS
+from app.demo.organisation import MORE, SECONDS, logins
 from app.fields import normal_phone
 from app.models.appointments import SlipState
 from app.roles import ROLES
@@ -188,8 +188,8 @@ def test_every_role_has_a_login_in_both_branches(small_app, rows):
         "select u.username, r.name, b.code, u.password from ab_user u join ab_user_role ur on ur.user_id = u.id"
         " join ab_role r on r.id = ur.role_id join employee e on e.user_id = u.id join branch b on b.id = e.branch_id",
     )
-    seconds = {(f"{role}_2", role) for role in SECONDS}
-    wanted = {(role, role) for role in ROLES} | seconds
+    wanted = set(logins())
+    assert {role for _login, role in wanted} == set(ROLES)
     assert {(username, role) for username, role, branch, _ in found if branch == "01"} == wanted
     second = {(username.removeprefix("b2_"), role) for username, role, branch, _ in found if branch == "02"}
     assert second == wanted
@@ -219,7 +219,7 @@ def test_no_share_founds_the_branches_and_their_people_only(empty_app, census):
     load(empty_app, say=silent, share=0)
     found = census(empty_app)
     assert found["customer"] == found["contact_record"] == found["appointment_slip"] == 0
-    assert found["employee"] == 2 * (len(ROLES) + len(SECONDS))
+    assert found["employee"] == 2 * (len(ROLES) + len(SECONDS) + len(MORE))
 
 
 class Killed(BaseException):

@@ -229,6 +229,30 @@ ATTACKS = (
 )
 
 
+#: A visit that was scanned and whose turn was called: what the ledger of turns needs to hold a row.
+A_TURN = """
+insert into department (branch_id, code, name, kind) select id, 'D', 'D', 'business' from branch where code =
+'98';
+insert into position (code, name) values ('p98', 'p');
+insert into employee (branch_id, employee_no, name, state, department_id, position_id) select d.branch_id,
+'E98', 'n', 'active', d.id, p.id from department d, position p where d.code = 'D' and p.code = 'p98';
+insert into customer (branch_id, customer_no, name, state) select id, 'C98', 'n', 'temporary' from branch where
+code = '98';
+insert into visit (branch_id, visit_no, customer_id, visit_type, state, arrived_at) select branch_id, 'V98', id,
+'first', 'registered', now() from customer where customer_no = 'C98';
+insert into service_desk (branch_id, code, name) select id, 'Q', 'q' from branch where code = '98';
+insert into visit_checkpoint (visit_id, desk_id, scanned_at) select v.id, d.id, now() from visit v, service_desk
+d where v.visit_no = 'V98' and d.branch_id = v.branch_id;
+insert into rotation_line (branch_id, name, kind) select id, 'l', 'consultant' from branch where code = '98';
+insert into triage_assignment (branch_id, visit_id, line_id, assignee_id, method, state, called_at,
+answer_by_at, rule) select v.branch_id, v.id, l.id, e.id, 'supervisor', 'calling', now(), now(), 'r' from visit
+v, rotation_line l, employee e where v.visit_no = 'V98' and l.branch_id = v.branch_id and e.employee_no = 'E98';
+insert into rotation_turn (branch_id, line_id, number, day_on, occurred_at, visit_id, assignment_id,
+employee_id, kind, consumes, rule) select branch_id, line_id, 1, current_date, now(), visit_id, id, assignee_id,
+'supervisor', false, 'r' from triage_assignment where rule = 'r'
+"""
+
+
 @pytest.fixture(scope="module")
 def kept_rows(world: World) -> None:
     """A row in every append-only table."""
@@ -256,6 +280,8 @@ def kept_rows(world: World) -> None:
             "insert into call_event (branch_id, call_id, kind, happened_at, payload) "
             "select id, 'c', 'ringing', now(), '' from branch where code = '98'"
         )
+        for statement in A_TURN.split(";"):
+            connection.execute(statement)  # type: ignore[arg-type]
     world.seal()
 
 
@@ -270,7 +296,9 @@ def kept_rows(world: World) -> None:
         "call_event",
         "print_job",
         "report_run",
+        "rotation_turn",
         "sensitive_view_log",
+        "visit_checkpoint",
     ],
 )
 def test_the_twelve_attacks_of_the_application_are_refused(world: World, table: str) -> None:
