@@ -377,7 +377,7 @@ class Visiting:
             by = self.actor("guide")
             if out is not None:
                 stage.act("visit_card_issue.take_back", by=by, at=at, key=self.key, record_id=out)
-            values = {"instructions_given": True, "next_step": "followup"}
+            values = {"is_instructed": True, "declines_next": True}
             stage.act("visit.escort_out", by=by, at=at, key=self.key, record_id=self.visit_id, values=values)
 
         self.tell(at, play)
