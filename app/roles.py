@@ -222,17 +222,21 @@ READ_VISITS: Rights = {
 }
 RECEIVE: Rights = {
     **READ_VISITS,
-    "visit": "list show receive refer cancel",
+    "visit": "list show receive refer cancel finish escort_out",
     "visit_checkpoint": "list show scan",
     "reception_form": "list show register",
     "customer_card": "list show issue report_lost report_damaged replace withdraw",
     "visit_card_issue": "list show hand_out take_back",
-    "service_desk": "list show",
+    "service_desk": "list show close_day",
+    "closing_checklist": "list show",
+    "closing_line": "show",
+    "inspection_visit": "list show register notify",
     "triage_assignment": "list show bring_in",
 }
 #: R08: 分诊, 轮排. Reassigning is the supervisors'.
 TRIAGE: Rights = {
     "triage_assignment": "assign accept skip bring_in finish leave_unseen",
+    "visit": "serve",
     "rotation_seat": "come_on pause go_off",
     "evening_duty": "list show add edit",
     "triage_rule": "list show",
@@ -253,7 +257,24 @@ ROTATION: Rights = {
     "evening_duty": "list show add edit",
     "triage_rule": "list show edit",
 }
-CONSULT: Rights = {"consultation": "list show", "consultation_item": "show"}
+#: R09: 接诊 CE, of visits that she accepted. White paper 2.4.
+CONSULT: Rights = {
+    "visit": "list show start serve",
+    "my_visits": "list",
+    "consultation": "list show note conclude take_over",
+    "consultation_item": "show",
+}
+#: What inspections found is put right by whom the director names, each her own. SM-31.
+MEND: Rights = {"inspection_task": "list show mend"}
+#: 检查接待: who holds this duty of the branch is told, accompanies and hands over. Triage SOP S4: a role, not names.
+INSPECTIONS: Rights = _together(
+    MEND,
+    {
+        "inspection_visit": "list show register notify accompany document leave rectify",
+        "inspection_document": "list show",
+    },
+)
+CLOSE_INSPECTIONS: Rights = {"inspection_visit": "close"}
 #: A consultant sees the turns of her line, whoever's they were; a supervisor the whole triage of her branch.
 TURNS_OF_ALL: Mapping[str, Reach] = dict.fromkeys(("rotation_turn", "rotation_line", "rotation_seat"), BRANCH)
 TRIAGE_BOOKS: Mapping[str, Reach] = {
@@ -431,6 +452,7 @@ ROLES: dict[str, Role] = {
         "R05",
         _l("Head of department"),
         DEPARTMENT,
+        MEND,
         SUPERVISOR,
         READ_DESKS,
         {"customer": "freeze unfreeze"},
@@ -445,6 +467,7 @@ ROLES: dict[str, Role] = {
         "R07",
         _l("Guide supervisor"),
         BRANCH,
+        MEND,
         GUIDE,
         PRINT_LOG,
         CARD_STOCK,
@@ -465,6 +488,7 @@ ROLES: dict[str, Role] = {
         "R10",
         _l("Consulting supervisor"),
         DEPARTMENT,
+        MEND,
         ONSITE,
         OWNERS,
         ASK_SUPPLEMENTS,
@@ -503,6 +527,7 @@ ROLES: dict[str, Role] = {
         "R26",
         _l("Operations"),
         BRANCH,
+        MEND,
         DAILY_REPORT,
         SOURCES,
         DICTIONARIES,
@@ -517,6 +542,7 @@ ROLES: dict[str, Role] = {
         "R27",
         _l("Medical affairs"),
         BRANCH,
+        INSPECTIONS,
         CONSENTS,
         CONSENT_TEXTS,
         TAKE_REQUESTS,
@@ -540,6 +566,7 @@ ROLES: dict[str, Role] = {
         "R30",
         _l("Service supervisor"),
         BRANCH,
+        MEND,
         READ_DESKS,
         READ_SLIPS,
         TRAITS,
@@ -559,6 +586,7 @@ ROLES: dict[str, Role] = {
         _l("IT manager"),
         BRANCH,
         {"appointment_supplement_request": "list show execute"},
+        MEND,
         SYSTEM,
         SOURCES,
         REQUIREMENTS,
@@ -573,6 +601,7 @@ ROLES: dict[str, Role] = {
         "R33",
         _l("Branch head"),
         BRANCH,
+        INSPECTIONS,
         ARRIVALS,
         READ_DESKS,
         READ_SLIPS,
@@ -602,6 +631,8 @@ ROLES: dict[str, Role] = {
         "R34",
         _l("Hospital director"),
         BRANCH,
+        CLOSE_INSPECTIONS,
+        INSPECTIONS,
         READ_DESKS,
         READ_SLIPS,
         READ_CALLS,
@@ -632,6 +663,8 @@ ROLES: dict[str, Role] = {
         employee=GROUP,
         export_request=GROUP,
     ),
+    # A duty that an administrator gives beside somebody's own role: 院长, 医务科主任, 行政. Triage SOP S4.
+    "inspection_contact": _role("—", _l("Contact for inspections"), BRANCH, INSPECTIONS),
     # No person: the login under whose API key a telephone system tells of calls, and may nothing else.
     "telephone": _role("—", _l("Telephone system (program)"), BRANCH, {"call_event": "post"}),
     "admin": _role(
