@@ -222,17 +222,21 @@ READ_VISITS: Rights = {
 }
 RECEIVE: Rights = {
     **READ_VISITS,
-    "visit": "list show receive refer cancel",
+    "visit": "list show receive refer cancel finish escort_out",
     "visit_checkpoint": "list show scan",
     "reception_form": "list show register",
     "customer_card": "list show issue report_lost report_damaged replace withdraw",
     "visit_card_issue": "list show hand_out take_back",
-    "service_desk": "list show",
+    "service_desk": "list show close_day",
+    "closing_checklist": "list show",
+    "closing_line": "show",
+    "inspection_visit": "list show register notify",
     "triage_assignment": "list show bring_in",
 }
 #: R08: 分诊, 轮排. Reassigning is the supervisors'.
 TRIAGE: Rights = {
     "triage_assignment": "assign accept skip bring_in finish leave_unseen",
+    "visit": "serve",
     "rotation_seat": "come_on pause go_off",
     "evening_duty": "list show add edit",
     "triage_rule": "list show",
@@ -255,7 +259,24 @@ ROTATION: Rights = {
 }
 #: What the customer wrote of her health is the doctor's to read. E.2.
 DOCTORS_FORM: Rights = {"reception_form": "list show see_medical"}
-CONSULT: Rights = {"consultation": "list show", "consultation_item": "show"}
+#: R09: 接诊 CE, of visits that she accepted. White paper 2.4.
+CONSULT: Rights = {
+    "visit": "list show start serve",
+    "my_visits": "list",
+    "consultation": "list show note conclude take_over",
+    "consultation_item": "show",
+}
+#: What inspections found is put right by whom the director names, each her own. SM-31.
+MEND: Rights = {"inspection_task": "list show mend"}
+#: 检查接待: who holds this duty of the branch is told, accompanies and hands over. Triage SOP S4: a role, not names.
+INSPECTIONS: Rights = _together(
+    MEND,
+    {
+        "inspection_visit": "list show register notify accompany document leave rectify",
+        "inspection_document": "list show",
+    },
+)
+CLOSE_INSPECTIONS: Rights = {"inspection_visit": "close"}
 #: A consultant sees the turns of her line, whoever's they were; a supervisor the whole triage of her branch.
 TURNS_OF_ALL: Mapping[str, Reach] = dict.fromkeys(("rotation_turn", "rotation_line", "rotation_seat"), BRANCH)
 TRIAGE_BOOKS: Mapping[str, Reach] = {
@@ -433,6 +454,7 @@ ROLES: dict[str, Role] = {
         "R05",
         _l("Head of department"),
         DEPARTMENT,
+        MEND,
         SUPERVISOR,
         READ_DESKS,
         {"customer": "freeze unfreeze"},
@@ -447,6 +469,7 @@ ROLES: dict[str, Role] = {
         "R07",
         _l("Guide supervisor"),
         BRANCH,
+        MEND,
         GUIDE,
         PRINT_LOG,
         CARD_STOCK,
@@ -467,6 +490,7 @@ ROLES: dict[str, Role] = {
         "R10",
         _l("Consulting supervisor"),
         DEPARTMENT,
+        MEND,
         ONSITE,
         OWNERS,
         ASK_SUPPLEMENTS,
@@ -505,6 +529,7 @@ ROLES: dict[str, Role] = {
         "R26",
         _l("Operations"),
         BRANCH,
+        MEND,
         DAILY_REPORT,
         SOURCES,
         DICTIONARIES,
@@ -519,6 +544,7 @@ ROLES: dict[str, Role] = {
         "R27",
         _l("Medical affairs"),
         BRANCH,
+        INSPECTIONS,
         CONSENTS,
         CONSENT_TEXTS,
         TAKE_REQUESTS,
@@ -542,6 +568,7 @@ ROLES: dict[str, Role] = {
         "R30",
         _l("Service supervisor"),
         BRANCH,
+        MEND,
         READ_DESKS,
         READ_SLIPS,
         TRAITS,
@@ -561,6 +588,7 @@ ROLES: dict[str, Role] = {
         _l("IT manager"),
         BRANCH,
         {"appointment_supplement_request": "list show execute"},
+        MEND,
         SYSTEM,
         SOURCES,
         REQUIREMENTS,
@@ -575,6 +603,7 @@ ROLES: dict[str, Role] = {
         "R33",
         _l("Branch head"),
         BRANCH,
+        INSPECTIONS,
         ARRIVALS,
         READ_DESKS,
         READ_SLIPS,
@@ -604,6 +633,8 @@ ROLES: dict[str, Role] = {
         "R34",
         _l("Hospital director"),
         BRANCH,
+        CLOSE_INSPECTIONS,
+        INSPECTIONS,
         READ_DESKS,
         READ_SLIPS,
         READ_CALLS,
@@ -634,6 +665,8 @@ ROLES: dict[str, Role] = {
         employee=GROUP,
         export_request=GROUP,
     ),
+    # A duty that an administrator gives beside somebody's own role: 院长, 医务科主任, 行政. Triage SOP S4.
+    "inspection_contact": _role("—", _l("Contact for inspections"), BRANCH, INSPECTIONS),
     # No person: the login under whose API key a telephone system tells of calls, and may nothing else.
     "telephone": _role("—", _l("Telephone system (program)"), BRANCH, {"call_event": "post"}),
     "admin": _role(

@@ -119,6 +119,7 @@ PLACES: dict[str, str] = {
     "finance_manager": "D03",
     "hr": "D04",
     "it_manager": "D05",
+    "inspection_contact": "D01",
     "telephone": "D05",
     "admin": "D05",
     "operations": "D02",

@@ -205,7 +205,8 @@ class Base(Model):
 
     #: How rows are scoped; see ``Scope``. A model that does not say fails at start.
     SCOPE: ClassVar[Scope | None] = None
-    #: Columns locked before the row itself, in the house's order: customer, then document, then account.
+    #: Columns locked before the row itself, in the house's order: customer, then document, then account; a parent's by
+    #: its relationship, such as ``visit.customer_id``.
     LOCK_FIRST: ClassVar[tuple[str, ...]] = ()
     #: Properties that REST tells beside the declared columns.
     ALSO_TOLD: ClassVar[tuple[str, ...]] = ()

@@ -6,10 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import (
+    ALSO_OWN,
     MONEY,
     Base,
     Branched,
@@ -23,6 +24,7 @@ from app.models.base import (
     col,
     one_of,
 )
+from app.models.customers import Customer
 from app.models.hr import Branch, Department, Employee
 from app.models.reception import Visit
 from app.models.settings import DictionaryItem
@@ -61,8 +63,9 @@ class Consultation(Stateful, Recorded, Branched, Base):
     __tablename__ = "consultation"
     TITLE, TITLES = _l("Consultation"), _l("Consultations")
     SCOPE = Scope(branch="branch_id", department="department_id", own=("consultant_id",))
-    LOCK_FIRST = ("visit_id",)
+    LOCK_FIRST = ("visit.customer_id", "visit_id")
     ALSO_TOLD = ("item_ids",)
+    TOLD_ALONE = ("history",)
     STATES = ConsultationState
     MOVES = {O.OPEN: {O.DEAL, O.NO_DEAL, O.SERVED}}
     __table_args__ = (
@@ -116,6 +119,10 @@ class Consultation(Stateful, Recorded, Branched, Base):
     def items_text(self) -> str:
         return listed([str(link.item) for link in self.item_links])
 
+    @property
+    def customer(self) -> Customer:
+        return self.visit.customer
+
     def __str__(self) -> str:
         return f"{self.visit} · {self.consultant}"
 
@@ -138,3 +145,12 @@ class ConsultationItem(Base):
 
     def __str__(self) -> str:
         return str(self.item)
+
+
+def _of_visits_that_are_mine(model: Any, employee_id: int) -> Any:
+    """A consultant to whom a visit was given in the middle of it sees its consultation: she takes it over."""
+    mine = select(Visit.id).where(Visit.consultant_id == employee_id, Visit.closed_at.is_(None))
+    return model.visit_id.in_(mine)
+
+
+ALSO_OWN.setdefault("consultation", []).append(_of_visits_that_are_mine)

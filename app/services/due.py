@@ -48,4 +48,9 @@ def _due(act: Act, due: Due, branch: Branch) -> Select[Any]:
     conditions = [getattr(model, model.SCOPE.branch) == branch.id, due(branch) if callable(due) else due]
     if act.moves is not None:
         conditions.append(model.state.in_(list(act.moves)))
-    return select(model.id).where(*conditions).order_by(*(getattr(model, name) for name in model.LOCK_FIRST), model.id)
+    return select(model.id).where(*conditions).order_by(*_first(model), model.id)
+
+
+def _first(model: Any) -> list[Any]:
+    """Return the columns of a table's own by which its records are locked."""
+    return [getattr(model, name) for name in model.LOCK_FIRST if "." not in name]

@@ -32,6 +32,8 @@ PURPOSES: Mapping[str, str] = {
     "history": "what was done to a record that the reader has open",
     "printings": "how often a record that the reader has open was printed",
     "file": "the file of a record that the reader has open",
+    "care": "the earlier visits, slips and calls of a customer whom the reader is receiving: when, by whom, how (2.4)",
+    "closing": "what is still open at a branch whose desk the reader closes: counts (S8)",
     "own_looks": "when a person herself last looked at what she has open, such as the recording that she reviews",
     "own_request": "the answer to the same request of the same person",
     "holdings": "how much a person holds who is about to leave: counts by kind, no rows (4.2.2)",

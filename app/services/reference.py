@@ -145,6 +145,15 @@ FAILURE_REASONS: tuple[Named, ...] = (
     ("other", "其他", "Other"),
 )
 
+#: Triage SOP S8, 整理物品: what is done at a desk before it is closed.
+CLOSING_LINES: tuple[Named, ...] = (
+    ("desk", "整理桌椅", "Desk and chairs tidied"),
+    ("papers", "客户资料收好,台面不留", "Papers with customers' data put away"),
+    ("lobby", "大厅设施", "Lobby and its furnishings in order"),
+    ("implant_cabinet", "假体柜", "Implant display cabinet locked"),
+    ("power", "关闭电脑电源", "Computer and power switched off"),
+)
+
 DICTIONARIES: dict[Named, Sequence[Named]] = {
     ("business_category", "业务类别", "Business category"): BUSINESS_CATEGORIES,
     ("lead_quality", "线索质量", "Quality of a lead"): LEAD_QUALITIES,
@@ -154,6 +163,7 @@ DICTIONARIES: dict[Named, Sequence[Named]] = {
     ("void_reason", "作废/退单原因", "Reason for voiding"): VOID_REASONS,
     ("trait_type", "客户特征类型", "Type of trait"): TRAIT_TYPES,
     ("failure_reason", "未成交原因", "Reason for no deal"): FAILURE_REASONS,
+    ("closing_line", "下班整理事项", "Line of the closing checklist"): CLOSING_LINES,
 }
 
 #: REF-2, 来源途径: roots and their leaves.
@@ -218,6 +228,7 @@ NUMBER_RULES: dict[str, tuple[str, bool, int]] = {
     "reception_form": ("JB", True, 4),
     "design_card": ("SJ", False, 6),
     "visit_card": ("JZ", False, 4),
+    "inspection_visit": ("JC", True, 3),
 }
 
 #: Part D: a position per role; its code is the role's identifier.
@@ -260,6 +271,7 @@ POSITIONS: tuple[Named, ...] = (
     ("hospital_director", "院长", "Hospital director"),
     ("archivist", "档案管理员", "Archivist"),
     ("auditor", "审计/合规", "Auditor"),
+    ("inspection_contact", "检查接待联系人", "Contact for inspections"),
     ("telephone", "电话系统(程序)", "Telephone system (program)"),
     ("admin", "系统管理员", "Administrator"),
 )

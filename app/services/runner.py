@@ -290,8 +290,16 @@ def _lock_parents(session: Session, model: type[Base], record_id: int) -> None:
     """Lock what a record hangs on, in the house's order; two rows of one table in the order of their ids."""
     if not model.LOCK_FIRST:
         return
-    columns = [inspect(model).columns[name] for name in model.LOCK_FIRST]
-    keys = session.execute(select(*columns).where(model.id == record_id)).first()
+    columns, paths = [], set()
+    for name in model.LOCK_FIRST:  # "visit.customer_id": a column of the parent behind this relationship
+        path, _dot, own = name.rpartition(".")
+        owner = inspect(model).relationships[path].mapper if path else inspect(model)
+        columns.append(owner.columns[own])
+        paths |= {path} - {""}
+    statement = select(*columns).select_from(model).where(model.id == record_id)
+    for path in sorted(paths):
+        statement = statement.outerjoin(getattr(model, path))
+    keys = session.execute(statement).first()
     wanted: dict[Any, set[int]] = {}
     for column, key in zip(columns, keys or (), strict=False):
         parent = next(iter(column.foreign_keys)).column

@@ -16,6 +16,7 @@ from app.views import (
     appointments,
     audit,
     calendar,
+    closing,
     consultation,
     customer_life,
     customers,
@@ -25,6 +26,7 @@ from app.views import (
     guide,
     hr,
     imports,
+    inspection,
     jobs,
     lists,
     messages,
@@ -51,6 +53,8 @@ def register(appbuilder: AppBuilder) -> None:
     menu.group("reception", _l("Reception"), under="workstation")
     reception.register(menu)
     consultation.register(menu)
+    closing.register(menu)
+    inspection.register(menu)
     menu.group("triage", _l("Triage"), under="workstation")
     triage.register(menu)
     menu.group("followups", _l("Follow-up"), under="workstation")

@@ -162,6 +162,7 @@ class OwnerRule(Labelled):
     MERGED = "merged"
     SUPPLEMENT = "supplement"
     IMPORTED = "imported"
+    RECEIVED = "received"
 
     @classmethod
     def labels(cls) -> dict[Any, object]:
@@ -173,6 +174,7 @@ class OwnerRule(Labelled):
             cls.MERGED: _l("Came with a merged file"),
             cls.SUPPLEMENT: _l("Awarded by a supplementary slip"),
             cls.IMPORTED: _l("Imported from a list"),
+            cls.RECEIVED: _l("Received her first"),
         }
 
 

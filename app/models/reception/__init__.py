@@ -1,6 +1,7 @@
 """Desks, cards, visits and the forms that customers fill in when they come. White paper 2.2; SM-04, SM-15; GL 32-36."""
 
 from app.models.reception.cards import CardState, CardStock, CardType, CustomerCard, VisitCardIssue
+from app.models.reception.closing import ClosingChecklist, ClosingLine
 from app.models.reception.visits import (
     Favour,
     ReceptionForm,
@@ -16,6 +17,8 @@ __all__ = [
     "CardState",
     "CardStock",
     "CardType",
+    "ClosingChecklist",
+    "ClosingLine",
     "CustomerCard",
     "Favour",
     "ReceptionForm",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, String, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, String, UniqueConstraint, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.appointments import AppointmentSlip
 from app.models.base import (
+    ALSO_OWN,
     Base,
     Branched,
     Choice,
@@ -218,6 +220,7 @@ class Visit(Stateful, Recorded, Branched, Base):
     triaged_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Assigned at")))
     left_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Left at")))
     escort_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Escorted by")))
+    exit_checklist: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
     closed_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Closed at")))
     cancel_reason: Mapped[str | None] = mapped_column(String(500), info=col(_l("Reason for cancelling")))
 
@@ -338,3 +341,11 @@ class VisitCheckpoint(Base):
     visit: Mapped[Visit] = relationship(lazy="select")
     desk: Mapped[ServiceDesk] = relationship(lazy="select")
     scanned_by: Mapped[Employee | None] = relationship(lazy="select")
+
+
+def _customers_of_my_open_visits(model: Any, employee_id: int) -> Any:
+    """A consultant who accepted a visit sees its customer, whoever developed or advises her. White paper 2.4."""
+    return model.id.in_(select(Visit.customer_id).where(Visit.consultant_id == employee_id, Visit.closed_at.is_(None)))
+
+
+ALSO_OWN.setdefault("customer", []).append(_customers_of_my_open_visits)
