@@ -1,5 +1,5 @@
 """接诊: receiving customers, their cards and forms, where they were scanned. White paper 2.2."""
 
-from app.services.reception import cards, forms, receiving, scanning
+from app.services.reception import cards, forms, labels, receiving, runs, scanning
 
-__all__ = ["cards", "forms", "receiving", "scanning"]
+__all__ = ["cards", "forms", "labels", "receiving", "runs", "scanning"]
