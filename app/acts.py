@@ -48,7 +48,8 @@ class Outcome:
     """What an act made beside changing its record.
 
     ``result``: another record that it made (the new slip of a redo). ``shown``: a value shown once and never
-    stored, such as a revealed number. ``notice``: a sentence to tell. ``paper``: the form to print next.
+    stored, such as a revealed number. ``notice``: a sentence to tell. ``paper``: the form to print next; ``paper_of``:
+    the record whose form it is, if not the act's own.
     ``after``: what is done once the act stands, such as a request to another system: told the session, outside any
     transaction, once per request key; it returns the sentence to tell instead of the notice.
     """
@@ -57,7 +58,14 @@ class Outcome:
     shown: str | None = None
     notice: object | None = None
     paper: str | None = None
+    paper_of: Any = None
     after: Callable[[Any], object | None] | None = None
+
+    @property
+    def prints(self) -> str | None:
+        """Return the form to print next as history keeps it: its name, for another record with that table and id."""
+        of = self.paper_of
+        return self.paper if of is None or self.paper is None else f"{of.__tablename__}/{of.id}/{self.paper}"
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ BRANCH_BOOKS: Mapping[str, Reach] = {"report_run": BRANCH, "sensitive_view_log":
 #: 接诊信息查询: who is in the house, to who receives and who answers for it; nothing medical to guides. R-2.2.1-1.
 READ_VISITS: Rights = {
     "visit": "list show",
-    "visit_item": "show",
+    "visit_item": "list show",
     "visit_checkpoint": "list show",
     "triage_assignment": "list show",
     "rotation_line": "list show",
@@ -224,8 +224,9 @@ RECEIVE: Rights = {
     **READ_VISITS,
     "visit": "list show receive refer cancel finish escort_out",
     "visit_checkpoint": "list show scan",
-    "reception_form": "list show register",
-    "customer_card": "list show issue report_lost report_damaged replace withdraw",
+    "reception_form": "list show register print_reception_form",
+    "reception_form_run": "list show take print_forms print_labels",
+    "customer_card": "list show issue report_lost report_damaged replace withdraw print_card",
     "visit_card_issue": "list show hand_out take_back",
     "service_desk": "list show close_day",
     "closing_checklist": "list show",
@@ -233,6 +234,19 @@ RECEIVE: Rights = {
     "inspection_visit": "list show register notify",
     "triage_assignment": "list show bring_in",
 }
+#: S5, S6: figures of the day, kept and signed by who is on duty; whoever answers for the branch reads them.
+TRIAGE_FIGURES: Rights = {
+    "report_onsite_daily": "list run export",
+    "report_triage_log": "list run export",
+    "report_rotation_sheet": "list run export",
+    "report_waiting_times": "list run export",
+    "report_consulting_success": "list run export",
+    "report_run": "list show",
+    "report_signature": "list show",
+}
+SIGN_FIGURES: Rights = {"report_signature": "list show sign"}
+#: Telephone and address stand in the triage log for these alone. S6.
+FULL_LOG: Rights = {"report_triage_log": "see_phone"}
 #: R08: 分诊, 轮排. Reassigning is the supervisors'.
 TRIAGE: Rights = {
     "triage_assignment": "assign accept skip bring_in finish leave_unseen",
@@ -245,7 +259,7 @@ TRIAGE: Rights = {
 REASSIGN: Rights = {"triage_assignment": "list show reassign leave_unseen", "visit": "correct_referrer"}
 #: R07: the stock of cards and the desks.
 CARD_STOCK: Rights = {
-    "card_stock": "list show take_in",
+    "card_stock": "list show take_in print_cards print_labels",
     "customer_card": "issue_to_desk spoil",
     "service_desk": "list show add edit",
 }
@@ -472,6 +486,9 @@ ROLES: dict[str, Role] = {
         MEND,
         GUIDE,
         PRINT_LOG,
+        TRIAGE_FIGURES,
+        SIGN_FIGURES,
+        FULL_LOG,
         CARD_STOCK,
         ROTATION,
         REASSIGN,
@@ -483,6 +500,8 @@ ROLES: dict[str, Role] = {
         BRANCH,
         GUIDE,
         TRIAGE,
+        TRIAGE_FIGURES,
+        SIGN_FIGURES,
         {"appointment_slip": "complete"},
     ),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE, **TURNS_OF_ALL),
@@ -496,9 +515,11 @@ ROLES: dict[str, Role] = {
         ASK_SUPPLEMENTS,
         LEAD_FOLLOW_UP,
         READ_VISITS,
+        TRIAGE_FIGURES,
         ROTATION,
         REASSIGN,
         report_run=BRANCH,
+        report_signature=BRANCH,
         **TRIAGE_BOOKS,
     ),
     "doctor": _role("R11", _l("Doctor"), OWN, FOLLOW_UP, DOCTORS_FORM),
@@ -531,6 +552,7 @@ ROLES: dict[str, Role] = {
         BRANCH,
         MEND,
         DAILY_REPORT,
+        TRIAGE_FIGURES,
         SOURCES,
         DICTIONARIES,
         REQUIREMENTS,
@@ -608,7 +630,10 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         READ_SLIPS,
         READ_CALLS,
+        READ_VISITS,
         DAILY_REPORT,
+        TRIAGE_FIGURES,
+        FULL_LOG,
         OWNERS,
         WISHES,
         READ_ORGANISATION,
@@ -638,7 +663,9 @@ ROLES: dict[str, Role] = {
         READ_DESKS,
         READ_SLIPS,
         READ_CALLS,
+        READ_VISITS,
         DAILY_REPORT,
+        TRIAGE_FIGURES,
         READ_ORGANISATION,
         DECIDE_EXPORTS,
         CONSENTS,

@@ -217,6 +217,28 @@ class ReportRun(Base):
         return f"{self.report} {self.business_on.isoformat()}"
 
 
+class ReportSignature(Base):
+    """Who answers for a stored report, and since when: once, and for good. Triage SOP S5, S6; form foot 制表."""
+
+    __tablename__ = "report_signature"
+    TITLE, TITLES = _l("Signature under a report"), _l("Signatures under reports")
+    SCOPE = Scope(branch="branch_id")
+    APPEND_ONLY = True
+
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"), index=True, info=col(_l("Branch")))
+    run_id: Mapped[int] = mapped_column(ForeignKey("report_run.id"), unique=True, info=col(_l("Stored report")))
+    signed_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Signed at")))
+    signed_by_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), info=col(_l("Signed by")))
+    remark: Mapped[str | None] = mapped_column(String(500), info=col(_l("Remark")))
+
+    branch: Mapped[Branch] = relationship(lazy="select")
+    run: Mapped[ReportRun] = relationship(lazy="select")
+    signed_by: Mapped[Employee] = relationship(lazy="select")
+
+    def __str__(self) -> str:
+        return f"{self.run} · {self.signed_by}"
+
+
 class DemoState(Base):
     """The demo's anchor day, so that loading it again, tomorrow too, changes nothing."""
 

@@ -31,6 +31,7 @@ RESTRICTED_TABLES: dict[str, tuple[str, ...]] = {
     "call_event": ("SELECT", "INSERT"),
     "print_job": ("SELECT", "INSERT"),
     "report_run": ("SELECT", "INSERT"),
+    "report_signature": ("SELECT", "INSERT"),
     "rotation_turn": ("SELECT", "INSERT"),
     "sensitive_view_log": ("SELECT", "INSERT"),
     "visit_checkpoint": ("SELECT", "INSERT"),

@@ -348,12 +348,21 @@ def _done(act: Act, done: Answer, by: Actor) -> Response | str:
         flash(_("Done before; nothing happened this time."), "info")
     if done.notice:
         flash(done.notice, "info")
-    paper = url_for(f"{act.table}.print_paper", pk=done.record.id, name=done.paper) if done.paper else None
+    paper = _paper_url(act, done)
     if is_dialog():
         # The paper is printed with a key that follows from the act's own: an answer that comes twice prints once.
         key = ring().digest("print", request_key_sent())
         return jsonify(redirect=back, open=paper, open_key=key, shown_html=None)
     return redirect(back)
+
+
+def _paper_url(act: Act, done: Answer) -> str | None:
+    """Return where the form is printed that an act opens: of its own record, or of the one that it names."""
+    if not done.paper:
+        return None
+    *other, name = done.paper.split("/")
+    table, pk = other or (act.table, done.record.id)
+    return url_for(f"{table}.print_paper", pk=pk, name=name)
 
 
 def _after(act: Act, done: Answer, made: Any, by: Actor) -> str:

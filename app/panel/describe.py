@@ -19,7 +19,7 @@ from app.models.customers import CustomerContact, mask
 from app.models.files import StoredFile
 from app.panel.files import content_url, is_picture, size_text
 from app.panel.pages import Cell
-from app.reports.base import PAPERS
+from app.reports.base import paper_named
 from app.reports.press import copy_words
 from app.services.fieldrights import declaration, seen, sees
 from app.services.runner import WARNED
@@ -206,7 +206,7 @@ def input_texts(entry: ActRun, by: Actor, names: dict[tuple[str, int], str]) -> 
 
 def _print_texts(entry: ActRun) -> list[tuple[str, str]]:
     """Return what a printing's entry keeps: which form, and which copy of it."""
-    form = PAPERS.get((entry.table_name, entry.inputs["paper"]))
+    form = paper_named(entry.table_name, entry.inputs["paper"])
     name = entry.inputs["paper"] if form is None else str(form.title)
     return [(_("Form"), name), (_("Copy"), copy_words(entry.inputs["copy_no"]))]
 

@@ -18,7 +18,7 @@ from app.panel.describe import local_time, may_open, record_url
 from app.panel.files import PDF
 from app.panel.pages import ActButton, Cell, ColumnHead, FormPage, Link, PaperButton, RelatedTab, Row, TableView
 from app.panel.person import me, now
-from app.reports.base import PAPERS, Paper, papers_of
+from app.reports.base import PAPERS, Paper, is_printed, paper_named, papers_of
 from app.reports.press import copy_words
 from app.reports.printing import MOST_SHEETS, ask_batch, preview, print_record
 from app.services.printing import jobs_of
@@ -86,7 +86,7 @@ def pdf_answer(pdf: bytes, name: str) -> Response:
 
 def printed_tab(record: Any, by: Actor) -> list[RelatedTab]:
     """Return the tab of a record's printings, newest first; none for a table without forms."""
-    if not papers_of(record.__tablename__):
+    if not is_printed(record.__tablename__):
         return []
     jobs = jobs_of(db.session(), record.__tablename__, record.id)
     heads = [ColumnHead(name, label) for name, label in _HEADS()]
@@ -111,7 +111,7 @@ def _cells(job: PrintJob, by: Actor) -> list[Cell]:
 
 def form_words(job: PrintJob) -> str:
     """Return what a printed form is called."""
-    form = PAPERS.get((job.table_name, job.paper))
+    form = paper_named(job.table_name, job.paper)
     return job.paper if form is None else str(form.title)
 
 

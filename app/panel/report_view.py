@@ -34,6 +34,7 @@ from app.services.privacy.exports import SOURCES, Made, Making, Source, Wanted
 from app.services.runner import form_context
 from app.services.scope import in_scope
 from app.unit import unit_of_work
+from app.services.signing import SIGNED, signature_of
 from app.words import _, locale_in_force
 
 FORMATS = tuple(each.value for each in (FileFormat.CSV, FileFormat.XLSX, FileFormat.PDF))
@@ -62,7 +63,7 @@ def _facts_asked(session: Session, parameters: Mapping[str, Any], by: Actor, at:
     if report is None:
         raise Refusal(_("This version does not know this report."))
     asked = asked_from(report, MultiDict(parameters["given"]), by)
-    return report.gather(session, asked, by, at), f"{report.name}-{asked.day.isoformat()}"
+    return report.exported(session, asked, by, at), f"{report.name}-{asked.day.isoformat()}"
 
 
 def _facts_stored(session: Session, parameters: Mapping[str, Any], by: Actor, _at: datetime) -> tuple[ReportFacts, str]:
@@ -108,7 +109,7 @@ class ReportView(BaseView):
     def __init__(self) -> None:
         self.class_permission_name = self.report.right
         self.route_base = f"/report/{self.report.name}"
-        self.base_permissions = ["can_list", "can_run", "can_export"]
+        self.base_permissions = ["can_list", "can_run", "can_export", *self.report.more_rights]
         super().__init__()
 
     def create_blueprint(self, appbuilder: Any, endpoint: str | None = None, static_folder: str | None = None) -> Any:
@@ -242,11 +243,9 @@ class ReportView(BaseView):
             else "",
             keep_inputs=[*_given(form), ("request_key", uuid.uuid4().hex)],
             exports=self._exports(by, form, run) if facts is not None else [],
-            acts=self._subscribing(by),
+            acts=[*self._subscribing(by), *self._signing(by, run)],
             runs=self._runs(by),
-            stored=_("Kept as it was on %(when)s, made by %(who)s.", when=local_time(run.made_at, by), who=_who(run))
-            if run
-            else "",
+            stored="" if run is None else _stored_words(run, by),
             now_url=url_for(".list", **dict(_given(form))) if run is not None else "",
         )
 
@@ -278,6 +277,16 @@ class ReportView(BaseView):
         url = url_for(f"{act.table}.act_making", name=act.name, report=self.report.name, period=period)
         return [ActButton(act.name, str(act.label), url, act.icon, act.tone)]
 
+    def _signing(self, by: Actor, run: ReportRun | None) -> Any:
+        """Return the button by which who answers for a stored report signs it, until somebody has."""
+        act = REGISTRY.find("report_signature", "sign")
+        if act is None or run is None or run.report not in SIGNED or not by.may(act.table, act.permission):
+            return []
+        if signature_of(db.session(), run.id) is not None:
+            return []
+        url = url_for(f"{act.table}.act_making", name=act.name, source=f"report_run:{run.id}", back=url_for(".stored", pk=run.id))
+        return [ActButton(act.name, str(act.label), url, act.icon, act.tone)]
+
     def _runs(self, by: Actor) -> Any:
         if by.branch_id is None:
             return []
@@ -303,6 +312,16 @@ def _given(form: Any) -> list[tuple[str, str]]:
 
 def _who(run: ReportRun) -> str:
     return run.employee.name if run.employee is not None else _("the system")
+
+
+def _stored_words(run: ReportRun, by: Actor) -> str:
+    """Say when a run was kept, who made it and who signed it."""
+    said = _("Kept as it was on %(when)s, made by %(who)s.", when=local_time(run.made_at, by), who=_who(run))
+    signature = signature_of(db.session(), run.id) if run.report in SIGNED else None
+    if signature is None:
+        return said
+    when = local_time(signature.signed_at, by)
+    return said + " " + _("Signed by %(who)s on %(when)s.", who=signature.signed_by.name, when=when)
 
 
 def _shut(_name: str, _keys: Keys) -> str:

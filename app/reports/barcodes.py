@@ -16,6 +16,8 @@ MODULE_MM = 25.4 / 75
 # Three dots of a 203-dpi label printer.
 LABEL_MODULE_MM = 3 * 25.4 / 203
 LEAST_MODULE_MM = 0.33
+#: A dot of the usual label and card printers.
+DOT_MM = 25.4 / 203
 LEAST_HEIGHT_MM = 10.0
 QUIET_MODULES = 10
 #: What stands unescaped in the address of a picture.
@@ -75,6 +77,10 @@ def code128_svg(
     """
     if module_mm < LEAST_MODULE_MM or height_mm < LEAST_HEIGHT_MM or quiet < QUIET_MODULES:
         raise ValueError("a barcode this small is not read by scanners")
+    return _drawn(text, module_mm, height_mm, quiet)
+
+
+def _drawn(text: str, module_mm: float, height_mm: float, quiet: int) -> Markup:
     bars = code128_modules(scannable(text))
     modules = len(bars) + 2 * quiet
     return _PICTURE.format(
@@ -101,6 +107,18 @@ def code128_image(text: str) -> tuple[str, int]:
         f' preserveAspectRatio="none"><path fill="#fff" d="M0 0h{modules}v30H0z"/><path d="{path}"/></svg>'
     )
     return f"data:image/svg+xml,{quote(picture, safe=SVG_SAFE)}", modules
+
+
+def code128_fitting(text: str, width_mm: float, *, least_dots: int = 3, most_dots: int = 5, height_mm: float = 10.0) -> Markup:
+    """Draw a number as wide as fits a label or a card: its modules are whole dots of a 203-dpi printer.
+
+    Refuses (ValueError) a number that does not fit in modules of ``least_dots``. White paper 5.1.3, E.6, E.7.
+    """
+    modules = len(code128_modules(scannable(text))) + 2 * QUIET_MODULES
+    for dots in range(most_dots, least_dots - 1, -1):
+        if modules * dots * DOT_MM <= width_mm:
+            return _drawn(text, dots * DOT_MM, height_mm, QUIET_MODULES)
+    raise ValueError(f"a label of {width_mm:g} mm is too narrow for {text!r}")
 
 
 def _path(bars: str, start: int, height: str) -> str:

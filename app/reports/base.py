@@ -21,6 +21,7 @@ from app.models.subscriptions import REPORT_LABELS
 from app.reports import counting
 from app.reports.facts import ReportFacts
 from app.reports.measures import Breakdown, Drawn, Group, Mean, Measure, Rate, Window
+from app.services.signing import SIGNED
 from app.words import _, _l, in_locale
 
 #: A report is of so many days at the most.
@@ -35,17 +36,19 @@ class Paper:
     template is ``templates/print/<folder>/page.html`` with ``style.css`` beside it; ``folder`` is the name unless said.
     ``copies`` names the parts of a form of one page that is printed several times over, such as 分诊联 and 归档联;
     ``constants`` are further values for the template. ``left_out(record)`` says why a batch passes a record by.
+    ``previewed(facts)`` takes out what a preview, which nobody counts, must not show.
     """
 
     table: str
     name: str
     label: object
     title: object
-    gather: Callable[[Session, Any, Actor, datetime], Any]
+    gather: Callable[..., Any]
     copies: tuple[object, ...] = ()
     constants: Mapping[str, Any] = field(default_factory=dict)
     eager: tuple[str, ...] = ()
     left_out: Callable[[Any], object | None] = lambda _record: None
+    previewed: Callable[[Any], Any] = lambda facts: facts
     icon: str = "printer"
     folder: str = ""
 
@@ -65,13 +68,35 @@ class Paper:
         return f"can_print_{self.name}"
 
 
+@dataclass(frozen=True)
+class SheetsPaper(Paper):
+    """A form of which one record takes many sheets, such as a run of blank forms: printed in the background by the
+    record's act of this name (``print_<name>``), counted once for all sheets.
+
+    ``gather(session, record, by, at, first, count)`` returns the facts of every sheet, from the first-th thing on.
+    """
+
+
 PAPERS: dict[tuple[str, str], Paper] = {}
+#: Those that an act prints; the machinery has no button for them.
+SHEETS_PAPERS: dict[tuple[str, str], SheetsPaper] = {}
 
 
 def paper(declared: Paper) -> Paper:
     """Register a printed form."""
-    PAPERS[declared.table, declared.name] = declared
+    known: dict[tuple[str, str], Any] = SHEETS_PAPERS if isinstance(declared, SheetsPaper) else PAPERS
+    known[declared.table, declared.name] = declared
     return declared
+
+
+def paper_named(table: str, name: str) -> Paper | None:
+    """Return a form of a table by its name, whichever way it is printed."""
+    return PAPERS.get((table, name)) or SHEETS_PAPERS.get((table, name))
+
+
+def is_printed(table: str) -> bool:
+    """Say whether a table has any form."""
+    return any(of_table == table for of_table, _name in (*PAPERS, *SHEETS_PAPERS))
 
 
 def papers_of(table: str) -> list[Paper]:
@@ -147,7 +172,10 @@ class Report:
 
     ``measures``, ``rates`` and ``means`` are what it counts, ``groups`` what divides them. ``figures`` stand above,
     ``columns`` (by default all measures, rates and means) in each of the ``tables``. ``filters`` name the inputs of
-    ``params`` that narrow it to one key of a group. A report that is no count writes ``gather``.
+    ``params`` that narrow it to one key of a group. A report that is no count writes ``gather``. ``daily`` reports are
+    kept each day by the common job, or by the one that ``job`` names; ``signed`` ones are signed by who answers for
+    them, and bear the three signatures of a controlled document on paper. ``more_rights`` are rights besides to list,
+    run and export.
     """
 
     name: ClassVar[str]
@@ -157,6 +185,9 @@ class Report:
     params: ClassVar[type[DayAndBranch] | type[MonthAndBranch] | type[PeriodAndBranch]] = DayAndBranch
     filters: ClassVar[Mapping[str, str]] = {}
     daily: ClassVar[bool] = False
+    job: ClassVar[str] = ""
+    signed: ClassVar[bool] = False
+    more_rights: ClassVar[tuple[str, ...]] = ()
     measures: ClassVar[tuple[Measure, ...]] = ()
     rates: ClassVar[tuple[Rate, ...]] = ()
     means: ClassVar[tuple[Mean, ...]] = ()
@@ -171,6 +202,8 @@ class Report:
         cls.columns = cls.columns or tuple(each.name for each in (*cls.measures, *cls.rates, *cls.means))
         REPORTS[cls.name] = cls()
         REPORT_LABELS[cls.name] = cls.label
+        if cls.signed:
+            SIGNED.add(cls.name)
 
     @property
     def right(self) -> str:
@@ -215,6 +248,10 @@ class Report:
     def gather(self, session: Session, asked: Asked, by: Actor, at: datetime) -> ReportFacts:
         """Return the facts; nothing is rounded, formatted or translated yet."""
         return counting.gather(self, session, self.window(session, asked, at), by, at)
+
+    def exported(self, session: Session, asked: Asked, by: Actor, at: datetime) -> ReportFacts:
+        """Return the facts of an export, for which a reason is given and kept: what else is masked may stand in it."""
+        return self.gather(session, asked, by, at)
 
 
 REPORTS: dict[str, Report] = {}

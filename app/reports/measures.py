@@ -88,7 +88,9 @@ class Measure:
 def of_branch(model: Any, window: Window) -> ColumnElement[bool]:
     """Return the condition that a row belongs to the window's branch, and to the groups to which it is narrowed."""
     narrowed = [group.where(model, window, key) if model in group.columns else false() for group, key in window.only]
-    return and_(model.branch_id == window.branch.id, *narrowed)
+    whose = window.branch.id
+    mine = getattr(model, model.SCOPE.via).has(branch_id=whose) if model.SCOPE.via else model.branch_id == whose
+    return and_(mine, *narrowed)
 
 
 @dataclass(frozen=True)

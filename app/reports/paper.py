@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from app import words
-from app.reports.barcodes import code128_svg
+from app.reports.barcodes import LABEL_MODULE_MM, code128_fitting, code128_svg
 from app.reports.facts import printable, width_in_ems
 from app.reports.rendering import bind_pages
 
@@ -116,7 +116,8 @@ def environment() -> Environment:
         lambda text: words._(text), lambda one, many, number: words._n(one, many, number), newstyle=True
     )
     env.filters |= {"day": _day, "stamp": _stamp, "moment": _moment, "until": _until, "clip": clip, "masked": masked}
-    env.globals |= {"barcode": code128_svg, "size_for": size_for}
+    env.globals |= {"barcode": code128_svg, "barcode_fitting": code128_fitting, "size_for": size_for}
+    env.globals["LABEL_MODULE_MM"] = LABEL_MODULE_MM
     return env
 
 

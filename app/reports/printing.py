@@ -70,7 +70,8 @@ def print_record(
 
 def preview(session: Session, form: Paper, record: Any, *, by: Actor, at: datetime, locale: str) -> bytes:
     """Return a form as it would look, marked as a preview on every page; nothing is counted."""
-    return printed(form, [Sheet(form.gather(session, record, by, at), str(record), None)], locale)
+    facts = form.previewed(form.gather(session, record, by, at))
+    return printed(form, [Sheet(facts, str(record), None)], locale)
 
 
 def ask_batch(

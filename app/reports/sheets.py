@@ -35,6 +35,7 @@ from app.reports.facts import (
     width_in_ems,
 )
 from app.reports.paper import render_pdf
+from app.services.signing import SIGNED
 from app.words import _, force_locale, locale_in_force
 
 __all__ = [
@@ -345,6 +346,7 @@ def report_pdf(facts: ReportFacts, locale: str | None = None, mark: Marked | Non
         figures=[(each.label.in_(spoken), shown(each.value, spoken, facts.zone, each.kind)) for each in facts.figures],
         picture=None if chart is None else (data_uri(chart_svg(chart, spoken)), alt_text(chart, spoken)),
         watermark="" if mark is None else mark_words(mark, spoken, facts.zone),
+        is_signed=facts.report in SIGNED,
     )
 
 

@@ -203,7 +203,7 @@ def _run_once(session: Session, call: _Call) -> Answer:
             None if call.act.creates else outcome.result,
             outcome.shown,
             None if outcome.notice is None else str(outcome.notice),
-            outcome.paper,
+            outcome.prints,
             after=outcome.after,
         )
 
@@ -395,7 +395,7 @@ def _write_history(
     entry.to_state = None if to_state is None or to_state == from_state else str(to_state.value)
     entry.inputs = _history_inputs(call, form)
     entry.notice = None if outcome.notice is None else str(outcome.notice)
-    entry.paper = outcome.paper
+    entry.paper = outcome.prints
     if getattr(made, "branch_id", None) is not None:
         entry.branch_id = made.branch_id
     other = None if call.act.creates else outcome.result

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Select, or_, select
@@ -84,6 +85,14 @@ def _read_weekdays(_setting: Setting, text: str) -> frozenset[int]:
     return frozenset(int(day) for day in text.split(","))
 
 
+def _read_millimetres(setting: Setting, text: str) -> Decimal:
+    if not re.fullmatch(r"\d{1,4}(\.\d)?", text) or not setting.least <= Decimal(text) <= setting.most:
+        raise ValueError(
+            _("Millimetres from %(least)s to %(most)s, please, such as 18.5.", least=setting.least, most=setting.most)
+        )
+    return Decimal(text)
+
+
 def _read_option(setting: Setting, text: str) -> str:
     if text not in setting.options:
         raise ValueError(_("One of these, please: %(options)s.", options=", ".join(setting.options)))
@@ -96,6 +105,7 @@ _READERS: dict[str, Callable[[Setting, str], Any]] = {
     "clock": _read_clock,
     "weekdays": _read_weekdays,
     "option": _read_option,
+    "millimetres": _read_millimetres,
 }
 _RANGES: dict[str, Any] = {
     "switch": _l("yes or no"),
@@ -103,6 +113,7 @@ _RANGES: dict[str, Any] = {
     "clock": _l("a time of day, 00:00 to 23:59"),
     "weekdays": _l("days of the week such as 6,7 (1 is Monday), or none"),
     "option": _l("one of %(options)s"),
+    "millimetres": _l("%(least)s to %(most)s mm"),
 }
 
 SETTINGS: dict[str, Setting] = {}

@@ -7,6 +7,7 @@ from app.models.reception import (
     CardStock,
     CustomerCard,
     ReceptionForm,
+    ReceptionFormRun,
     ServiceDesk,
     Visit,
     VisitCardIssue,
@@ -93,8 +94,19 @@ class VisitItemView(HouseView):
     """The items of visits; no menu entry, they show on the visit."""
 
     datamodel = HouseInterface(VisitItem)
-    list_columns = ("visit", "item")
+    list_columns = ("item", "visit", "customer", "visit_type", "state", "arrived_at")
+    labels = {
+        "customer": _l("Customer"),
+        "visit_type": _l("Type of visit"),
+        "state": _l("State"),
+        "arrived_at": _l("Arrived at"),
+    }
+    computed = {
+        name: (lambda link, name=name: getattr(link.visit, name))
+        for name in ("customer", "visit_type", "state", "arrived_at")
+    }
     show_sections = ((_l("Item"), ("visit", "item")),)
+    eager = ("item", "visit.customer")
 
 
 class ReceptionFormView(HouseView):
@@ -120,6 +132,20 @@ class ReceptionFormView(HouseView):
     filters = ("registered_at", "source_channel_id")
     eager = ("visit", "source_channel")
     record_eager = ("area", "registered_by")
+
+
+class ReceptionFormRunView(HouseView):
+    """接诊表条形码: numbers that were taken for blank forms."""
+
+    datamodel = HouseInterface(ReceptionFormRun)
+    crumbs = CRUMBS
+    list_columns = ("first_no", "last_no", "count", "taken_at", "taken_by", "note")
+    show_sections = ((_l("Run of blank forms"), ("first_no", "last_no", "count", "taken_at", "taken_by", "note")),)
+    order_columns = ("taken_at", "first_no")
+    default_order = "taken_at"
+    filters = ("taken_at",)
+    eager = ("taken_by",)
+    empty = _l("No numbers have been taken. Take some, then print the blank forms.")
 
 
 class VisitCheckpointView(HouseView):
@@ -225,6 +251,7 @@ def register(menu: Registrar) -> None:
     """Register this area's views in the white paper's order."""
     menu.page(VisitView, group="reception", label=_l("Visits"), icon="door-open")
     menu.page(ReceptionFormView, group="reception", label=_l("Reception forms"), icon="file-earmark-person")
+    menu.page(ReceptionFormRunView, group="reception", label=_l("Runs of blank forms"), icon="journal-plus")
     menu.page(CustomerCardView, group="reception", label=_l("Cards"), icon="credit-card-2-front")
     menu.page(VisitCardIssueView, group="reception", label=_l("Temporary cards"), icon="credit-card")
     menu.page(CardStockView, group="reception", label=_l("Card deliveries"), icon="box-seam")

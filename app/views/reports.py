@@ -10,7 +10,7 @@ from flask_appbuilder import expose
 from sqlalchemy import Select
 
 from app.actors import Actor
-from app.models.audit import ReportRun
+from app.models.audit import ReportRun, ReportSignature
 from app.panel.cards import Shows, card
 from app.panel.funnels import Funnel, funnel
 from app.panel.house_view import HouseView, Tab
@@ -85,6 +85,24 @@ class ReportRunView(HouseView):
         return redirect(url_for(f"{REPORTS[run.report].right}.stored", pk=pk))
 
 
+class ReportSignatureView(HouseView):
+    """Who signed which stored report."""
+
+    datamodel = HouseInterface(ReportSignature)
+    list_columns = ("report_words", "business_on", "signed_by", "signed_at", "remark")
+    labels = {"report_words": _l("Report"), "business_on": _l("Business day")}
+    computed = {
+        "report_words": lambda signature: _report_words(signature.run),
+        "business_on": lambda signature: signature.run.business_on,
+    }
+    show_sections = ((_l("Signature under a report"), ("run", "signed_by", "signed_at", "remark", "branch")),)
+    order_columns = ("signed_at",)
+    default_order = "signed_at"
+    filters = ("signed_by_id", "signed_at")
+    eager = ("run", "signed_by")
+    record_eager = ("branch",)
+
+
 card(
     "report_run",
     "all",
@@ -112,4 +130,5 @@ def register(menu: Registrar) -> None:
     for report in sorted(REPORTS.values(), key=lambda each: each.number):
         menu.page(view_for(report), group="reports", icon="bar-chart")
     menu.page(ReportRunView, group="reports", label=_l("Stored reports"), icon="file-earmark-spreadsheet")
+    menu.page(ReportSignatureView, group="reports", label=_l("Signatures under reports"), icon="pen")
     menu.appbuilder.add_api(ReportApi)

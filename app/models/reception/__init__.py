@@ -2,6 +2,7 @@
 
 from app.models.reception.cards import CardState, CardStock, CardType, CustomerCard, VisitCardIssue
 from app.models.reception.closing import ClosingChecklist, ClosingLine
+from app.models.reception.runs import MOST_FORMS, ReceptionFormRun
 from app.models.reception.visits import (
     Favour,
     ReceptionForm,
@@ -14,6 +15,7 @@ from app.models.reception.visits import (
 )
 
 __all__ = [
+    "MOST_FORMS",
     "CardState",
     "CardStock",
     "CardType",
@@ -22,6 +24,7 @@ __all__ = [
     "CustomerCard",
     "Favour",
     "ReceptionForm",
+    "ReceptionFormRun",
     "ServiceDesk",
     "Visit",
     "VisitCardIssue",

@@ -15,6 +15,7 @@ from app.fields import Choose, Flag, HouseForm, Instant, Item, PhoneNumber, Pick
 from app.models.customers import Sex
 from app.models.reception import ReceptionForm, Visit
 from app.services.hr import own_branch
+from app.services.reception.runs import form_number
 from app.services.settings import next_number
 from app.words import _, _l
 
@@ -58,16 +59,17 @@ def register(
 ) -> ReceptionForm:
     """Enter a form; the barcode on its paper belongs to this visit for good. R-2.2.6-2.
 
-    Refuses a second form of the visit, and a barcode that another visit has.
+    Refuses a second form of the visit, a barcode that another visit has, and one that the branch never printed.
     """
     branch = own_branch(session, by)
     session.execute(select(Visit.id).where(Visit.id == visit_id).with_for_update(of=Visit))
     stands = session.scalar(select(ReceptionForm.form_no).where(ReceptionForm.visit_id == visit_id))
     if stands is not None:
         raise Refusal(_("This visit has the form %(form)s already.", form=stands), field="visit_id")
-    number = (form_no or "").strip().upper() or next_number(
-        session, "reception_form", branch=branch, at=at, zone=by.timezone
-    )
+    if (form_no or "").strip():
+        number = form_number(session, form_no or "", by)
+    else:
+        number = next_number(session, "reception_form", branch=branch, at=at, zone=by.timezone)
     if session.scalar(select(ReceptionForm.id).where(ReceptionForm.form_no == number)) is not None:
         raise Refusal(_("The form %(form)s belongs to another visit.", form=number), field="form_no")
     said["has_appointment"] = bool(said.get("has_appointment"))

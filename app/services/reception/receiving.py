@@ -115,6 +115,7 @@ def receive(
 ) -> Outcome:
     """Open a visit; her slip arrives with it, once (R-2.2.4-1), late ones are flagged (R-2.2.4-2).
 
+    The slip's paper opens for printing if the setting says so (R-2.1-1).
     Refuses a second open visit, a slip received before, a card out of use, a closed file, an unknown referrer, herself
     as her referrer, and a referrer of a market customer (R-2.2.6-1).
     """
@@ -129,8 +130,7 @@ def receive(
         raise Refusal(_("She is in the house already: visit %(visit)s.", visit=here.visit_no))
     slip = found.slip or _slip_of_today(session, customer, by, at)
     came_before = customer.first_visit_at is not None
-    if slip is not None:
-        _arrive(session, slip, by, at)
+    prints = slip is not None and _arrive(session, slip, by, at)
     source = session.get(SourceChannel, source_channel_id or customer.source_channel_id or 0)
     visit = Visit(
         branch_id=branch.id,
@@ -158,7 +158,7 @@ def receive(
     customer.last_visit_at = at
     customer.first_visit_at = customer.first_visit_at or at
     session.flush()
-    return Outcome(result=visit)
+    return Outcome(result=visit, paper="appointment_slip" if prints else None, paper_of=slip)
 
 
 def _locked(session: Session, customer_id: int) -> Customer:
@@ -258,16 +258,20 @@ def _slip_of_today(session: Session, customer: Customer, by: Actor, at: datetime
     ).first()
 
 
-def _arrive(session: Session, slip: AppointmentSlip, by: Actor, at: datetime) -> None:
-    """Let a slip arrive, unless the board has done so today; refuses one that was received before. R-2.2.4-1."""
+def _arrive(session: Session, slip: AppointmentSlip, by: Actor, at: datetime) -> bool:
+    """Let a slip arrive, unless the board has done so today; refuses one that was received before. R-2.2.4-1.
+
+    Returns whether its paper opens now: as the setting says when it arrives (R-2.1-1), to who may print it.
+    """
     before = session.scalar(select(Visit.visit_no).where(Visit.appointment_slip_id == slip.id))
     if before is not None:
         raise Refusal(_("This slip was received already: visit %(visit)s.", visit=before), field="appointment_slip_id")
     if slip.state is SlipState.ARRIVED and slip.arrived_at is not None and slip.arrived_at >= day_starts(by, at):
-        return
+        return False
     arrive = REGISTRY.find("appointment_slip", "arrive")
     assert arrive is not None
-    run(session, arrive, by=by, at=at, record_id=slip.id, values={})
+    answer = run(session, arrive, by=by, at=at, record_id=slip.id, values={})
+    return answer.paper is not None and by.may("appointment_slip", "can_print_appointment_slip")
 
 
 def _refer(session: Session, visit: Visit, name: str | None, phone: str | None) -> None:
