@@ -20,10 +20,11 @@ from app.demo.cast import OLDEST, Casting, Visitor
 from app.demo.duty import write_duty
 from app.demo.messages import write_messages
 from app.demo.organisation import SECONDS, House, role_of
+from app.demo.returns import write_returns
 from app.demo.slips import Chain, plan_chains
 from app.demo.stage import Call, Stage, Step
 from app.demo.supplements import FIRST_CONTACT, STORIES, Supplement, slips_made
-from app.demo.visits import Ending, Visiting, write_returns
+from app.demo.visits import Ending, Visiting
 from app.models.appointments import Answered, Channel, SlipState
 
 #: Of the contacts: how many come from nobody known, of these how many are missed.
@@ -34,7 +35,7 @@ REPORT_DAYS = 14
 EVENING = 21 * 60
 #: How far the visits of today have come, in turns.
 TODAY = (
-    Ending.WAITS, Ending.SEEN, Ending.IN_ROOM, Ending.WAITS, Ending.SEEN, Ending.ACCEPTED, Ending.WAITS, Ending.SEEN,
+    Ending.SEEN, Ending.WAITS, Ending.SEEN, Ending.IN_ROOM, Ending.WAITS, Ending.SEEN, Ending.ACCEPTED, Ending.WAITS,
 )  # fmt: skip
 
 
@@ -106,13 +107,13 @@ class Script:
         if day == 0:
             self.visits_today += 1
             ending = TODAY[self.visits_today % len(TODAY)]
-            at = self.calendar.done_at(0, came) if ending is Ending.SEEN else self._lately(ending)
+            at = self.calendar.done_at(0, came) if ending is Ending.SEEN else self.lately(ending)
         else:
             ending = Ending.SEEN if is_seen else self.random.choice((Ending.UNSEEN, Ending.CANCELLED))
             at = self.calendar.exactly(day, came)
         Visiting(self, visitor, key, at, ending, stays=self.random.uniform(45, 200)).write()
 
-    def _lately(self, ending: Ending) -> datetime:
+    def lately(self, ending: Ending) -> datetime:
         """Return when somebody came who is here now: the longer ago, the farther she has come."""
         least, most = {Ending.WAITS: (3, 38), Ending.ACCEPTED: (18, 30), Ending.IN_ROOM: (26, 70)}[ending]
         came = self.calendar.now - timedelta(minutes=self.random.uniform(least, most))

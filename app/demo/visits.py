@@ -5,7 +5,7 @@ Who is called is not written here: the rotation decides, as it does for everybod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,9 +18,7 @@ from sqlalchemy import select
 from app.actors import Actor, house
 from app.demo import texts
 from app.demo.cast import Visitor
-from app.demo.slips import Chain
 from app.demo.stage import Stage
-from app.models.appointments import SlipState
 from app.models.consultation import Consultation, ConsultationState
 from app.models.reception import (
     CardState,
@@ -42,9 +40,6 @@ if TYPE_CHECKING:
 LIMIT = timedelta(minutes=sop()[RuleCode.SKIP].minutes or 5)
 #: Of a hundred visits so many get a temporary card, a reception form, a surgeon too, nobody who answers in time.
 CARDS, FORMS, SURGEONS, SKIPPED = 60, 40, 20, 13
-#: Of a hundred who were seen so many come again, some days later, and why.
-RETURNING, RETURNS_AFTER = 0.15, 3
-RETURN_TYPES = {VisitType.RETURN: 44, VisitType.REPEAT_PURCHASE: 24, VisitType.RECHECK: 24, VisitType.DISPUTE: 8}
 OPERATING = frozenset({"D14", "D17"})
 #: How many of those who came to buy do, and why the others do not.
 DEALS = 0.62
@@ -305,7 +300,7 @@ class Visiting:
             ).first()
             actor = self.script.actor_of(skipped.assignee_id) if skipped is not None else None
             if skipped is not None and actor is not None:
-                values = {"note": "当时在接听顾客电话，办公室座机占线，请核实"}
+                values = {"complaint": "当时在接听顾客电话，办公室座机占线，请核实"}
                 stage.act(
                     "triage_assignment.complain", by=actor, at=at, key=self.key, record_id=skipped.id, values=values
                 )
@@ -381,19 +376,3 @@ class Visiting:
             stage.act("visit.escort_out", by=by, at=at, key=self.key, record_id=self.visit_id, values=values)
 
         self.tell(at, play)
-
-
-def write_returns(script: Script, chains: Sequence[Chain], booked: Sequence[Visitor]) -> None:
-    """Some who were seen come again without a slip: to be checked, to buy more, to complain. SOP S3."""
-    seen = [
-        (chain.last.appointed, visitor)
-        for chain, visitor in zip(chains, booked, strict=True)
-        if chain.ending is SlipState.COMPLETED and chain.last.appointed <= -RETURNS_AFTER
-    ]
-    for number, (day, visitor) in enumerate(script.random.sample(seen, round(len(seen) * RETURNING))):
-        again = min(day + script.random.randint(RETURNS_AFTER, 20), -1)
-        visit_type = script.random.choices(list(RETURN_TYPES), list(RETURN_TYPES.values()))[0]
-        came = script.calendar.exactly(again, script.minute(9 * 60 + 20, 18 * 60))
-        key = f"{visitor.key}:again{number}"
-        stays = script.random.uniform(40, 90)
-        Visiting(script, visitor, key, came, Ending.SEEN, with_slip=False, visit_type=visit_type, stays=stays).write()
