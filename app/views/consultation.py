@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
+
 from app.actors import Actor
 from app.extensions import db
 from app.models.base import models
 from app.models.consultation import Consultation, ConsultationItem, ConsultationState
+from app.models.customers import Customer
 from app.models.reception import Visit, VisitState
 from app.panel.cards import Shows, card
 from app.panel.describe import TELLS, local_time, may_open, record_url
-from app.panel.house_view import HouseView, Tab
+from app.panel.house_view import HouseView, Tab, views
 from app.panel.interface import HouseInterface
 from app.panel.pages import Cell, ColumnHead, RelatedTab, Row, TableView
+from app.panel.recording import table_of
 from app.panel.registry import Registrar
-from app.services.consultation.history import Past, history_of
+from app.services.consultation.history import OF_A_KIND, Past, history_of
 from app.services.reception.day import day_starts
 from app.services.scope import find_several
 from app.views.reception import VisitView
@@ -115,6 +119,22 @@ def _told_history(consultation: Consultation, by: Actor) -> Any:
         for lines in history_of(db.session(), consultation).values()
         for line in lines
     ]  # fmt: skip
+
+
+def consultation_tabs(customer: Customer, by: Actor) -> list[RelatedTab]:
+    """Return the tab of a customer's consultations, as far as one sees them."""
+    if not by.may("consultation", "can_list"):
+        return []
+    view, session = views()["consultation"], db.session()
+    hers = Consultation.visit_id.in_(select(Visit.id).where(Visit.customer_id == customer.id))
+    statement = view.datamodel.statement(by, [hers])
+    rows = view.datamodel.page(
+        session, statement, order=[Consultation.id.desc()], page=0, size=OF_A_KIND, eager=view.eager
+    )
+    if not rows:
+        return []
+    columns = ("visit", "consultant", "items_text", "state", "started_at", "failure_reason")
+    return [RelatedTab("consultation", _("Consultations"), table_of(view, rows, by, columns), len(rows))]
 
 
 TELLS[Consultation.__tablename__, "history"] = _told_history

@@ -38,6 +38,7 @@ from app.services.customers import log_look_up, whose_number
 from app.services.scope import find
 from app.unit import unit_of_work
 from app.views.appointments import SLIP_EAGER
+from app.views.consultation import consultation_tabs
 from app.views.customer_life import life_banners, life_tabs
 from app.views.messages import CUSTOMER_TABS
 from app.words import _, _l
@@ -129,6 +130,13 @@ class CustomerView(HouseView):
             SLIP_EAGER,
         ),
         Related(
+            "visit",
+            "customer_id",
+            _l("Visits"),
+            ("visit_no", "visit_type", "state", "arrived_at", "consultant", "left_at"),
+            ("consultant", "customer"),
+        ),
+        Related(
             "contact_record",
             "customer_id",
             _l("Contact records"),
@@ -184,7 +192,7 @@ class CustomerView(HouseView):
         return [*life_banners(record, by), *opt_out_banners(db.session(), record, now())]
 
     def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
-        return life_tabs(record, by)
+        return [*life_tabs(record, by), *consultation_tabs(record, by)]
 
     @expose("/whose", methods=["POST"])
     def whose(self) -> Response:

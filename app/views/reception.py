@@ -20,9 +20,17 @@ from app.panel.house_view import HouseView, Related, Sub, Tab
 from app.panel.interface import HouseInterface
 from app.panel.registry import Registrar
 from app.services.reception.day import day_starts
-from app.words import _l
+from app.services.reception.leaving import EXIT_LINES
+from app.words import _l, listed
 
 CRUMBS = (_l("Service workstation"), _l("Reception"))
+
+
+def exit_text(visit: Visit) -> object:
+    """Return the exit checklist that was kept with a visit, as words."""
+    labels = {line.code: line for line in EXIT_LINES}
+    told = [labels[kept["line"]] for kept in visit.exit_checklist or () if kept["line"] in labels]
+    return listed([str(line.label) for line in told]) or "—"
 
 
 class VisitView(HouseView):
@@ -46,10 +54,11 @@ class VisitView(HouseView):
         ),
         (
             _l("Course"),
-            ("consultant", "triaged_at", "left_at", "escort", "closed_at", "cancel_reason"),
+            ("consultant", "triaged_at", "left_at", "escort", "exit_text", "closed_at", "cancel_reason"),
         ),
     )  # fmt: skip
-    labels = {"items_text": _l("Items")}
+    labels = {"items_text": _l("Items"), "exit_text": _l("Exit checklist")}
+    computed = {"exit_text": exit_text}
     subs = {"customer": Sub("customer.phone_masked")}
     head_acts = ("visit.receive",)
     order_columns = ("arrived_at", "visit_no")
