@@ -33,8 +33,8 @@ from app.reports.subscribing import fitting
 from app.services.privacy.exports import SOURCES, Made, Making, Source, Wanted
 from app.services.runner import form_context
 from app.services.scope import in_scope
-from app.unit import unit_of_work
 from app.services.signing import SIGNED, signature_of
+from app.unit import unit_of_work
 from app.words import _, locale_in_force
 
 FORMATS = tuple(each.value for each in (FileFormat.CSV, FileFormat.XLSX, FileFormat.PDF))
@@ -284,7 +284,9 @@ class ReportView(BaseView):
             return []
         if signature_of(db.session(), run.id) is not None:
             return []
-        url = url_for(f"{act.table}.act_making", name=act.name, source=f"report_run:{run.id}", back=url_for(".stored", pk=run.id))
+        url = url_for(
+            f"{act.table}.act_making", name=act.name, source=f"report_run:{run.id}", back=url_for(".stored", pk=run.id)
+        )
         return [ActButton(act.name, str(act.label), url, act.icon, act.tone)]
 
     def _runs(self, by: Actor) -> Any:

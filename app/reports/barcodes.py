@@ -109,7 +109,9 @@ def code128_image(text: str) -> tuple[str, int]:
     return f"data:image/svg+xml,{quote(picture, safe=SVG_SAFE)}", modules
 
 
-def code128_fitting(text: str, width_mm: float, *, least_dots: int = 3, most_dots: int = 5, height_mm: float = 10.0) -> Markup:
+def code128_fitting(
+    text: str, width_mm: float, *, least_dots: int = 3, most_dots: int = 5, height_mm: float = 10.0
+) -> Markup:
     """Draw a number as wide as fits a label or a card: its modules are whole dots of a 203-dpi printer.
 
     Refuses (ValueError) a number that does not fit in modules of ``least_dots``. White paper 5.1.3, E.6, E.7.

@@ -82,7 +82,9 @@ def _log(session: Session, day: Window, by: Actor, *, in_full: bool) -> Table:
     with crossing("report"):
         found = session.scalars(select(ReceptionForm).where(ReceptionForm.visit_id.in_(ids)))
         forms = {form.visit_id: form for form in found}
-        talks = select(Consultation).where(Consultation.visit_id.in_(ids)).options(joinedload(Consultation.failure_reason))
+        talks = (
+            select(Consultation).where(Consultation.visit_id.in_(ids)).options(joinedload(Consultation.failure_reason))
+        )
         last = {talk.visit_id: talk for talk in session.scalars(talks.order_by(Consultation.id))}
     year = day.day.year
     return Table(
