@@ -1,4 +1,4 @@
-"""咨询成功率分析, RPT-06: visits that a consultant received and their deals, by consultant, item, source, type.
+"""咨询成功率分析, RPT-06: visits that a consultant received and their deals, by consultant, item, source and type.
 
 White paper G. A visit is received once a consultant accepted it. The average ticket waits for bills and is left out.
 """

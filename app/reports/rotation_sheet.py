@@ -1,4 +1,4 @@
-"""分诊表/轮排表, RPT-05: every turn, skip and exception of a day in the order of the ledger, with its rule and why.
+"""分诊表/轮排表, RPT-05: every turn, skip and exception of a day in the ledger's order, with its rule and why.
 
 White paper G, R-S2-8. The sheet is read from the ledger alone, whose rows never change; printed, it bears the three
 signatures of a controlled document.

@@ -22,7 +22,7 @@ from app.models.reception import Visit, VisitType
 from app.reports import counting
 from app.reports.base import Asked, PeriodAndBranch, Report
 from app.reports.facts import Column, Figure, Label, ReportFacts, Table
-from app.reports.measures import ByHour, Group, Measure, Window, of_branch, written
+from app.reports.measures import ByHour, Group, Mean, Measure, Window, of_branch, written
 from app.reports.onsite_daily import VISIT_TYPE, arrived
 from app.services.guard import crossing
 from app.services.scope import narrowed
@@ -93,8 +93,18 @@ class ByStage(Group):
 HOUR = ByHour("hour", _l("Hour"), {Visit: Visit.arrived_at})
 
 
+def _triaged(days: Window) -> Any:
+    return and_(arrived(days), TRIAGE.is_over)
+
+
 def _long(days: Window) -> Any:
-    return and_(arrived(days), TRIAGE.is_over, TRIAGE.minutes >= days.setting(LONG_WAIT))
+    return and_(_triaged(days), TRIAGE.minutes >= days.setting(LONG_WAIT))
+
+
+def _spreads(prefix: str, of: str) -> tuple[Mean, ...]:
+    """Declare a median and its tails: each opens the visits of which it tells; they are not means of the database."""
+    words = (("median", _l("Median, minutes")), ("nine_in_ten", _l("Nine in ten within")), ("longest", _l("Longest")))
+    return tuple(Mean(f"{prefix}{name}", label, of, TRIAGE.minutes) for name, label in words)
 
 
 class WaitingTimes(Report):
@@ -106,10 +116,12 @@ class WaitingTimes(Report):
     params = PeriodAndBranch
     measures = (
         Measure("visits", _l("Visits"), Visit, arrived),
+        Measure("triaged", _l("Visits assigned"), Visit, _triaged),
         Measure("long_waits", _l("Long waits for triage"), Visit, _long),
     )
+    means = (*_spreads("", "visits"), *_spreads("triage_", "triaged"))
     groups = (ByStage("stage", _l("Stage"), {Visit: Visit.id}), HOUR, VISIT_TYPE)
-    figures = ("visits", "long_waits")
+    figures = ("visits", "triaged", "long_waits")
 
     def gather(self, session: Session, asked: Asked, by: Actor, at: datetime) -> ReportFacts:
         facts = counting.gather(self, session, self.window(session, asked, at), by, at)
@@ -117,7 +129,9 @@ class WaitingTimes(Report):
         first = [wait.minutes["triage"] for wait in waits if wait.minutes["triage"] is not None]
         told = (
             Figure("triage_median", Label.of(_l("Arrival to triage, median")), _share(first, 0.5), "mean"),
-            Figure("triage_tail", Label.of(_l("Arrival to triage, nine in ten within")), _share(first, 0.9), "mean"),
+            Figure(
+                "triage_nine_in_ten", Label.of(_l("Arrival to triage, nine in ten within")), _share(first, 0.9), "mean"
+            ),
         )
         missing = (Label.of(_l("Not measured yet")), Label.of(_l("payment and treatment")))
         return replace(
@@ -157,12 +171,9 @@ def _share(minutes: Sequence[float], share: float) -> Decimal | None:
     return Decimal(str(sorted(minutes)[place - 1])).quantize(Decimal("0.1"))
 
 
-def _spread() -> tuple[Column, ...]:
-    return (
-        Column("median", Label.of(_l("Median, minutes")), "mean"),
-        Column("nine_in_ten", Label.of(_l("Nine in ten within")), "mean"),
-        Column("longest", Label.of(_l("Longest")), "mean"),
-    )
+def _columns(prefix: str = "") -> tuple[Column, ...]:
+    means = WaitingTimes.means[3:] if prefix else WaitingTimes.means[:3]
+    return tuple(Column(each.name, Label.of(each.label), "mean") for each in means)
 
 
 def _spread_of(minutes: Iterable[float | None]) -> tuple[Decimal | None, ...]:
@@ -179,7 +190,11 @@ def _by_stage(waits: Sequence[_Wait]) -> Table:
     return Table(
         name="by_stage",
         title=Label.of(_l("By stage")),
-        columns=(Column("stage", Label.of(_l("Stage"))), Column("visits", Label.of(_l("Visits")), "count"), *_spread()),
+        columns=(
+            Column("stage", Label.of(_l("Stage"))),
+            Column("visits", Label.of(_l("Visits")), "count"),
+            *_columns(),
+        ),
         rows=tuple(rows),
         keys=tuple((("stage", name),) for name in STAGES),
     )
@@ -189,15 +204,16 @@ def _by(
     name: str, title: object, group: Group, waits: Sequence[_Wait], key_of: Callable[[_Wait], Any], session: Session
 ) -> Table:
     """Return the waits for triage divided by a group."""
-    labels = group.named(session, {key_of(wait) for wait in waits})
-    parts = {key: [wait for wait in waits if key_of(wait) == key] for key in labels}
+    known = [wait for wait in waits if wait.minutes["triage"] is not None]
+    labels = group.named(session, {key_of(wait) for wait in known})
+    parts = {key: [wait for wait in known if key_of(wait) == key] for key in labels}
     return Table(
         name=name,
         title=Label.of(title),
         columns=(
             Column(group.name, Label.of(group.label)),
-            Column("visits", Label.of(_l("Visits")), "count"),
-            *_spread(),
+            Column("triaged", Label.of(_l("Visits assigned")), "count"),
+            *_columns("triage_"),
         ),
         rows=tuple(
             (labels[key], len(part), *_spread_of(wait.minutes["triage"] for wait in part))

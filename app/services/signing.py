@@ -1,4 +1,4 @@
-"""Who answers for a stored report signs it, once: the clerk's daily report, the evening's log. Triage SOP S5, S6."""
+"""Who answers for a stored report signs it, once: the daily report, the evening's log. Triage SOP S5, S6."""
 
 from __future__ import annotations
 

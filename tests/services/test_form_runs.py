@@ -1,4 +1,4 @@
-"""Blank forms have numbers of a run; what is scanned is bound once, if the branch took it. R-2.2.6-2, 5.1.3."""
+"""Blank forms have numbers of a run; one is bound once, and only if the branch took it. R-2.2.6-2, 5.1.3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a sheet of labels is laid out: rows, columns, margins, sizes, as the branch's paper is. White paper 5.1.3."""
+"""How a sheet of labels is laid out: rows, columns, margins, sizes, as settings say. White paper 5.1.3."""
 
 from __future__ import annotations
 
