@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CARDS_TAKEN_IN: Mapping[CardType, int] = {CardType.VISIT: 40, CardType.DESIGN: 60}
 #: For so many days back the seats come and go each day and the evening has its list; and for so many ahead.
-DAILY, AHEAD = 10, 7
+DAILY, AHEAD = 4, 7
 COME, GO, GO_LATE = 8 * 60 + 32, 17 * 60 + 34, 20 * 60 + 36
 #: Today somebody has been on a break for so many minutes.
 BREAK = 7
