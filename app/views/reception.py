@@ -15,6 +15,7 @@ from app.models.reception import (
     VisitItem,
     VisitState,
 )
+from app.panel.cards import Shows, card
 from app.panel.codes import Code
 from app.panel.house_view import HouseView, Related, Sub, Tab
 from app.panel.interface import HouseInterface
@@ -97,6 +98,21 @@ class VisitView(HouseView):
         ),
     )  # fmt: skip
     empty = _l("Nobody is here. Scan a card, or choose “Receive a customer”.")
+
+
+card(
+    "visit",
+    "waiting",
+    _l("Waiting to be assigned"),
+    shows=Shows.ROWS,
+    columns=("customer", "visit_type", "arrived_at"),
+    sort="arrived_at",
+    order=12,
+    menu=True,
+    hot=True,
+    needs=(("triage_assignment", "can_assign"),),
+    nothing=_l("Nobody waits to be assigned."),
+)
 
 
 class VisitItemView(HouseView):
