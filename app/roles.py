@@ -253,6 +253,8 @@ ROTATION: Rights = {
     "evening_duty": "list show add edit",
     "triage_rule": "list show edit",
 }
+#: 分诊台, for whoever receives, brings in or answers for the triage; never for who has a seat. R-S2-9.
+TRIAGE_BOARD: Rights = {"triage_board": "list"}
 CONSULT: Rights = {"consultation": "list show", "consultation_item": "show"}
 #: A consultant sees the turns of her line, whoever's they were; a supervisor the whole triage of her branch.
 TURNS_OF_ALL: Mapping[str, Reach] = dict.fromkeys(("rotation_turn", "rotation_line", "rotation_seat"), BRANCH)
@@ -267,6 +269,7 @@ GUIDE: Rights = _together(
     ID_NUMBERS,
     READ_DESKS,
     ARRIVALS,
+    TRIAGE_BOARD,
     TRAITS,
     CONSENTS,
     {"appointment_slip": "arrive", "my_slips": "list", "customer": "confirm_identity"},
@@ -470,6 +473,7 @@ ROLES: dict[str, Role] = {
         ASK_SUPPLEMENTS,
         LEAD_FOLLOW_UP,
         READ_VISITS,
+        TRIAGE_BOARD,
         ROTATION,
         REASSIGN,
         report_run=BRANCH,
