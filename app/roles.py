@@ -291,6 +291,8 @@ INSPECTIONS: Rights = _together(
     },
 )
 CLOSE_INSPECTIONS: Rights = {"inspection_visit": "close"}
+#: 分诊台, for whoever receives, brings in or answers for the triage; never for who has a seat. R-S2-9.
+TRIAGE_BOARD: Rights = {"triage_board": "list"}
 #: A consultant sees the turns of her line, whoever's they were; a supervisor the whole triage of her branch.
 TURNS_OF_ALL: Mapping[str, Reach] = dict.fromkeys(("rotation_turn", "rotation_line", "rotation_seat"), BRANCH)
 TRIAGE_BOOKS: Mapping[str, Reach] = {
@@ -304,6 +306,7 @@ GUIDE: Rights = _together(
     ID_NUMBERS,
     READ_DESKS,
     ARRIVALS,
+    TRIAGE_BOARD,
     TRAITS,
     CONSENTS,
     {"appointment_slip": "arrive", "my_slips": "list", "customer": "confirm_identity"},
@@ -516,6 +519,7 @@ ROLES: dict[str, Role] = {
         LEAD_FOLLOW_UP,
         READ_VISITS,
         TRIAGE_FIGURES,
+        TRIAGE_BOARD,
         ROTATION,
         REASSIGN,
         report_run=BRANCH,

@@ -148,6 +148,8 @@ def run_slot(session: Session, job: Job, slot: Slot, at: datetime) -> bool:
             if not _alone(session, job, slot) or _settled(session, job, [slot], at):
                 return False
             summary = job.work(session, slot, at)
+            if job.quiet and not summary and not _has_row(session, job, slot):
+                return False
             if not _note(session, job, slot, at, ended_at=datetime.now(UTC), summary=summary, error=None):
                 raise _DoneElsewhere
         return True
@@ -166,6 +168,12 @@ def _alone(session: Session, job: Job, slot: Slot) -> bool:
         text("select pg_try_advisory_xact_lock(hashtextextended(:slot, 7))"), {"slot": f"{job.name} {slot.key}"}
     ).scalar_one()
     return got
+
+
+def _has_row(session: Session, job: Job, slot: Slot) -> bool:
+    """Say whether a slot failed before or was asked for by hand: then it is told that it is done, quiet or not."""
+    same = select(JobRun.id).where(JobRun.job == job.name, JobRun.slot == slot.key)
+    return session.execute(same).first() is not None
 
 
 def _note(session: Session, job: Job, slot: Slot, at: datetime, **told: Any) -> bool:

@@ -20,8 +20,13 @@ __all__ = ["JOBS", "Job", "Slot", "Work", "daily", "every"]
 NOON = time(12)
 
 
-def every(name: str, period: timedelta, *, catch_up: timedelta, label: object = "") -> Callable[[Work], Work]:
-    """Declare a job with a slot each period, on the clock's own marks; slots missed within ``catch_up`` are made up."""
+def every(
+    name: str, period: timedelta, *, catch_up: timedelta, label: object = "", quiet: bool = False
+) -> Callable[[Work], Work]:
+    """Declare a job with a slot each period, on the clock's own marks; slots missed within ``catch_up`` are made up.
+
+    ``quiet``: a slot in which nothing was due leaves no row; the work returns an empty line then.
+    """
     seconds = int(period.total_seconds())
 
     def newest(now: datetime) -> int:
@@ -36,7 +41,7 @@ def every(name: str, period: timedelta, *, catch_up: timedelta, label: object = 
         return datetime.fromtimestamp(newest(now) + seconds, UTC)
 
     def declare(work: Work) -> Work:
-        JOBS[name] = Job(name, work, slots, min(period, timedelta(seconds=15)), label, following)
+        JOBS[name] = Job(name, work, slots, min(period, timedelta(seconds=15)), label, following, quiet)
         return work
 
     return declare

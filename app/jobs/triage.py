@@ -13,7 +13,13 @@ from app.services.due import carry_out_due
 from app.words import _l
 
 
-@every("triage.pass_on", timedelta(seconds=5), catch_up=timedelta(seconds=5), label=_l("Turns pass on at their limit"))
+@every(
+    "triage.pass_on",
+    timedelta(seconds=5),
+    catch_up=timedelta(seconds=5),
+    label=_l("Turns pass on at their limit"),
+    quiet=True,
+)
 def pass_on(session: Session, _slot: Slot, at: datetime) -> str:
     """Skip every call that nobody answered in time; R-S2-10. Its time is the limit, whenever this job comes by."""
     due = (
@@ -25,4 +31,5 @@ def pass_on(session: Session, _slot: Slot, at: datetime) -> str:
         )
         .exists()
     )
-    return str(carry_out_due(session, "rotation_line.pass_on", due, job="triage.pass_on", at=at))
+    done = carry_out_due(session, "rotation_line.pass_on", due, job="triage.pass_on", at=at)
+    return str(done) if done else ""

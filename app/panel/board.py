@@ -8,6 +8,7 @@ that much stands there while the screen is locked too. docs/develop/add-a-board.
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from flask import Response, abort, jsonify, make_response, render_template, request, url_for
+from flask import session as cookie
 from flask_appbuilder import BaseView
 from flask_appbuilder import expose as expose_page
 from flask_appbuilder.api import BaseApi, expose
@@ -27,8 +29,8 @@ from app.panel import acting
 from app.panel.bearer import demand_token
 from app.panel.describe import acts_now, may_open_record, record_url
 from app.panel.doors.visit import WALLS
-from app.panel.keys import keys_of
-from app.panel.pages import BoardCard, BoardLane, BoardPage, Cell, Link
+from app.panel.keys import Key, keys_of
+from app.panel.pages import ActButton, BoardAct, BoardCard, BoardLane, BoardNote, BoardPage, Cell, Link
 from app.panel.person import me, now
 from app.panel.registered import registered
 from app.words import _, locale_in_force
@@ -45,21 +47,27 @@ class Lane:
 
     name: str
     label: object
-    holds: Callable[[Any, datetime], bool]
-    order: Callable[[Any], Any]
+    holds: Callable[[Any, datetime], bool] = lambda _row, _at: True
+    order: Callable[[Any], Any] = lambda _row: 0
     empty: object = ""
     hot: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class CardFace:
-    """What a card shows. ``initials`` and ``number`` stand on a wall in the place of title and lines."""
+    """What a card shows. ``initials`` and ``number`` stand on a wall in the place of title and lines; part, mark and
+    time stand there too, ``why`` does not."""
 
     title: str
     initials: str
     number: str
     lines: Sequence[str]
     state: Cell
+    part: str = ""
+    mark: str = ""
+    why: Sequence[str] = ()
+    seconds: int | None = None
 
 
 class BoardView(BaseView):
@@ -73,6 +81,8 @@ class BoardView(BaseView):
     lanes: ClassVar[Sequence[Lane]] = ()
     #: The acts that its cards offer, as far as right, state and guard allow.
     acts: ClassVar[Sequence[str]] = ()
+    #: Its own keys, which stand on the sheet behind “?” before those of every board.
+    keys: ClassVar[Sequence[Key]] = ()
 
     def __init__(self) -> None:
         self.route_base, self.class_permission_name = f"/{self.page}", self.page
@@ -94,23 +104,50 @@ class BoardView(BaseView):
         """Return what a card shows; overridden."""
         raise NotImplementedError
 
+    # --- what a board may say besides ------------------------------------------------------------------------
+
+    def subject(self, row: Any) -> Any:
+        """Return the record that a row of the board is about: the row itself, unless overridden."""
+        return row
+
+    def offers(self, row: Any, by: Actor) -> Sequence[BoardAct]:
+        """Return what a row's card offers: the board's acts that are possible now, unless overridden."""
+        record = self.subject(row)
+        return [BoardAct(acting.button(act, record)) for act in acts_now(record, by) if act.name in self.acts]
+
+    def counted(self, rows: Sequence[Any]) -> int:
+        """Return the number in a lane's head: its rows, unless overridden."""
+        return len(rows)
+
+    def notes(self, by: Actor, at: datetime) -> Sequence[BoardNote]:
+        """Return what stands above the lanes; overridden."""
+        return []
+
+    def head_acts(self, by: Actor) -> Sequence[ActButton]:
+        """Return the acts beside the title; overridden."""
+        return []
+
+    def keeps_out(self, by: Actor) -> bool:
+        """Say whether a person who has the right may not see it all the same; overridden."""
+        return False
+
     # --- pages -----------------------------------------------------------------------------------------------
 
     @expose_page("/list/")
     def list(self) -> Any:
         """Show the board; to a poll its lanes alone, or that nothing changed."""
         by = me()
-        if not by.may(self.page, "can_list"):
+        if not by.may(self.page, "can_list") or self.keeps_out(by):
             raise NotPermitted
         if request.args.get("wall", "1") != "1" or set(request.args) - {"wall", "_l_"}:
             abort(400)
         is_wall, is_poll = "wall" in request.args, POLL in request.headers
         tag = self.tag(by, now(), is_wall=is_wall)
-        if is_poll and tag in request.if_none_match:
+        if is_poll and tag in request.if_none_match and (is_wall or not cookie.get("_flashes")):
             return _tagged(Response(status=304), tag, by)
         page = self._page(by, now(), tag, is_wall=is_wall)
         template = "panel/_lanes.html" if is_poll else "panel/board.html"
-        return _tagged(make_response(render_template(template, page=page, bare=is_wall)), tag, by)
+        return _tagged(make_response(render_template(template, page=page, bare=is_wall, is_poll=is_poll)), tag, by)
 
     def tag(self, by: Actor, at: datetime, *, is_wall: bool = False) -> str:
         """Return what stands for all that the board shows this person now: one statement, and the minute."""
@@ -128,38 +165,55 @@ class BoardView(BaseView):
         return [(lane, sorted(found[lane.name], key=lane.order)) for lane in self.lanes]
 
     def _page(self, by: Actor, at: datetime, tag: str, *, is_wall: bool) -> BoardPage:
-        lanes = [
-            BoardLane(
-                lane.name,
-                str(lane.label),
-                len(records),
-                [self._card(record, lane, by, at, is_wall=is_wall) for record in records[:MOST_CARDS]],
-                str(lane.empty) or _("Nobody here."),
-                lane.hot,
-            )
-            for lane, records in self.laid_out(by, at)
-        ]
         return BoardPage(
             title=str(self.title),
             crumbs=[Link(str(crumb), "") for crumb in self.crumbs],
-            lanes=lanes,
+            lanes=[self._lane(lane, rows, by, at, is_wall=is_wall) for lane, rows in self.laid_out(by, at)],
             as_of=_clock(by, at),
             tag=tag,
             url=request.full_path.rstrip("?"),
             is_wall=is_wall,
             other_url=url_for(".list") if is_wall else url_for(".list", wall=1),
-            keys=keys_of("board"),
+            keys=(*self.keys, *keys_of("board")),
+            acts=[] if is_wall else [*self.head_acts(by)],
+            notes=[] if is_wall else [*self.notes(by, at)],
         )
 
-    def _card(self, record: Any, lane: Lane, by: Actor, at: datetime, *, is_wall: bool) -> BoardCard:
-        face, key = self.face(record, lane, by, at), f"{record.__tablename__}-{record.id}"
+    def _lane(self, lane: Lane, rows: Sequence[Any], by: Actor, at: datetime, *, is_wall: bool) -> BoardLane:
+        return BoardLane(
+            lane.name,
+            str(lane.label),
+            self.counted(rows),
+            [self._card(row, lane, by, at, is_wall=is_wall) for row in rows[:MOST_CARDS]],
+            str(lane.empty) or _("Nobody here."),
+            lane.hot,
+            max(0, len(rows) - MOST_CARDS),
+            "" if is_wall else lane.note,
+        )
+
+    def _card(self, row: Any, lane: Lane, by: Actor, at: datetime, *, is_wall: bool) -> BoardCard:
+        face, record = self.face(row, lane, by, at), self.subject(row)
+        key = f"{record.__tablename__}-{record.id}"
         if is_wall:
-            return BoardCard(key, face.initials or "—", "", [face.number], face.state, [])
+            return BoardCard(
+                key, face.initials or "—", "", [face.number], face.state, [], face.part, face.mark, [], face.seconds
+            )
         back = urlencode({"back": url_for(".list")})
-        buttons = [acting.button(act, record) for act in acts_now(record, by) if act.name in self.acts]
         url = record_url(record.__tablename__, record.id) if may_open_record(record, by) else ""
-        acts = [replace(button, url=f"{button.url}?{back}") for button in buttons]
-        return BoardCard(key, face.title, url, [*face.lines], face.state, acts)
+        acts = [
+            replace(offer, button=replace(offer.button, url=f"{offer.button.url}?{back}"))
+            for offer in self.offers(row, by)
+        ]
+        return BoardCard(
+            key, face.title, url, [*face.lines], face.state, acts, face.part, face.mark, [*face.why], face.seconds
+        )
+
+
+def at_once(offer: BoardAct, record: Any = None, **inputs: object) -> BoardAct:
+    """Return an offer that is done at once: with these inputs, on the version of the record that the card shows."""
+    version = [] if record is None else [("row_version", str(record.row_version))]
+    sent = [("request_key", uuid.uuid4().hex), *version, *((name, str(value)) for name, value in inputs.items())]
+    return replace(offer, sends=tuple(sent))
 
 
 def _clock(by: Actor, at: datetime) -> str:
@@ -195,7 +249,7 @@ class BoardApi(BaseApi):
         board = boards().get(name)
         if board is None:
             abort(404)
-        if not by.may(name, "can_list"):
+        if not by.may(name, "can_list") or board.keeps_out(by):
             abort(403)
         tag = board.tag(by, at)
         if tag in request.if_none_match:
@@ -204,14 +258,21 @@ class BoardApi(BaseApi):
         return _tagged(jsonify(board=name, title=str(board.title), as_of=at.isoformat(), lanes=lanes), tag, by)
 
 
-def _lane_json(board: BoardView, lane: Lane, records: Sequence[Any], by: Actor, at: datetime) -> dict[str, Any]:
-    cards = []
-    for record in records[:MOST_CARDS]:
-        face = board.face(record, lane, by, at)
-        acts = [act.name for act in acts_now(record, by) if act.name in board.acts]
-        told = {"table": record.__tablename__, "id": record.id, "title": face.title, "number": face.number}
-        cards.append({**told, "lines": [*face.lines], "state": face.state.text, "acts": acts})
-    return {"name": lane.name, "label": str(lane.label), "count": len(records), "cards": cards}
+def _lane_json(board: BoardView, lane: Lane, rows: Sequence[Any], by: Actor, at: datetime) -> dict[str, Any]:
+    cards = [_card_json(board, lane, row, by, at) for row in rows[:MOST_CARDS]]
+    return {"name": lane.name, "label": str(lane.label), "count": board.counted(rows), "cards": cards}
+
+
+def _card_json(board: BoardView, lane: Lane, row: Any, by: Actor, at: datetime) -> dict[str, Any]:
+    """Return a card; ``sends`` are the inputs with which an act does what the card proposes."""
+    face, record, offers = board.face(row, lane, by, at), board.subject(row), board.offers(row, by)
+    told = {"table": record.__tablename__, "id": record.id, "title": face.title, "number": face.number}
+    told |= {"lines": [*face.lines], "state": face.state.text, "acts": [offer.button.name for offer in offers]}
+    told |= {"part": face.part, "mark": face.mark, "why": [*face.why], "seconds": face.seconds}
+    sends = {offer.button.name: dict(offer.sends) for offer in offers if offer.sends}
+    for inputs in sends.values():
+        inputs.pop("request_key", None)
+    return {**told, "sends": {name: inputs for name, inputs in sends.items() if inputs}}
 
 
 def boards() -> dict[str, BoardView]:

@@ -7,6 +7,7 @@ her branch's zone, sensitive values masked.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from app.panel.keys import Key
@@ -500,21 +501,58 @@ class ErrorPage:
     ways: list[Link]
 
 
+#: So many acts stand on a card of a board.
+MOST_SHOWN = 2
+
+
+@dataclass(frozen=True)
+class BoardAct:
+    """What a card offers. ``key`` does it while the card has the focus, a digit wherever one is on the board.
+
+    ``sends``: it is done at once, with these inputs; None: its dialog opens. ``tucked``: it stands in the card's menu.
+    """
+
+    button: ActButton
+    key: str = ""
+    sends: tuple[tuple[str, str], ...] | None = None
+    tucked: bool = False
+
+
 @dataclass(frozen=True)
 class BoardCard:
-    """A card: what, how it stands and since when, what can be done next. ``key`` tells it from all others."""
+    """A card: what, how it stands and since when, what can be done next. ``key`` tells it from all others.
+
+    ``part`` is the heading of its part of the lane, ``mark`` what sets it apart, ``why`` sentences on demand,
+    ``seconds`` how long its state lasts, which runs on.
+    """
 
     key: str
     title: str
     url: str
     lines: list[str]
     state: Cell
-    acts: list[ActButton]
+    acts: list[BoardAct]
+    part: str = ""
+    mark: str = ""
+    why: list[str] = field(default_factory=list)
+    seconds: int | None = None
+
+    @property
+    def shown(self) -> list[BoardAct]:
+        """The acts that stand on the card itself; the others are in its menu."""
+        return [act for act in self.acts if not act.tucked][:MOST_SHOWN]
+
+    @property
+    def tucked(self) -> list[BoardAct]:
+        return [act for act in self.acts if act not in self.shown]
 
 
 @dataclass(frozen=True)
 class BoardLane:
-    """A lane: so many in all, of which the first ones are ``cards``; ``hot`` ones want to be looked at."""
+    """A lane: so many in all, of which the first ones are ``cards``; ``hot`` ones want to be looked at.
+
+    ``more``: how many are not shown.
+    """
 
     name: str
     label: str
@@ -522,6 +560,22 @@ class BoardLane:
     cards: list[BoardCard]
     empty: str
     hot: bool = False
+    more: int = 0
+    note: str = ""
+
+    @property
+    def parts(self) -> list[tuple[str, list[BoardCard]]]:
+        """The cards under their headings, in their order."""
+        return [(name, [*cards]) for name, cards in groupby(self.cards, key=lambda card: card.part)]
+
+
+@dataclass(frozen=True)
+class BoardNote:
+    """A sentence above the lanes, with a place to go."""
+
+    tone: str
+    sentence: str
+    link: Link | None = None
 
 
 @dataclass(frozen=True)
@@ -537,6 +591,8 @@ class BoardPage:
     is_wall: bool
     other_url: str
     keys: tuple[Key, ...] = ()
+    acts: list[ActButton] = field(default_factory=list)
+    notes: list[BoardNote] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

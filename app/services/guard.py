@@ -45,6 +45,7 @@ PURPOSES: Mapping[str, str] = {
     "telephone": "an event of a call on its way into the call's row: the extension, the call, whose number it is",
     "contacted": "how often a customer was contacted today, by whomever: counts, for the day's limit (R-2.22-6)",
     "whose_number": "whose customer a telephone number or account is: owner, since when, by what rule (R-2.1.1-2)",
+    "triage": "whose turn it is: seats, partners and successors, whose customer waits, the ledger and the rules (2.3)",
     "duplicate": "another file with the same ID number: its number, branch and owner (SM-01)",
 }
 

@@ -41,13 +41,18 @@ class Slot:
     day: date | None = None
 
 
-#: Told the session, the slot and the time; returns a line for the page of runs. Commits nothing itself.
+#: Told the session, the slot and the time; returns a line for the page of runs. Commits nothing itself. A quiet job
+#: returns an empty line if nothing was due.
 Work = Callable[[Session, Slot, datetime], str]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job: which slots are due now, what is done in one of them, what people call it, when it is due next."""
+    """A job: which slots are due now, what is done in one of them, what people call it, when it is due next.
+
+    ``quiet``: a slot in which nothing was due leaves no row; so a look every few seconds fills no table. Its work must
+    do no harm when two schedulers do the same slot one after the other, or when a slot is never done at all.
+    """
 
     name: str
     work: Work
@@ -55,6 +60,7 @@ class Job:
     look_every: timedelta
     label: object = ""
     following: Callable[[Session, datetime], datetime | None] = lambda _session, _now: None
+    quiet: bool = False
 
 
 JOBS: dict[str, Job] = {}
@@ -241,6 +247,8 @@ def _state(session: Session, job: Job, now: datetime) -> JobState:
         tasks = _tasks(session, job, BackgroundTask.queued_at >= since)
         if any(key in tasks and tasks[key].state is TaskState.FAILED for key in keys):
             return JobState.FAILING
+    if job.quiet:  # a slot without a row is one in which nothing was due; whether anybody looks, its heartbeat says
+        return JobState.OK
     absent = set(keys) - {run.slot for run in runs}
     if any(keys[key].due_at < now - OVERDUE_AFTER for key in absent):
         return JobState.OVERDUE

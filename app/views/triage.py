@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_
+
+from app.actors import Actor
+from app.extensions import db
 from app.models.triage import (
     AssignmentState,
     EveningDuty,
@@ -12,14 +19,44 @@ from app.models.triage import (
     TriageAssignment,
     TriageRule,
 )
-from app.panel.house_view import HouseView, Related, Tab
+from app.panel.cards import Shows, card
+from app.panel.describe import TELLS
+from app.panel.house_view import HouseView, Related, Tab, views
 from app.panel.interface import HouseInterface
+from app.panel.pages import Cell, ColumnHead, RelatedTab, Row, TableView
+from app.panel.recording import table_of
 from app.panel.registry import Registrar
 from app.services.reception.day import day_starts
-from app.words import _l
+from app.services.triage.telling import rests_on, why_assignment, why_json, why_turn
+from app.views.triage_board import TriageBoard
+from app.words import _, _l
 
 CRUMBS = (_l("Service workstation"), _l("Triage"))
 OPEN = (AssignmentState.CALLING, AssignmentState.ACCEPTED, AssignmentState.IN_ROOM)
+
+
+def _why_tab(sentences: Sequence[str]) -> RelatedTab:
+    rows = [Row(number, "", [Cell(sentence, wide=True)]) for number, sentence in enumerate(sentences, start=1)]
+    return RelatedTab("why", _("Why?"), TableView([ColumnHead("why", _("Reason"))], rows), len(rows))
+
+
+def _rows_tab(turns: Sequence[RotationTurn], by: Actor) -> RelatedTab:
+    columns = ("number", "occurred_at", "employee", "office_order", "kind", "visit", "rule", "reason")
+    return RelatedTab(
+        "rests-on", _("Rests on these turns"), table_of(views()["rotation_turn"], [*turns], by, columns), len(turns)
+    )
+
+
+def _told_of_call(assignment: TriageAssignment, by: Actor) -> Any:
+    return why_json(db.session(), assignment)
+
+
+def _told_of_turn(turn: RotationTurn, by: Actor) -> Any:
+    return {**why_json(db.session(), turn.assignment), "sentences": why_turn(db.session(), turn)}
+
+
+TELLS[TriageAssignment.__tablename__, "why_told"] = _told_of_call
+TELLS[RotationTurn.__tablename__, "why_told"] = _told_of_turn
 
 
 class TriageAssignmentView(HouseView):
@@ -50,6 +87,13 @@ class TriageAssignmentView(HouseView):
     record_eager = ("seat.line", "seat.employee", "called_by", "previous.visit", "previous.assignee")
     quick = (
         Tab("open", _l("Calling and received"), lambda by, now: TriageAssignment.state.in_(OPEN)),
+        Tab(
+            "mine",
+            _l("I am called"),
+            lambda by, now: and_(
+                TriageAssignment.assignee_id == by.employee_id, TriageAssignment.state == AssignmentState.CALLING
+            ),
+        ),
         Tab("today", _l("Today"), lambda by, now: TriageAssignment.called_at >= day_starts(by, now)),
         Tab("all", _l("All")),
     )
@@ -59,6 +103,14 @@ class TriageAssignmentView(HouseView):
             ("number", "occurred_at", "employee", "kind", "rule", "reason"), ("employee", "line"),
         ),
     )  # fmt: skip
+
+    def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
+        """Answer “why?” in sentences, then with the rows of the ledger on which that rests."""
+        session = db.session()
+        tabs = [_why_tab(why_assignment(session, record))]
+        if by.may("rotation_turn", "can_list"):
+            tabs.append(_rows_tab(rests_on(session, record), by))
+        return tabs
 
 
 class RotationLineView(HouseView):
@@ -134,6 +186,11 @@ class RotationTurnView(HouseView):
     eager = ("line", "employee", "visit", "by")
     record_eager = ("seat.line", "seat.employee", "assignment.visit", "assignment.assignee")
 
+    def extra_tabs(self, record: Any, by: Actor) -> list[RelatedTab]:
+        """Answer “why?” about the row, then show the rows on which its call rests."""
+        session = db.session()
+        return [_why_tab(why_turn(session, record)), _rows_tab(rests_on(session, record.assignment), by)]
+
 
 class TriageRuleView(HouseView):
     """How a branch applies the rules of rotation."""
@@ -149,8 +206,24 @@ class TriageRuleView(HouseView):
     intro = _l("The rules of the triage SOP: in force or not, in which order, with which limits. Nothing else decides.")
 
 
+card(
+    "triage_assignment",
+    "mine",
+    _l("I am called"),
+    shows=Shows.ROWS,
+    order=2,
+    columns=("visit", "line", "called_at", "answer_by_at"),
+    sort="answer_by_at",
+    needs=(("triage_assignment", "can_complain"),),
+    menu=True,
+    hot=True,
+    nothing=_l("Nobody calls you now."),
+)
+
+
 def register(menu: Registrar) -> None:
     """Register this area's views."""
+    menu.page(TriageBoard, group="triage", icon="kanban")
     menu.page(TriageAssignmentView, group="triage", label=_l("Assignments"), icon="signpost-split")
     menu.page(RotationTurnView, group="triage", label=_l("Turns"), icon="list-ol")
     menu.page(EveningDutyView, group="triage", label=_l("Evening duty list"), icon="moon")

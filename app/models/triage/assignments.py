@@ -57,6 +57,7 @@ class TriageAssignment(Stateful, Recorded, Branched, Base):
     TITLE, TITLES = _l("Assignment"), _l("Assignments")
     SCOPE = Scope(branch="branch_id", department="department_id", own=("assignee_id",))
     LOCK_FIRST = ("line_id", "visit_id")
+    TOLD_ALONE = ("why_told",)
     STATES = AssignmentState
     MOVES = {
         A.CALLING: {A.ACCEPTED, A.SKIPPED, A.REASSIGNED, A.UNSEEN},

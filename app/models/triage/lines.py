@@ -265,6 +265,7 @@ class RotationTurn(Base):
     TITLE, TITLES = _l("Turn"), _l("Turns")
     SCOPE = Scope(branch="branch_id")
     APPEND_ONLY = True
+    TOLD_ALONE = ("why_told",)
     __table_args__ = (
         one_of("kind", TurnKind),
         UniqueConstraint("line_id", "number"),

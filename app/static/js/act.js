@@ -3,6 +3,7 @@
 // comes back when its act is opened again on this page. A page that goes on by itself after an act says so by
 // keeping "house:done" from its default.
 import { enhance } from "./enhance.js";
+import { setBusy } from "./fields.js";
 import { ask } from "./net.js";
 import { printForm } from "./print.js";
 import { isFragment, send } from "./sending.js";
@@ -154,6 +155,27 @@ document.addEventListener("click", (event) => {
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
   open(link);
+});
+// An act that asks nothing is done at once; what is refused, or warned of, is said in the dialog.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-quick]")) return;
+  event.preventDefault();
+  const title = event.submitter?.textContent.trim() || "";
+  opener = form.closest("[data-card]") || event.submitter;
+  form.closest("[popover]")?.hidePopover();
+  address = form.action;
+  stays = form.closest("[data-stay]") !== null;
+  dirty = false;
+  send(form, event.submitter, {
+    fill(html) { setBusy(form, false); fill(html); show(); },
+    say(sentence) {
+      plainDialog(title, make("button", { class: "btn btn-quiet", type: "button", "data-close": "" }, word("close")));
+      show();
+      say(sentence);
+    },
+    finish,
+  });
 });
 // The buttons of a selection: the chosen rows go along in the address.
 document.addEventListener("submit", (event) => {

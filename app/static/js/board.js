@@ -11,6 +11,7 @@ if (board) {
   const lost = board.querySelector("[data-lost]");
   let tag = board.dataset.tag;
   let timer = 0;
+  let told = performance.now(); // when the times that run were told
 
   const cards = () => [...lanes.querySelectorAll("[data-card]")];
   const cardOf = (element) => element?.closest?.("[data-card]");
@@ -26,11 +27,14 @@ if (board) {
   function swap(html) {
     const focused = cardOf(document.activeElement);
     const key = focused?.dataset.card;
+    const open = new Set([...lanes.querySelectorAll("[data-card]:has(details[open])")].map((card) => card.dataset.card));
     const within = focused ? [...focused.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
     const lane = focused?.closest(".lane").getAttribute("aria-labelledby");
     const holder = document.createElement("template");
     holder.innerHTML = html;
     lanes.replaceChildren(holder.content);
+    told = performance.now();
+    for (const card of cards()) if (open.has(card.dataset.card)) card.querySelector("details")?.setAttribute("open", "");
     rove();
     if (!key) return;
     // A card that is gone hands the focus to the first one of its lane.
@@ -82,6 +86,27 @@ if (board) {
     return there[Math.min(at, there.length - 1)];
   }
 
+  /** Let what runs show how long it has lasted by now. */
+  function run() {
+    const since = Math.floor((performance.now() - told) / 1000);
+    for (const clock of lanes.querySelectorAll("[data-runs]")) {
+      const seconds = Number(clock.dataset.runs) + since;
+      clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    }
+  }
+
+  /** Do what a key says: a digit anywhere, a letter on the card that has the focus. */
+  function shortcut(event) {
+    if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || !/^[a-z1-9]$/.test(event.key)) return;
+    if (document.querySelector("dialog[open]") || event.target.closest("input, select, textarea, [contenteditable]")) return;
+    const card = cardOf(event.target);
+    const where = /\d/.test(event.key) ? lanes : card;
+    const target = where?.querySelector(`[data-key="${event.key}"]`) || (event.key === "w" && card?.querySelector("summary"));
+    if (!target) return;
+    event.preventDefault();
+    target.click();
+  }
+
   lanes.addEventListener("keydown", (event) => {
     const card = cardOf(event.target);
     if (!card || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
@@ -92,7 +117,7 @@ if (board) {
       return;
     }
     const isCard = event.target === card;
-    const target = event.key === "Enter" && isCard ? card.querySelector("a[data-act]") || card.querySelector("a")
+    const target = event.key === "Enter" && isCard ? card.querySelector("a[data-act], form[data-quick] button") || card.querySelector("a")
       : event.key === "o" ? card.querySelector(".bcard-top a") : null;
     if (!target) return;
     event.preventDefault();
@@ -101,6 +126,15 @@ if (board) {
   lanes.addEventListener("focusin", (event) => { if (cardOf(event.target)) rove(cardOf(event.target)); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   addEventListener("online", look);
+  document.addEventListener("keydown", shortcut);
+  // What was done here is seen at once, and nobody is taken away from the board.
+  document.addEventListener("house:done", (event) => {
+    if (event.detail.pathname !== location.pathname) return;
+    event.preventDefault();
+    for (const form of lanes.querySelectorAll("form[data-busy]")) form.removeAttribute("data-busy");
+    look();
+  });
+  setInterval(run, 1_000);
   rove();
   timer = setTimeout(look, EVERY);
 }
