@@ -40,7 +40,7 @@ SEATS: tuple[tuple[LineKind, str, str, bool, tuple[str, ...]], ...] = (
     (LineKind.SURGEON, "doctor", "311室", False, ()),
     (LineKind.SURGEON, "doctor_2", "312室", False, ("eyes", "nose", "contour", "fat_grafting", "hair", "intimate")),
     (LineKind.SURGEON, "doctor_3", "313室", False, ()),
-    (LineKind.DENTAL, "dentist", "217室", False, ()),
+    (LineKind.DENTAL, "dentist", "217室", False, ("dental",)),
 )
 
 
