@@ -15,7 +15,10 @@ from app.words import _, _l
 
 
 class Words(StringField):
-    """Text of bounded length. Control characters are refused, blanks around it dropped, "" becomes None."""
+    """Text of bounded length. Control characters are refused, blanks around it dropped, "" becomes None.
+
+    ``scanned``: the code of a card or paper; a scan that is made in it stays there and sends the form.
+    """
 
     def __init__(
         self,
@@ -26,9 +29,12 @@ class Words(StringField):
         least: int = 0,
         multiline: bool = False,
         sensitive: bool = False,
+        scanned: bool = False,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("widget", TextArea() if multiline else TextInput())
+        if scanned:
+            kwargs["render_kw"] = {**kwargs.get("render_kw", {}), "data-scanned": ""}
         super().__init__(label, presence(required), **kwargs)
         self.most, self.least, self.multiline, self.sensitive = most, least, multiline, sensitive
 

@@ -239,7 +239,7 @@ class HandingOut(HouseForm):
     """Which card to which visit."""
 
     visit_id = Pick(_l("Visit"), table="visit", required=True)
-    card_no = Words(_l("Card number"), required=True, most=40)
+    card_no = Words(_l("Card number"), required=True, most=40, scanned=True)
 
 
 @act(

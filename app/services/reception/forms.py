@@ -24,7 +24,9 @@ class Registering(HouseForm):
     """The fields that the SOP asks for, "accurately", then what the paper asks besides. E.2."""
 
     visit_id = Pick(_l("Visit"), table="visit", required=True)
-    form_no = Words(_l("Form number"), most=30, description=_l("The barcode on the paper. Empty: a new number."))
+    form_no = Words(
+        _l("Form number"), most=30, scanned=True, description=_l("The barcode on the paper. Empty: a new number.")
+    )
     name = Words(_l("Full name"), required=True, most=60)
     sex = Choose(_l("Sex"), options=Sex, required=True)
     age = Whole(_l("Age"), required=True, least=0, most=120)

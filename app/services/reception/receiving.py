@@ -32,7 +32,7 @@ class _Who(HouseForm):
     """Whom: one way is enough."""
 
     appointment_slip_id = Pick(_l("Appointment slip"), table="appointment_slip", unoffered=True)
-    card_no = Words(_l("Card number"), most=40, description=_l("Scan her design card."))
+    card_no = Words(_l("Card number"), most=40, scanned=True, description=_l("Scan her design card."))
     phone_tail = Words(_l("Last four digits of her telephone"), most=4)
     customer_id = Pick(_l("Customer"), table="customer")
     name = Words(_l("Full name"), most=60, description=_l("Who walks in and is new."))

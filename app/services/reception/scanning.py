@@ -94,7 +94,7 @@ def _visit_of_card(session: Session, card: CustomerCard) -> Visit:
 class Scanning(HouseForm):
     """What was scanned, and where."""
 
-    code = Words(_l("Card or number"), required=True, most=40)
+    code = Words(_l("Card or number"), required=True, most=40, scanned=True)
     desk_id = Pick(_l("Service desk"), table="service_desk", required=True)
 
 

@@ -35,8 +35,10 @@ function show() {
   if (!dialog.querySelector("[data-summary]")) firstControl()?.focus();
 }
 
+/** Where one begins: where a code is wanted, so that one scan does it; else at the first field. */
 function firstControl() {
-  return dialog.querySelector("[autofocus], .dlg-body :is(input, select, textarea):not([type=hidden])")
+  return dialog.querySelector("[autofocus]") || dialog.querySelector(".dlg-body [data-scanned]")
+    || dialog.querySelector(".dlg-body :is(input, select, textarea):not([type=hidden])")
     || dialog.querySelector("button[type=submit]");
 }
 

@@ -1,6 +1,7 @@
 // A scanner is a keyboard that types fast and ends with Enter. What it types goes to the scan box from wherever one is,
 // also from within a dialog, and the field that has the focus never sees it: a key waits until the next one could have
 // come, then it is a person's and goes on. A person's fastest fingers are slower than the slowest scanner.
+// A field that asks for a code itself (data-scanned) keeps what is scanned in it, and its form is sent.
 const GAP = 35;
 const LEAST = 6;
 const box = document.getElementById("scan");
@@ -83,7 +84,14 @@ function takeBack() {
 function scanned() {
   const code = takeBack() + keys.map((key) => key.key).join("");
   if (before) restore(field, before);
+  const into = field;
   reset();
+  if (into?.matches?.("[data-scanned]") && into.form) {
+    into.value = code;
+    into.dispatchEvent(new Event("input", { bubbles: true }));
+    into.form.requestSubmit(); // stops at the first field that is still wanted
+    return;
+  }
   box.value = code;
   box.form.requestSubmit();
 }
