@@ -326,3 +326,38 @@ def test_the_houses_jobs_are_declared():
 
 def test_nothing_is_left_of_these_tests(session):
     assert session.scalar(select(func.count()).select_from(JobRun).where(JobRun.job.like("test.%"))) == 0
+
+
+# --- quiet jobs --------------------------------------------------------------------------------------------------
+
+
+def test_a_quiet_job_leaves_a_row_only_when_something_was_due_failed_or_was_asked_for(session):
+    told = {"summary": ""}
+    calls = []
+
+    def work(session, slot, at):
+        calls.append(slot.key)
+        if isinstance(told["summary"], Exception):
+            raise told["summary"]
+        return told["summary"]
+
+    job = Job("test.job", work, lambda _session, now: [SLOT], timedelta(seconds=5), quiet=True)
+    assert run_slot(session, job, SLOT, NOON) is False
+    assert row(session) is None, "nothing was due, nothing is written"
+    assert run_slot(session, job, SLOT, NOON) is False
+    assert calls == ["noon", "noon"], "a scheduler that starts again just looks again"
+    told["summary"] = RuntimeError("broken")
+    run_slot(session, job, SLOT, NOON)
+    assert row(session).error
+    told["summary"] = ""
+    assert run_slot(session, job, SLOT, NOON + timedelta(hours=1)) is True
+    assert (row(session).ended_at is not None, row(session).error) == (True, None), "who failed is told that it is done"
+    told["summary"] = "2"
+    other = Slot("one", NOON)
+    assert run_slot(session, job, other, NOON) is True
+    assert run_slot(session, job, other, NOON) is False, "once"
+    assert session.scalar(select(func.count(JobRun.id)).where(JobRun.job == "test.job")) == 2
+
+
+def test_turns_pass_on_quietly():
+    assert [job.name for job in JOBS.values() if job.quiet] == ["triage.pass_on"]

@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 
 from app.jobs.declared import JOBS
 from app.models.findable import initials_of
-from app.models.reception import VisitItem
 from app.models.triage import (
     AssignmentState,
     LineKind,
@@ -92,7 +91,10 @@ def test_the_board_proposes_whom_the_next_act_calls_and_reading_it_writes_nothin
     before = session.scalar(select(func.count(RotationTurn.id)))
     told = call("GET", "board/triage_board")
     assert session.scalar(select(func.count(RotationTurn.id))) == before
-    assert [(card["id"], card["acts"][0]) for card in of(told, "visit")] == [(first.id, "assign"), (second.id, "assign")]
+    assert [(card["id"], card["acts"][0]) for card in of(told, "visit")] == [
+        (first.id, "assign"),
+        (second.id, "assign"),
+    ]
     assert [card["mark"] != "" for card in of(told, "rotation_seat")] == [True, False, False]
     assert told.json["lanes"][0]["count"] == 2
     sends = of(told, "visit")[0]["sends"]["assign"]
@@ -125,7 +127,9 @@ def test_one_click_does_it_and_comes_back_to_the_board(login, visit, line, sessi
     assert "data-runs=" in again, "how long she has been called runs on"
 
 
-def test_a_due_skip_is_shown_before_the_job_comes_by_and_stays_unwritten(do, person, rest, visit, line, later, session, at):
+def test_a_due_skip_is_shown_before_the_job_comes_by_and_stays_unwritten(
+    do, person, rest, visit, line, later, session, at
+):
     waiting, other = visit(), visit(name="王芳")
     done = do("triage_assignment.assign", person("triage"), visit_id=waiting.id, line_id=line.id).record
     session.commit()
@@ -166,9 +170,7 @@ def test_a_consultant_neither_sees_the_item_nor_touches_the_board_and_answers_he
 ):
     """R-S2-9, over HTTP and REST, before and after she accepts."""
     asked = item("appointment_item")
-    waiting = visit()
-    session.add(VisitItem(visit_id=waiting.id, item_id=asked.id))
-    session.commit()
+    waiting = visit(item_ids=[asked.id])
     assert asked.name in str(of(rest("triage")("GET", "board/triage_board"), "visit"))
     mine, others = rest(WHO[0]), rest(WHO[1])
     assert login(WHO[0]).get(BOARD).status_code == 403
@@ -241,7 +243,17 @@ def test_on_the_wall_stand_numbers_and_initials_alone(do, person, login, visit, 
     assert waiting.visit_no[-4:] in wall
     assert called.visit_no[-4:] in wall
     names = [seat.employee.name for seat in line.seats]
-    for never in ("林小雨", "王芳", waiting.visit_no, *names, "data-act", "data-quick", "csrf_token", "<details", "/visit/"):
+    for never in (
+        "林小雨",
+        "王芳",
+        waiting.visit_no,
+        *names,
+        "data-act",
+        "data-quick",
+        "csrf_token",
+        "<details",
+        "/visit/",
+    ):
         assert never not in wall, never
     assert len(wall) < 20_000, "a television reads it"
 
