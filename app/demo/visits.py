@@ -236,7 +236,7 @@ class Visiting:
     ) -> None:
         def play(stage: Stage) -> None:
             call = self._call_of(stage, line, states)
-            if call is not None:
+            if call is not None and values.get("employee_id") != call.assignee_id:
                 key, actor = f"{self.key}:{line.value}:{call.sequence_no}", self.actor(by)
                 stage.act(f"triage_assignment.{act}", by=actor, at=at, key=key, record_id=call.id, values=values)
 

@@ -28,7 +28,7 @@ from app.words import _, _l, in_locale
 MOST_DAYS = 366
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Paper:
     """A printed form: facts and a template; the machinery prints one or many, counts the copies and marks them.
 
@@ -36,6 +36,8 @@ class Paper:
     template is ``templates/print/<folder>/page.html`` with ``style.css`` beside it; ``folder`` is the name unless said.
     ``copies`` names the parts of a form of one page that is printed several times over, such as 分诊联 and 归档联;
     ``constants`` are further values for the template. ``left_out(record)`` says why a batch passes a record by.
+    ``ground(facts)`` returns what a sheet shares with others, as hashable facts: ``ground.html`` is then laid out once
+    for all that are alike and printed under ``page.html``, which holds the rest on as many pages.
     ``previewed(facts)`` takes out what a preview, which nobody counts, must not show.
     """
 
@@ -49,6 +51,7 @@ class Paper:
     eager: tuple[str, ...] = ()
     left_out: Callable[[Any], object | None] = lambda _record: None
     previewed: Callable[[Any], Any] = lambda facts: facts
+    ground: Callable[[Any], Any] | None = None
     icon: str = "printer"
     folder: str = ""
 
@@ -68,7 +71,7 @@ class Paper:
         return f"can_print_{self.name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SheetsPaper(Paper):
     """A form of which one record takes many sheets, such as a run of blank forms: printed in the background by the
     record's act of this name (``print_<name>``), counted once for all sheets.

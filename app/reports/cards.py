@@ -5,7 +5,7 @@ The three share one size and one drawing. Members' cards are drawn here too; the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -85,6 +85,7 @@ CARD = paper(
         _l("Card"),
         gather,
         eager=("branch",),
+        ground=lambda facts: replace(facts, card_no="", number=""),
         left_out=lambda card: card.state.label if card.state in OVER else None,
     )
 )

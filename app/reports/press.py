@@ -1,7 +1,8 @@
 """The press: sheets of any declared form laid out one by one and bound into one PDF.
 
 Each sheet is laid out by itself, so that its page numbers are its own and a long batch tells how far it is. What is the
-same on every sheet of a form (the names of its copies) is laid out once per child and printed over the sheets. One
+same on every sheet of a form (the names of its copies, the ground of a card) is laid out once per child and printed
+over or under the sheets. One
 that is laid out weighs two megabytes until it is written, so many are written in pieces, each with its fonts once,
 and the pieces are joined into one file. The child process of ``rendering`` sets the type.
 """
@@ -12,6 +13,7 @@ import io
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -43,10 +45,11 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class FilledSheet:
-    """A sheet as HTML, ready to be set in type."""
+    """A sheet as HTML, ready to be set in type; ``ground`` is what it shares with others, printed under it."""
 
     sheet: Sheet
     page: str
+    ground: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,14 @@ def fill_in(form: Paper, sheet: Sheet, locale: str) -> FilledSheet:
         preview=said if sheet.copy_no is None else "",
         **form.constants,
     )
-    return FilledSheet(sheet, page)
+    return FilledSheet(sheet, page, "" if form.ground is None else _ground(form, form.ground(sheet.facts), locale))
+
+
+@lru_cache(maxsize=32)
+def _ground(form: Paper, shared: Any, locale: str) -> str:
+    """Write what sheets share into their form's ``ground.html``; alike facts are written once."""
+    name = f"{form.folder}/ground.html"
+    return render_html(name, shared, locale=locale, zone=shared.zone, title="", **form.constants)
 
 
 def printed(form: Paper, sheets: Sequence[Sheet], locale: str) -> bytes:
@@ -114,11 +124,13 @@ def bind(
             styles("base.css", f"{form.folder}/style.css"),
             title=title,
             copies=copies,
+            grounds=[each.ground for each in filled] if form.ground is not None else (),
             laid=laid,
         )
     except RanOver as over:
         name = filled[over.position].sheet.name
-        raise ValueError(f"{form.name} {name}: {over.pages} pages for a form of one; it ran over its page") from over
+        meant = "a form of one; it ran over its page" if form.copies else "a ground of another number"
+        raise ValueError(f"{form.name} {name}: {over.pages} pages for {meant}") from over
     return Bound(bound.pdf, tuple(pages * max(1, len(form.copies)) for pages in bound.pages))
 
 

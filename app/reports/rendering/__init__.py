@@ -84,16 +84,23 @@ def bind_pages(
     *,
     title: str = "",
     copies: str = "",
+    grounds: Sequence[str] = (),
     laid: Callable[[], None] | None = None,
 ) -> Bound:
     """Lay HTML pages out with style sheets and write them as one PDF.
 
     ``copies`` is the HTML of the pages that are printed over each sheet, which then makes one page for each of them;
-    ``laid`` is called after each sheet. Raises ``TooLarge``, and ``RanOver`` if a sheet with copies takes two pages.
+    ``grounds`` is for each sheet the HTML of the pages that are printed under its own, laid out once if they are alike;
+    ``laid`` is called after each sheet. Raises ``TooLarge``, and ``RanOver`` if a sheet with copies takes two pages or
+    one with a ground not as many as that.
     """
     if any(len(page) > LARGEST_PAGE for page in pages):
         raise TooLarge(_too_large())
-    job = {"kind": "set", "pages": list(pages), "styles": list(styles), "title": title, "copies": copies}
+    once = list(dict.fromkeys(grounds))
+    job = {
+        "kind": "set", "pages": list(pages), "styles": list(styles), "title": title, "copies": copies,
+        "grounds": once, "ground_of": [once.index(ground) for ground in grounds],
+    }  # fmt: skip
     taken: list[int] = []
     try:
         with _children.asked(job) as child:

@@ -76,7 +76,7 @@ def laid(page: str, styles: tuple[str, ...]) -> Document:
 
 @lru_cache(maxsize=64)
 def _overlays(page: str, styles: tuple[str, ...]) -> list[Any]:
-    """Return the laid pages that are printed over every sheet; the same for all sheets of a form."""
+    """Return the laid pages that are printed over or under every sheet; the same for all sheets of a form."""
     return list(laid(page, styles).pages)
 
 
@@ -97,6 +97,23 @@ def _lay_over(copies: int, _document: Any, pdf: pydyf.PDF) -> None:
             pdf.add_page(pydyf.Dictionary({**ground, "Contents": pydyf.Array(layers)}))
 
 
+def _lay_under(sheets: list[tuple[int, int]], pdf: pydyf.PDF) -> None:
+    """Print grounds under sheets: each sheet is told as (its ground's first page, its pages), and the grounds come
+    first in the file. Each of its pages becomes that page of its ground with its own content over it."""
+    pages = [pdf.objects[number] for number in pdf.pages["Kids"][::3]]
+    owned = sum(count for _ground, count in sheets)
+    grounds, own = pages[: len(pages) - owned], iter(pages[len(pages) - owned :])
+    keep, turn, back = (pydyf.Stream([operators]) for operators in (b"q", b"Q q", b"Q"))
+    for stream in (keep, turn, back):
+        pdf.add_object(stream)
+    pdf.pages["Kids"], pdf.pages["Count"] = pydyf.Array(), 0
+    for first, count in sheets:
+        for ground in grounds[first : first + count]:
+            page = next(own)
+            layers = (keep.reference, ground["Contents"], turn.reference, page["Contents"], back.reference)
+            pdf.add_page(pydyf.Dictionary({**page, "Contents": pydyf.Array(layers)}))
+
+
 def set_type(job: dict[str, Any], wire: Connection) -> bytes:
     """Lay pages out one by one, telling of each, and write them as one PDF, each font in it once."""
     styles = tuple(job["styles"])
@@ -109,12 +126,31 @@ def set_type(job: dict[str, Any], wire: Connection) -> bytes:
         documents.append(document)
         tell(wire, laid=len(document.pages))
     _limit(CPU_SECONDS + WRITING_SECONDS * len(documents))
-    over = _overlays(job["copies"], styles) if job["copies"] else []
-    bound = documents[0].copy([*over, *(page for each in documents for page in each.pages)])
+    first, finisher = _same_on_sheets(job, documents, styles)
+    bound = documents[0].copy([*first, *(page for each in documents for page in each.pages)])
     bound.metadata.title = job["title"] or bound.metadata.title
-    finisher = None if not over else lambda document, pdf: _lay_over(len(over), document, pdf)
     pdf: bytes = bound.write_pdf(finisher=finisher)
     return pdf
+
+
+def _same_on_sheets(job: dict[str, Any], documents: list[Document], styles: tuple[str, ...]) -> tuple[list[Any], Any]:
+    """Return the pages that are laid out once for all sheets, and what prints them over the sheets or under them.
+
+    Raises ``RanOver`` for a sheet that has not as many pages as its ground.
+    """
+    if job["copies"]:
+        over = _overlays(job["copies"], styles)
+        return over, lambda _document, pdf: _lay_over(len(over), _document, pdf)
+    if not job["grounds"]:
+        return [], None
+    laid_grounds = [_overlays(ground, styles) for ground in job["grounds"]]
+    begins = [sum(len(pages) for pages in laid_grounds[:index]) for index in range(len(laid_grounds))]
+    sheets = []
+    for number, (document, ground) in enumerate(zip(documents, job["ground_of"], strict=True)):
+        if len(document.pages) != len(laid_grounds[ground]):
+            raise RanOver(number, len(document.pages))
+        sheets.append((begins[ground], len(document.pages)))
+    return [page for pages in laid_grounds for page in pages], lambda _document, pdf: _lay_under(sheets, pdf)
 
 
 # --- templates that people edit --------------------------------------------------------------------------------------
