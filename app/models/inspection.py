@@ -91,14 +91,14 @@ class InspectionVisit(Stateful, Recorded, Branched, Base):
         Index("ix_inspection_visit_branch_arrived", "branch_id", "arrived_at"),
     )
 
-    inspection_no: Mapped[str] = mapped_column(String(30), unique=True, info=col(_l("Number"), search=True))
+    inspection_no: Mapped[str] = mapped_column(String(30), unique=True, info=col(_l("Inspection number"), search=True))
     state: Mapped[InspectionState] = mapped_column(
         Choice(InspectionState), default=InspectionState.ARRIVED, info=col(_l("State"))
     )
     agency: Mapped[str] = mapped_column(String(120), info=col(_l("Authority"), search=True))
     officers: Mapped[str] = mapped_column(String(300), info=col(_l("Officers"), _l("Their names.")))
     certificate_no: Mapped[str] = mapped_column(String(120), info=col(_l("Certificate number"), search=True))
-    purpose: Mapped[str] = mapped_column(String(1000), info=col(_l("Purpose"), multiline=True))
+    purpose: Mapped[str] = mapped_column(String(1000), info=col(_l("Purpose of the visit"), multiline=True))
     desk_id: Mapped[int | None] = mapped_column(ForeignKey("service_desk.id"), info=col(_l("Service desk")))
     arrived_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Arrived at")))
     registered_by_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Registered by")))
@@ -171,7 +171,7 @@ class InspectionDocument(Base):
     )
     what: Mapped[str] = mapped_column(String(300), info=col(_l("What was asked for")))
     handed: Mapped[HandedHow] = mapped_column(Choice(HandedHow), info=col(_l("Handed over")))
-    pages: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Pages")))
+    pages: Mapped[int | None] = mapped_column(SmallInteger, info=col(_l("Number of pages")))
     remark: Mapped[str | None] = mapped_column(String(300), info=col(_l("Remark")))
     handed_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("When")))
     handed_by_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("By whom")))

@@ -78,6 +78,8 @@ class DeclaredView(ModelView):
     #: The column whose value a record's page shows as bars, for a scanner: the number of a document.
     barcode: ClassVar[str] = ""
     head_acts: ClassVar[Sequence[str]] = ()
+    #: The act that stands in each row itself, before the menu of its others: what one comes to the list for.
+    row_act: ClassVar[str] = ""
     #: What an act on a selection shows of each row beforehand, each of which can then be left out; none: their names.
     look_columns: ClassVar[Sequence[str]] = ()
     #: The same for acts that want other columns looked at: act's name -> columns.

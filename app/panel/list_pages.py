@@ -276,6 +276,7 @@ class ListPages(DeclaredView):
             acts,
             str(record),
             edit_url=url_for(f"{table}.edit", pk=record.id) if may_edit else "",
+            first=next((act for act in acts if act.name == self.row_act), None),
         )
 
     def cell_shown(self, record: Any, name: str, by: Actor, *, plain: bool = False) -> Cell:

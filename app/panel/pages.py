@@ -84,8 +84,8 @@ class ColumnHead:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a list: its record's address, its cells in the order of the columns, its acts; a
-    ``selectable`` one can be chosen for an act on several."""
+    """A row of a list: its record's address, its cells in the order of the columns, its acts; ``first`` is the one of
+    them that stands in the row itself. A ``selectable`` one can be chosen for an act on several."""
 
     key: int
     url: str
@@ -94,6 +94,7 @@ class Row:
     title: str = ""
     selectable: bool = False
     edit_url: str = ""
+    first: ActButton | None = None
 
 
 @dataclass(frozen=True)

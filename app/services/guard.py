@@ -34,6 +34,7 @@ PURPOSES: Mapping[str, str] = {
     "file": "the file of a record that the reader has open",
     "care": "the earlier visits, slips and calls of a customer whom the reader is receiving: when, by whom, how (2.4)",
     "closing": "what is still open at a branch whose desk the reader closes: counts (S8)",
+    "exit": "what holds a customer whom the reader escorts out: whether anything of her visit is open (2.23)",
     "own_looks": "when a person herself last looked at what she has open, such as the recording that she reviews",
     "own_request": "the answer to the same request of the same person",
     "holdings": "how much a person holds who is about to leave: counts by kind, no rows (4.2.2)",

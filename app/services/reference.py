@@ -148,7 +148,7 @@ FAILURE_REASONS: tuple[Named, ...] = (
 #: Triage SOP S8, 整理物品: what is done at a desk before it is closed.
 CLOSING_LINES: tuple[Named, ...] = (
     ("desk", "整理桌椅", "Desk and chairs tidied"),
-    ("papers", "客户资料收好,台面不留", "Papers with customers' data put away"),
+    ("papers", "收好客户资料", "Papers with customers' data put away"),
     ("lobby", "大厅设施", "Lobby and its furnishings in order"),
     ("implant_cabinet", "假体柜", "Implant display cabinet locked"),
     ("power", "关闭电脑电源", "Computer and power switched off"),

@@ -35,6 +35,7 @@ class MyVisitsView(VisitView):
     page = "my_visits"
     title = _l("My customers to see")
     head_acts = ()
+    row_act = "start"
     list_columns = ("customer", "items_text", "visit_type", "state", "arrived_at", "triaged_at", "visit_no")
     filters = ("state", "visit_type", "arrived_at")
     eager = ("customer.contacts", "item_links.item")
@@ -91,7 +92,7 @@ def _tab(table: str, lines: list[Past], by: Actor) -> RelatedTab:
         ColumnHead("number", _("Number")),
         ColumnHead("at", _("When")),
         ColumnHead("state", _("State")),
-        ColumnHead("who", _("Whose")),
+        ColumnHead("who", _("Looked after by")),
         ColumnHead("what", _("What")),
     ]
     mine = find_several(db.session(), table, [line.id for line in lines], by) if may_open(table, by) else {}

@@ -22,10 +22,12 @@ def _consultation(session: Session, visit: Visit, _said: Mapping[str, Any]) -> H
     open_one = session.scalars(mine).first()
     if open_one is not None:
         return Held(
-            _("The consultation of %(name)s is not concluded: conclude it.", name=open_one.consultant.name), open_one
+            _("The consultation of %(name)s is not concluded: conclude it.", name=open_one.consultant.name),
+            "consultation",
+            "open",
         )
     if visit.state in (VisitState.REGISTERED, VisitState.TRIAGED):
-        return Held(_("Nobody has seen her: begin her consultation, or cancel the visit."), visit)
+        return Held(_("Nobody has seen her: begin her consultation, or cancel the visit."))
     return None
 
 
@@ -41,7 +43,8 @@ def _assignment(session: Session, visit: Visit, _said: Mapping[str, Any]) -> Hel
             name=stands.assignee.name,
             line=stands.line.name,
         ),
-        stands,
+        "triage_assignment",
+        "open",
     )
 
 

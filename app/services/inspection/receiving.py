@@ -37,7 +37,7 @@ class Registering(HouseForm):
     officers = Words(_l("Officers"), required=True, least=2, most=300, description=_l("Their names."))
     certificate_no = Words(_l("Certificate number"), required=True, least=2, most=120)
     is_seen = Flag(_l("I have seen their certificates"))
-    purpose = Words(_l("Purpose"), required=True, least=2, most=1000, multiline=True)
+    purpose = Words(_l("Purpose of the visit"), required=True, least=2, most=1000, multiline=True)
     desk_id = Pick(_l("Service desk"), table="service_desk")
 
     def check(self) -> None:
@@ -140,7 +140,7 @@ class Asked(HouseForm):
 
     what = Words(_l("What was asked for"), required=True, least=2, most=300)
     handed = Choose(_l("Handed over"), options=HandedHow, required=True)
-    pages = Whole(_l("Pages"), least=1, most=9999)
+    pages = Whole(_l("Number of pages"), least=1, most=9999)
     remark = Words(_l("Remark"), most=300)
 
     def check(self) -> None:

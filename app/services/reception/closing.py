@@ -71,7 +71,7 @@ def counted(session: Session, branch_id: int, day: date) -> list[tuple[ClosingCh
 def _told(session: Session, desk: ServiceDesk, by: Actor) -> list[Told]:
     with crossing("closing"):
         counts = counted(session, desk.branch_id, datetime.now(by.timezone).date())
-    return [Told(check.label, count, check.page, check.query, check.code) for check, count in counts]
+    return [Told(check.label, count, check.page, check.query, check.code) for check, count in counts if count]
 
 
 class Closing(HouseForm):

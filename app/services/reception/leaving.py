@@ -18,16 +18,19 @@ from app.models.appointments import AppointmentSlip, SlipState
 from app.models.followup import FollowupPlan
 from app.models.followup.plans import AHEAD
 from app.models.reception import Visit, VisitCardIssue, VisitState
+from app.services.guard import crossing
 from app.services.hr import working
 from app.words import _, _l
 
 
 @dataclass(frozen=True)
 class Held:
-    """What stands against her leaving: a sentence that names the act which mends it, and the record that offers it."""
+    """What stands against her leaving: a sentence that names the act which mends it, and the list in which that is
+    offered: its page and quick filter."""
 
     sentence: str
-    record: Any = None
+    page: str = ""
+    tab: str = ""
 
 
 #: Says of a visit whether she is held; ``said`` are the form's inputs, empty while it is only looked at.
@@ -72,17 +75,17 @@ def refuse_open(session: Session, visit: Visit, said: Mapping[str, Any], lines: 
 
 
 def _told(session: Session, visit: Visit, _by: Actor) -> list[Told]:
-    """Return the checklist as the dialog shows it: what holds her leads to the record that mends it."""
+    """Return the checklist as the dialog shows it: what holds her, with the list in which it is mended."""
     lines = []
-    for line in EXIT_LINES:
-        found = line.look(session, visit, {})
-        if line.tick:
-            value: Any = _("Done") if found is None else _("Please answer below.")
-        elif found is None:
-            value = _("Done")
+    with crossing("exit"):
+        looked = [(line, line.look(session, visit, {})) for line in EXIT_LINES]
+    for line, held in looked:
+        if held is None:
+            said = _("All right")
         else:
-            value = found.record if found.record is not None else found.sentence
-        lines.append(Told(line.label, name=line.code, value=value))
+            said = _("Please answer below.") if line.tick else held.sentence
+        page, tab = (held.page, held.tab) if held is not None else ("", "")
+        lines.append(Told(line.label, page=page, query={"tab": tab} if tab else {}, name=line.code, value=said))
     return lines
 
 
@@ -161,7 +164,8 @@ def _card(session: Session, visit: Visit, _said: Mapping[str, Any]) -> Held | No
         return None
     return Held(
         _("The temporary card %(card)s is still out: take it back, or report it as lost.", card=issue.card.card_no),
-        issue,
+        "visit_card_issue",
+        "out",
     )
 
 
