@@ -495,7 +495,7 @@ ROLES: dict[str, Role] = {
         CARD_STOCK,
         ROTATION,
         REASSIGN,
-        {"appointment_slip": "complete undo_arrival", "customer": "propose_merge"},
+        {"appointment_slip": "complete undo_arrival", "customer": "propose_merge", "reception_form": "reveal"},
     ),
     "triage": _role(
         "R08",

@@ -22,6 +22,7 @@ from app.panel import person
 from app.services.hr import actor_for_employee
 from app.services.runner import run
 from app.unit import acting_as
+from tests.e2e.test_scan_by_day import SCAN
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -105,7 +106,7 @@ class Hand:
         """Let the scanner type, and wait for the page that follows."""
         self.touches += 1
         with self.page.expect_event("load"):
-            self.page.keyboard.type(code + "\n", delay=5)
+            self.page.evaluate(SCAN, [[code], 0])
 
     def click(self, what):
         self.touches += 1

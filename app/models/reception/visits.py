@@ -319,6 +319,10 @@ class ReceptionForm(Recorded, Branched, Base):
     source_channel: Mapped[SourceChannel] = relationship(lazy="select")
     registered_by: Mapped[Employee | None] = relationship(lazy="select")
 
+    @property
+    def customer(self) -> Customer:
+        return self.visit.customer
+
     def __str__(self) -> str:
         return self.form_no
 

@@ -35,6 +35,7 @@ NOT_HERS: Mapping[str, str] = {
     "call_event": "what a telephone system told, word for word; the call that follows from it is told",
     "customer.referrer_customer_id": "the file of another person, whom she recommended",
     "contact_record.referrer_customer_id": "a talk with another person, whom she recommended",
+    "visit.referrer_customer_id": "a visit of another person, whom she recommended",
     "notice": "messages among employees; they repeat what the records say",
     "sensitive_view_log": "who of the staff looked at her data; the auditor answers for it",
     "background_task": "the house's own work",
@@ -42,6 +43,9 @@ NOT_HERS: Mapping[str, str] = {
     "import_finding": "what a check said of a line of a file; the record itself is told",
     "audit_log": "the trail of changes; it repeats the records and is kept for the auditor",
 }
+
+#: What points to one of these records is part of it, and so is hers, whatever scope it has: table -> foreign key.
+PARTS: Mapping[str, str] = {"visit": "visit_id"}
 
 #: Columns of the machinery that say nothing of her.
 UNTOLD = frozenset(
@@ -63,8 +67,14 @@ def pointing() -> dict[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=1)
 def through() -> dict[str, tuple[str, str]]:
-    """Return the tables that belong to a record of hers: table -> (foreign key, parent table), from ``SCOPE.via``."""
-    found: dict[str, tuple[str, str]] = {}
+    """Return the tables that belong to a record of hers: table -> (foreign key, parent table), from ``SCOPE.via`` and
+    ``PARTS``."""
+    found: dict[str, tuple[str, str]] = {
+        name: (column, parent)
+        for parent, column in PARTS.items()
+        for name, model in sorted(models().items())
+        if column in inspect(model).columns and name not in pointing()
+    }
     grown = True
     while grown:
         grown = False

@@ -21,6 +21,7 @@ from app.models.customers import Customer, CustomerContact, FileState, mask
 from app.models.hr import Department, Employee
 from app.models.messages import Message
 from app.models.privacy import CustomerConsent
+from app.models.reception import ReceptionForm
 from app.models.telephone import PhoneCall
 from app.services.customers.states import closed_file
 from app.services.fieldrights import sees
@@ -200,3 +201,4 @@ revealable(ContactRecord, "caller_no")
 revealable(CustomerConsent, "guardian_name")
 revealable(Message, "recipient")
 revealable(PhoneCall, "number")
+revealable(ReceptionForm, "phone", "referrer_phone")
