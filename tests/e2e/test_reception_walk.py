@@ -162,7 +162,7 @@ def assigned(guide, triage, session, visit_id):
     card = triage.page.locator(f'[data-card="visit-{visit_id}"]').first
     triage.picture("triage-waiting")
     guide.touches += 1
-    card.locator("button, a.btn").filter(has_text="分派给").or_(card.locator('[data-key="1"]')).first.click()
+    card.locator("form[data-quick] button").first.click()
     call = calling(session, visit_id, triage)
     assert session.get_one(Visit, visit_id, populate_existing=True).consultant_id is None, "not hers before she accepts"
     return call
