@@ -237,6 +237,11 @@ TRIAGE: Rights = {
     "evening_duty": "list show add edit",
     "triage_rule": "list show",
 }
+#: 交接班: triage, and the guides' supervisor who stands in for it. F41.
+HAND_OVER: Rights = {
+    "shift_handover": "list show hand_over confirm withdraw",
+    "shift_handover_visit": "list show",
+}
 #: Supervisors: 改派, with a reason; the referrer after triage (R-2.2.6-1).
 REASSIGN: Rights = {"triage_assignment": "list show reassign leave_unseen", "visit": "correct_referrer"}
 #: R07: the stock of cards and the desks.
@@ -252,6 +257,8 @@ ROTATION: Rights = {
     "rotation_seat_item": "list show add edit",
     "evening_duty": "list show add edit",
     "triage_rule": "list show edit",
+    "shift_handover": "list show",
+    "shift_handover_visit": "list show",
 }
 #: 分诊台, for whoever receives, brings in or answers for the triage; never for who has a seat. R-S2-9.
 TRIAGE_BOARD: Rights = {"triage_board": "list"}
@@ -261,7 +268,7 @@ TURNS_OF_ALL: Mapping[str, Reach] = dict.fromkeys(("rotation_turn", "rotation_li
 TRIAGE_BOOKS: Mapping[str, Reach] = {
     **TURNS_OF_ALL,
     **dict.fromkeys(("visit", "visit_item", "visit_checkpoint", "triage_assignment", "rotation_seat_item"), BRANCH),
-    **dict.fromkeys(("evening_duty", "triage_rule"), BRANCH),
+    **dict.fromkeys(("evening_duty", "triage_rule", "shift_handover", "shift_handover_visit"), BRANCH),
 }
 GUIDE: Rights = _together(
     RECEIVE,
@@ -453,6 +460,7 @@ ROLES: dict[str, Role] = {
         CARD_STOCK,
         ROTATION,
         REASSIGN,
+        HAND_OVER,
         {"appointment_slip": "complete undo_arrival", "customer": "propose_merge"},
     ),
     "triage": _role(
@@ -461,6 +469,7 @@ ROLES: dict[str, Role] = {
         BRANCH,
         GUIDE,
         TRIAGE,
+        HAND_OVER,
         {"appointment_slip": "complete"},
     ),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE, **TURNS_OF_ALL),
