@@ -260,6 +260,8 @@ ROTATION: Rights = {
     "shift_handover": "list show",
     "shift_handover_visit": "list show",
 }
+#: Who may have a seat in a line of surgeons or dentists: her own calls. R-S2-7.
+SEATED: Rights = {"triage_assignment": "list show accept complain"}
 #: 分诊台, for whoever receives, brings in or answers for the triage; never for who has a seat. R-S2-9.
 TRIAGE_BOARD: Rights = {"triage_board": "list"}
 CONSULT: Rights = {"consultation": "list show", "consultation_item": "show"}
@@ -488,13 +490,13 @@ ROLES: dict[str, Role] = {
         report_run=BRANCH,
         **TRIAGE_BOOKS,
     ),
-    "doctor": _role("R11", _l("Doctor"), OWN, FOLLOW_UP),
+    "doctor": _role("R11", _l("Doctor"), OWN, FOLLOW_UP, SEATED),
     "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN, FOLLOW_UP),
     "anaesthetist": _role("R13", _l("Anaesthetist"), OWN),
     "theatre_nurse": _role("R14", _l("Theatre nurse"), DEPARTMENT),
     "ward_nurse": _role("R15", _l("Ward nurse"), DEPARTMENT, FOLLOW_UP),
     "therapist": _role("R16", _l("Therapist"), DEPARTMENT, FOLLOW_UP),
-    "dentist": _role("R17", _l("Dentist"), DEPARTMENT),
+    "dentist": _role("R17", _l("Dentist"), DEPARTMENT, SEATED, triage_assignment=OWN),
     "examiner": _role("R18", _l("Examiner"), DEPARTMENT),
     "cashier": _role("R19", _l("Cashier"), BRANCH),
     "cashier_supervisor": _role("R20", _l("Cashier supervisor"), BRANCH),

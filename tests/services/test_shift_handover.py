@@ -52,7 +52,7 @@ def rows_of(session, handover):
 
 
 def test_who_is_in_the_house_is_written_down_and_the_receiver_confirms(do, triage, other, in_the_house, session, at):
-    made = do("shift_handover.hand_over", triage, to_id=other.employee_id, special_cases="0002 怕疼，家属在三楼").result
+    made = do("shift_handover.hand_over", triage, to_id=other.employee_id, special_cases="0002 怕疼，家属在三楼").record
     rows = rows_of(session, made)
     assert [(row.visit_id, row.visit_state, row.call_state) for row in rows] == [
         (in_the_house[0].id, VisitState.REGISTERED, AssignmentState.CALLING),
@@ -77,13 +77,13 @@ def test_what_is_refused(do, triage, other, guide, person, in_the_house):
             do("shift_handover.hand_over", triage, to_id=wrong)
     with pytest.raises(NotPermitted):
         do("shift_handover.hand_over", guide, to_id=other.employee_id)
-    made = do("shift_handover.hand_over", triage, to_id=other.employee_id).result
+    made = do("shift_handover.hand_over", triage, to_id=other.employee_id).record
     with pytest.raises(Refusal):
         do("shift_handover.hand_over", triage, to_id=other.employee_id)
     with pytest.raises(Refusal):
         do("shift_handover.withdraw", other, made, reason="不是我")
     do("shift_handover.withdraw", triage, made, reason="交错人")
-    assert do("shift_handover.hand_over", triage, to_id=other.employee_id).result.id != made.id
+    assert do("shift_handover.hand_over", triage, to_id=other.employee_id).record.id != made.id
     with pytest.raises(Refusal):
         do("shift_handover.confirm", other, made)
 
@@ -96,14 +96,14 @@ def test_the_board_reminds_until_it_is_confirmed_and_rest_offers_the_same(
     assert call("POST", "shift_handover/hand_over", {"to_id": 10**12}).status_code in (404, 422)
     made = call("POST", "shift_handover/hand_over", {"to_id": other.employee_id, "special_cases": "无"})
     assert made.status_code == 201, made.text
-    path = f"/shift_handover/show/{made.json['result']['id']}"
+    path = f"/shift_handover/show/{made.json['id']}"
     board = login("guide_supervisor")
     assert path in board.get(BOARD).text
     assert path in login("triage").get(BOARD).text
     page = board.get(path)
     assert in_the_house[1].visit_no in page.text
-    assert rest("onsite_consultant")("GET", f"shift_handover/{made.json['result']['id']}").status_code == 403
-    assert rest("b2_triage")("GET", f"shift_handover/{made.json['result']['id']}").status_code == 404
-    done = rest("guide_supervisor")("POST", f"shift_handover/{made.json['result']['id']}/confirm", {})
+    assert rest("onsite_consultant")("GET", f"shift_handover/{made.json['id']}").status_code == 403
+    assert rest("b2_triage")("GET", f"shift_handover/{made.json['id']}").status_code == 404
+    done = rest("guide_supervisor")("POST", f"shift_handover/{made.json['id']}/confirm", {})
     assert done.status_code == 200, done.text
     assert path not in board.get(BOARD).text
