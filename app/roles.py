@@ -255,6 +255,11 @@ TRIAGE: Rights = {
     "evening_duty": "list show add edit",
     "triage_rule": "list show",
 }
+#: 交接班: triage, and the guides' supervisor who stands in for it. F41.
+HAND_OVER: Rights = {
+    "shift_handover": "list show hand_over confirm withdraw",
+    "shift_handover_visit": "list show",
+}
 #: Supervisors: 改派, with a reason; the referrer after triage (R-2.2.6-1).
 REASSIGN: Rights = {"triage_assignment": "list show reassign leave_unseen", "visit": "correct_referrer"}
 #: R07: the stock of cards and the desks.
@@ -270,6 +275,8 @@ ROTATION: Rights = {
     "rotation_seat_item": "list show add edit",
     "evening_duty": "list show add edit",
     "triage_rule": "list show edit",
+    "shift_handover": "list show",
+    "shift_handover_visit": "list show",
 }
 #: What the customer wrote of her health is the doctor's to read. E.2.
 DOCTORS_FORM: Rights = {"reception_form": "list show see_medical"}
@@ -291,6 +298,8 @@ INSPECTIONS: Rights = _together(
     },
 )
 CLOSE_INSPECTIONS: Rights = {"inspection_visit": "close"}
+#: Who may have a seat in a line of surgeons or dentists: her own calls. R-S2-7.
+SEATED: Rights = {"triage_assignment": "list show accept complain"}
 #: 分诊台, for whoever receives, brings in or answers for the triage; never for who has a seat. R-S2-9.
 TRIAGE_BOARD: Rights = {"triage_board": "list"}
 #: A consultant sees the turns of her line, whoever's they were; a supervisor the whole triage of her branch.
@@ -298,7 +307,7 @@ TURNS_OF_ALL: Mapping[str, Reach] = dict.fromkeys(("rotation_turn", "rotation_li
 TRIAGE_BOOKS: Mapping[str, Reach] = {
     **TURNS_OF_ALL,
     **dict.fromkeys(("visit", "visit_item", "visit_checkpoint", "triage_assignment", "rotation_seat_item"), BRANCH),
-    **dict.fromkeys(("evening_duty", "triage_rule"), BRANCH),
+    **dict.fromkeys(("evening_duty", "triage_rule", "shift_handover", "shift_handover_visit"), BRANCH),
 }
 GUIDE: Rights = _together(
     RECEIVE,
@@ -495,6 +504,7 @@ ROLES: dict[str, Role] = {
         CARD_STOCK,
         ROTATION,
         REASSIGN,
+        HAND_OVER,
         {"appointment_slip": "complete undo_arrival", "customer": "propose_merge", "reception_form": "reveal"},
     ),
     "triage": _role(
@@ -505,6 +515,7 @@ ROLES: dict[str, Role] = {
         TRIAGE,
         TRIAGE_FIGURES,
         SIGN_FIGURES,
+        HAND_OVER,
         {"appointment_slip": "complete"},
     ),
     "onsite_consultant": _role("R09", _l("On-site consultant"), OWN, ONSITE, **TURNS_OF_ALL),
@@ -526,13 +537,13 @@ ROLES: dict[str, Role] = {
         report_signature=BRANCH,
         **TRIAGE_BOOKS,
     ),
-    "doctor": _role("R11", _l("Doctor"), OWN, FOLLOW_UP, DOCTORS_FORM),
+    "doctor": _role("R11", _l("Doctor"), OWN, FOLLOW_UP, DOCTORS_FORM, SEATED),
     "doctor_assistant": _role("R12", _l("Doctor's assistant"), OWN, FOLLOW_UP, DOCTORS_FORM),
     "anaesthetist": _role("R13", _l("Anaesthetist"), OWN),
     "theatre_nurse": _role("R14", _l("Theatre nurse"), DEPARTMENT),
     "ward_nurse": _role("R15", _l("Ward nurse"), DEPARTMENT, FOLLOW_UP),
     "therapist": _role("R16", _l("Therapist"), DEPARTMENT, FOLLOW_UP),
-    "dentist": _role("R17", _l("Dentist"), DEPARTMENT),
+    "dentist": _role("R17", _l("Dentist"), DEPARTMENT, SEATED, triage_assignment=OWN),
     "examiner": _role("R18", _l("Examiner"), DEPARTMENT),
     "cashier": _role("R19", _l("Cashier"), BRANCH),
     "cashier_supervisor": _role("R20", _l("Cashier supervisor"), BRANCH),

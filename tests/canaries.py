@@ -51,6 +51,7 @@ GIVEN: dict[str, Any] = {
     "phone_system.state": "retired",
     "followup_plan.submitter_id": "employee",
     "followup_cover.cover_id": "employee",
+    "shift_handover.to_id": "employee",
 }
 PLAIN: dict[type[Any], Any] = {Boolean: False, Date: date(2026, 11, 1), Time: time(9), Integer: 1, Numeric: Decimal(1)}
 

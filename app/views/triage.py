@@ -12,10 +12,13 @@ from app.extensions import db
 from app.models.triage import (
     AssignmentState,
     EveningDuty,
+    HandoverState,
     RotationLine,
     RotationSeat,
     RotationSeatItem,
     RotationTurn,
+    ShiftHandover,
+    ShiftHandoverVisit,
     TriageAssignment,
     TriageRule,
 )
@@ -94,6 +97,7 @@ class TriageAssignmentView(HouseView):
                 TriageAssignment.assignee_id == by.employee_id, TriageAssignment.state == AssignmentState.CALLING
             ),
         ),
+        Tab("complaints", _l("Notes to the supervisor"), lambda by, now: TriageAssignment.complaint.is_not(None)),
         Tab("today", _l("Today"), lambda by, now: TriageAssignment.called_at >= day_starts(by, now)),
         Tab("all", _l("All")),
     )
@@ -192,6 +196,46 @@ class RotationTurnView(HouseView):
         return [_why_tab(why_turn(session, record)), _rows_tab(rests_on(session, record.assignment), by)]
 
 
+class ShiftHandoverView(HouseView):
+    """交接班: who handed the triage to whom, with whom in the house."""
+
+    datamodel = HouseInterface(ShiftHandover)
+    crumbs = CRUMBS
+    list_columns = ("from_", "to", "state", "handed_at", "confirmed_at")
+    show_sections = (
+        (_l("Shift hand-over"), ("from_", "to", "state", "handed_at", "confirmed_at", "withdrawn_reason")),
+        (_l("Special cases"), ("special_cases",)),
+    )
+    labels = {"from_": _l("Handed over by")}
+    head_acts = ("shift_handover.hand_over",)
+    order_columns = ("handed_at",)
+    default_order = "handed_at"
+    filters = ("state", "from_id", "to_id", "handed_at")
+    eager = ("from_", "to")
+    quick = (
+        Tab("open", _l("To be confirmed"), lambda by, now: ShiftHandover.state == HandoverState.HANDED),
+        Tab("all", _l("All")),
+    )
+    related = (
+        Related(
+            "shift_handover_visit", "handover_id", _l("Visits handed over"),
+            ("visit", "visit_state", "arrived_at", "needs", "assignment", "call_state"),
+            ("visit", "assignment.visit", "assignment.assignee", "handover.from_", "handover.to"),
+        ),
+    )  # fmt: skip
+    empty = _l("No hand-over waits to be confirmed.")
+
+
+class ShiftHandoverVisitView(HouseView):
+    """Who was in the house at a hand-over; no menu entry, they show on it."""
+
+    datamodel = HouseInterface(ShiftHandoverVisit)
+    list_columns = ("handover", "visit", "visit_state", "arrived_at", "needs", "assignment", "call_state")
+    order_columns = ("arrived_at",)
+    default_order = "arrived_at"
+    eager = ("visit", "handover.from_", "handover.to", "assignment.visit", "assignment.assignee")
+
+
 class TriageRuleView(HouseView):
     """How a branch applies the rules of rotation."""
 
@@ -206,6 +250,16 @@ class TriageRuleView(HouseView):
     intro = _l("The rules of the triage SOP: in force or not, in which order, with which limits. Nothing else decides.")
 
 
+card(
+    "shift_handover",
+    "open",
+    _l("Shift hand-overs to be confirmed"),
+    order=4,
+    needs=(("shift_handover", "can_confirm"),),
+    menu=True,
+    hot=True,
+    quiet=True,
+)
 card(
     "triage_assignment",
     "mine",
@@ -226,6 +280,8 @@ def register(menu: Registrar) -> None:
     menu.page(TriageBoard, group="triage", icon="kanban")
     menu.page(TriageAssignmentView, group="triage", label=_l("Assignments"), icon="signpost-split")
     menu.page(RotationTurnView, group="triage", label=_l("Turns"), icon="list-ol")
+    menu.page(ShiftHandoverView, group="triage", label=_l("Shift hand-overs"), icon="arrow-left-right")
+    menu.page(ShiftHandoverVisitView)
     menu.page(EveningDutyView, group="triage", label=_l("Evening duty list"), icon="moon")
     menu.page(RotationSeatView, group="triage", label=_l("Seats of lines"), icon="person-badge")
     menu.page(RotationLineView, group="triage", label=_l("Rotation lines"), icon="arrow-repeat")

@@ -20,18 +20,20 @@ from app.models.triage import (
     RotationLine,
     RotationSeat,
     SeatDuty,
+    ShiftHandover,
     TriageAssignment,
     TriageRule,
 )
 from app.panel import acting
 from app.panel.board import BoardView, CardFace, Lane, at_once
-from app.panel.describe import acts_now
+from app.panel.describe import acts_now, record_url
 from app.panel.keys import Key
-from app.panel.pages import ActButton, BoardAct, Cell
+from app.panel.pages import ActButton, BoardAct, BoardNote, Cell, Link
 from app.services.scope import in_scope
 from app.services.triage.calling import ASSIGNABLE
 from app.services.triage.facts import Choice
 from app.services.triage.foreseeing import PassedOn
+from app.services.triage.handover import unconfirmed
 from app.services.triage.overview import LineNow, SeatNow, Waiting, is_seated, lines_now
 from app.services.triage.sentences import kept, told
 from app.services.triage.standing import LIVE
@@ -41,14 +43,15 @@ from app.words import _, _l
 KEYS = {
     "triage_assignment": {
         "accept": "a", "bring_in": "b", "finish": "f", "skip": "s", "reassign": "r", "leave_unseen": "u",
-        "complain": "",
     },
     "rotation_seat": {"come_on": "d", "pause": "p", "go_off": "x"},
     "visit": {"cancel": "u"},
 }  # fmt: skip
 #: What is seldom done stands in the menu of a card.
-TUCKED = ("pause", "go_off", "cancel", "reassign", "leave_unseen", "complain")
+TUCKED = ("pause", "go_off", "cancel", "reassign", "leave_unseen")
 MOST_DIGITS = 9
+#: Whatever changes in these changes the board.
+IN_MARK = (RotationLine, RotationSeat, EveningDuty, ShiftHandover)
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,16 @@ class TriageBoard(BoardView):
     def subject(self, row: Any) -> Any:
         return row.record
 
+    def notes(self, by: Actor, at: datetime) -> Sequence[BoardNote]:
+        """Remind of every hand-over of the shift until it is confirmed. F41."""
+        if not by.may("shift_handover", "can_show"):
+            return []
+        return [_reminder(each, by) for each in unconfirmed(db.session(), by)]
+
+    def head_acts(self, by: Actor) -> Sequence[ActButton]:
+        act = REGISTRY.find("shift_handover", "hand_over")
+        return [acting.button(act)] if act is not None and by.may(act.table, act.permission) else []
+
     def laid_out(self, by: Actor, at: datetime) -> Sequence[tuple[Lane, Sequence[Any]]]:
         return [
             (
@@ -128,7 +141,7 @@ class TriageBoard(BoardView):
         calls = in_scope(call, by).where(call.state.in_(LIVE))
         due = calls.where(call.state == AssignmentState.CALLING, call.answer_by_at <= at)
         parts = [_sum_of(Visit, open_visits), _sum_of(call, calls), select(func.count()).select_from(due.subquery())]
-        parts += [_sum_of(model, in_scope(model, by)) for model in (RotationLine, RotationSeat, EveningDuty)]
+        parts += [_sum_of(model, in_scope(model, by)) for model in IN_MARK]
         parts.append(_sum_of(TriageRule, select(TriageRule).where(TriageRule.branch_id == by.branch_id)))
         return select(*(part.scalar_subquery() for part in parts))
 
@@ -152,6 +165,14 @@ def _sum_of(model: Any, statement: Select[Any]) -> Select[Any]:
     """Return what changes whenever a row of a statement does, as one text."""
     version = model.row_version if hasattr(model, "row_version") else model.id
     return statement.with_only_columns(func.concat_ws("/", func.count(), func.max(model.updated_at), func.sum(version)))
+
+
+def _reminder(handover: ShiftHandover, by: Actor) -> BoardNote:
+    when = f"{handover.handed_at.astimezone(by.timezone):%H:%M}"
+    names = {"giver": handover.from_.name, "taker": handover.to.name, "time": when}
+    said = _("%(giver)s handed the triage over to %(taker)s at %(time)s; it is not confirmed yet.", **names)
+    label = _("Take over") if handover.to_id == by.employee_id else _("Look at it")
+    return BoardNote("warn", said, Link(label, record_url("shift_handover", handover.id)))
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------
@@ -268,7 +289,7 @@ def _visit_face(row: VisitRow, at: datetime) -> CardFace:
 
 def _expected(wait: timedelta | None) -> str:
     if wait is None:
-        return _("How long it takes yet cannot be said.")
+        return _("expected: cannot be said yet")
     minutes = round(wait.total_seconds() / 60)
     return _("expected: about %(num)s min", num=minutes) if minutes else _("expected: at once")
 

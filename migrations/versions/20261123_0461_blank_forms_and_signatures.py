@@ -8,7 +8,7 @@ from alembic import op
 from migrations.trail import append_only, audited
 
 revision = "202611230461"
-down_revision = "202611230459"
+down_revision = "202611230460"
 branch_labels = None
 depends_on = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, text
@@ -29,6 +30,7 @@ from app.models.triage import (
 )
 from app.services.triage.reference import add_triage_rules
 from app.services.triage.sentences import told
+from app.services.triage.telling import rests_on, why_assignment
 
 LIMIT = timedelta(minutes=5)
 WHO = ("onsite_consultant", "doctor", "dentist")
@@ -74,7 +76,8 @@ def visit(do: Callable[..., Any], guide: Any, make_customer: Callable[..., Any])
 def assign(do: Callable[..., Any], triage: Any, line: RotationLine, visit: Callable[..., Any]) -> Callable[..., Any]:
     def go(whom: Any = None, **values: Any) -> TriageAssignment:
         whom = whom or visit()
-        return do("triage_assignment.assign", triage, visit_id=whom.id, line_id=line.id, **values).record
+        when = values.pop("when", None)
+        return do("triage_assignment.assign", triage, when=when, visit_id=whom.id, line_id=line.id, **values).record
 
     return go
 
@@ -283,3 +286,97 @@ def test_rest_assigns_and_tells_why(rest, visit, line, session):
     assert call("POST", "triage_assignment/assign", {"visit_id": waiting.id, "line_id": line.id}).status_code == 409
     assert call("POST", "triage_assignment/assign", {"visit_id": 10**9, "line_id": line.id}).status_code == 422
     assert rest("guide")("POST", "triage_assignment/assign", {}).status_code == 403
+
+
+# --- bad luck ------------------------------------------------------------------------------------------------------
+
+
+def test_a_seat_that_goes_off_duty_while_called_keeps_its_call_to_the_limit_and_gets_no_further_one(
+    do, assign, triage, session, line, at
+):
+    call = assign()
+    do("rotation_seat.go_off", triage, call.seat)
+    assert (call.state, call.answer_by_at) == (AssignmentState.CALLING, at + LIMIT)
+    assert [assign().seat.office_order for _turn in range(3)] == [2, 3, 2]
+    job, late = JOBS["triage.pass_on"], at + LIMIT
+    job.work(session, job.slots(session, late)[-1], late)
+    session.expire_all()
+    following = session.scalars(select(TriageAssignment).where(TriageAssignment.previous_id == call.id)).one()
+    assert (call.skipped_at, following.seat.office_order) == (late, 3)
+    do("rotation_seat.come_on", triage, call.seat)
+    assert assign().seat.office_order == 1
+
+
+def test_the_day_ends_between_the_proposal_and_its_confirmation(assign, employee, session, line, visit, at):
+    """S7: who was proposed by rotation is not called after the day's end; nothing is written, and the nurse is told."""
+    rule = session.scalars(
+        select(TriageRule).where(TriageRule.code == RuleCode.EVENING, TriageRule.branch_id == line.branch_id)
+    ).one()
+    rule.is_on, rule.day_ends_at = True, time(17, 30)
+    session.flush()
+    end = at.astimezone(ZoneInfo("Asia/Shanghai")).replace(hour=17, minute=30, second=0)
+    waiting, proposed = visit(), employee(WHO[0])
+    with pytest.raises(Refusal) as refused:
+        assign(waiting, expected_id=proposed.id, when=end)
+    assert refused.value.field == "expected_id"
+    assert employee("consulting_supervisor").name in refused.value.sentence
+    assert ledger(session, line) == []
+    assert assign(waiting, expected_id=proposed.id, when=end - timedelta(seconds=1)).assignee_id == proposed.id
+
+
+def test_a_complaint_goes_to_the_supervisor_as_a_note_on_the_turn(assign, rest, login, line, session, employee):
+    """R-S2-9: never at the desk; the supervisor is told and finds it in a list, the consultant reads why."""
+    call = assign()
+    session.commit()
+    hers, others = rest(WHO[0]), rest(WHO[1])
+    path = f"triage_assignment/{call.id}/complain"
+    assert hers("POST", path, {}).status_code == 422
+    assert others("POST", path, {"complaint": "轮到我了"}).status_code in (403, 404)
+    assert hers("POST", path, {"complaint": "本来轮到我"}).status_code == 200
+    told = session.scalars(select(Notice).where(Notice.kind == "turn_complaint")).one()
+    assert (told.employee_id, told.facts["note"]) == (line.supervisor_id, "本来轮到我")
+    boss = login("consulting_supervisor")
+    assert call.visit.visit_no in boss.get("/triage_assignment/list/?tab=complaints").text
+    assert "本来轮到我" in boss.get(f"/triage_assignment/show/{call.id}").text
+    assert rest("guide")("POST", path, {"complaint": "替她说"}).status_code == 403
+
+
+# --- why -----------------------------------------------------------------------------------------------------------
+
+
+def test_why_is_answered_to_her_who_was_skipped_in_her_language_and_with_the_rows_it_rests_on(
+    do, assign, triage, rest, login, visit, item, session, line, employee
+):
+    """“Why was I skipped?”: sentences, the rule, the rows; nothing of what was asked about (R-S2-9)."""
+    asked = item("appointment_item")
+    assign()
+    call = assign(visit(item_ids=[asked.id]))
+    do("triage_assignment.skip", triage, call, reason="正在手术")
+    session.commit()
+    assert call.assignee_id == employee(WHO[1]).id
+    why = why_assignment(session, call)
+    assert any("正在手术" in sentence for sentence in why)
+    assert [(row.number, row.kind.value) for row in rests_on(session, call)] == [
+        (1, "normal"), (2, "normal"), (3, "skipped"), (4, "normal"),
+    ]  # fmt: skip
+    told = rest("triage")("GET", f"triage_assignment/{call.id}").json["result"]["why_told"]
+    assert told["rules"] == ["R-S2-1", "S7-3", "S7-1"]
+    assert [row["number"] for row in told["rows"]] == [1, 2, 3, 4]
+    assert len(told["sentences"]) == len(why)
+    skipped = session.scalars(select(RotationTurn).where(RotationTurn.kind == TurnKind.SKIPPED)).one()
+    mine = login("triage").get(f"/rotation_turn/show/{skipped.id}")
+    assert "正在手术" in mine.text.partition('id="tab-why"')[2].partition("</section>")[0]
+
+
+def test_a_consultant_reads_why_she_was_skipped_herself(do, assign, triage, rest, login, visit, item, session, at):
+    asked = item("appointment_item")
+    call = assign(visit(item_ids=[asked.id]))
+    do("triage_assignment.skip", triage, call, reason="没有接电话")
+    session.commit()
+    page = login(WHO[0]).get(f"/triage_assignment/show/{call.id}")
+    assert page.status_code == 200
+    assert "没有接电话" in page.text.partition('id="tab-why"')[2]
+    told = rest(WHO[0])("GET", f"triage_assignment/{call.id}")
+    assert any("没有接电话" in sentence for sentence in told.json["result"]["why_told"]["sentences"])
+    assert asked.name not in page.text + told.text
+    assert login("onsite_consultant_2").get(f"/triage_assignment/show/{call.id}").status_code == 404
