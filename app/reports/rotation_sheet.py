@@ -98,7 +98,7 @@ def _sheet(name: str, title: Label, turns: Sequence[RotationTurn], zone: str) ->
         name=name,
         title=title,
         columns=(
-            Column("number", Label.of(_l("Number"))),
+            Column("number", Label.of(_l("Turn number"))),
             Column("time", Label.of(_l("Time"))),
             Column("visit", Label.of(_l("Visit"))),
             Column("visit_type", Label.of(_l("Type of visit"))),

@@ -92,7 +92,7 @@ def _log(session: Session, day: Window, by: Actor, *, in_full: bool) -> Table:
         title=Label.of(_l("Log")),
         columns=(
             Column("visit_no", Label.of(_l("Visit"))),
-            Column("time", Label.of(_l("Arrived"))),
+            Column("time", Label.of(_l("Came at"))),
             Column("visit_type", Label.of(_l("Type of visit"))),
             Column("name", Label.of(_l("Full name"))),
             Column("sex", Label.of(_l("Sex"))),

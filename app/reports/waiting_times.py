@@ -120,7 +120,7 @@ class WaitingTimes(Report):
         Measure("long_waits", _l("Long waits for triage"), Visit, _long),
     )
     means = (*_spreads("", "visits"), *_spreads("triage_", "triaged"))
-    groups = (ByStage("stage", _l("Stage"), {Visit: Visit.id}), HOUR, VISIT_TYPE)
+    groups = (ByStage("stage", _l("Stage of the visit"), {Visit: Visit.id}), HOUR, VISIT_TYPE)
     figures = ("visits", "triaged", "long_waits")
 
     def gather(self, session: Session, asked: Asked, by: Actor, at: datetime) -> ReportFacts:
@@ -191,7 +191,7 @@ def _by_stage(waits: Sequence[_Wait]) -> Table:
         name="by_stage",
         title=Label.of(_l("By stage")),
         columns=(
-            Column("stage", Label.of(_l("Stage"))),
+            Column("stage", Label.of(_l("Stage of the visit"))),
             Column("visits", Label.of(_l("Visits")), "count"),
             *_columns(),
         ),

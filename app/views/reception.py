@@ -85,6 +85,10 @@ class VisitView(HouseView):
             ("line", "assignee", "visit"),
         ),
         Related(
+            "reception_form", "visit_id", _l("Reception forms"), ("form_no", "name", "registered_at", "registered_by"),
+            ("visit", "registered_by"),
+        ),
+        Related(
             "visit_checkpoint", "visit_id", _l("Checkpoints"), ("scanned_at", "desk", "scanned_by"),
             ("desk", "scanned_by", "visit"),
         ),

@@ -252,7 +252,7 @@ def test_the_sheet_prints_with_three_signatures(turns, ask, person, locale):
         text = "".join(page.get_textpage().get_text_range() for page in document)
     assert text.count("R-S2-10") == 1
     with force_locale(locale):
-        assert all(_(word) in text for word in ("Prepared by", "Reviewed by", "Approved by"))
+        assert all(_(word) in text for word in ("Prepared by", "Verified by", "Released by"))
     plain = report_pdf(ask(WaitingTimes, person("triage")), "en")
     with pypdfium2.PdfDocument(io.BytesIO(plain)) as document:
         assert "Prepared by" not in document[0].get_textpage().get_text_range()

@@ -30,10 +30,10 @@ class ReceptionFormRun(Recorded, Branched, Base):
     )
 
     count: Mapped[int] = mapped_column(info=col(_l("How many")))
-    first_no: Mapped[str] = mapped_column(String(30), unique=True, info=col(_l("First number"), search=True))
-    last_no: Mapped[str] = mapped_column(String(30), unique=True, info=col(_l("Last number"), search=True))
-    taken_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Taken at")))
-    taken_by_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Taken by")))
+    first_no: Mapped[str] = mapped_column(String(30), unique=True, info=col(_l("First form number"), search=True))
+    last_no: Mapped[str] = mapped_column(String(30), unique=True, info=col(_l("Last form number"), search=True))
+    taken_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Numbers taken at")))
+    taken_by_id: Mapped[int | None] = mapped_column(ForeignKey("employee.id"), info=col(_l("Numbers taken by")))
     note: Mapped[str | None] = mapped_column(String(200), info=col(_l("Note")))
 
     branch: Mapped[Branch] = relationship(lazy="select")
