@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.acts import REGISTRY
 from app.errors import IllegalMove, InvalidInput, NotPermitted, OutOfScope, Refusal, Warned
 from app.models.appointments import SlipState
 from app.models.base import column_names
@@ -31,6 +32,7 @@ from app.models.triage import (
 from app.reports.contact_daily import ContactDaily
 from app.services.consultation.concluding import Concluding
 from app.services.consultation.history import history_of
+from app.services.guard import reading_as
 from app.services.hr.holdings import held_by
 from app.services.reception.leaving import EXIT_LINES
 from app.services.settings import items_in_use
@@ -301,6 +303,16 @@ def test_she_leaves_when_nothing_is_open_and_each_line_says_what_mends_it(
     assert {line["line"] for line in visit.exit_checklist} == {line.code for line in EXIT_LINES}
     with pytest.raises(IllegalMove):
         do("visit.escort_out", guide, visit)
+
+
+def test_the_dialog_tells_the_guide_what_holds_her_though_she_sees_no_consultation(session, guide, begun):
+    """2.23: past the guide's scope it is told whether something is open, and no more than that."""
+    consultation, escort_out = begun(), REGISTRY.find("visit", "escort_out")
+    with reading_as(guide):
+        told = {line.name: str(line.value) for line in escort_out.tells(session, consultation.visit, guide)}
+        assert session.scalars(select(Consultation)).all() == []
+    name = consultation.consultant.name
+    assert (name in told["consultation"], name in told["assignment"], name in told["card"]) == (True, True, False)
 
 
 def test_who_was_not_seen_is_held_and_who_gets_a_call_needs_no_tick(

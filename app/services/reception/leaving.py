@@ -108,7 +108,6 @@ INSIDE = tuple(state for state in VisitState if state not in (VisitState.LEFT, V
     form=Escorting,
     moves=dict.fromkeys(INSIDE),
     icon="box-arrow-right",
-    tone="accent",
     tells=_told,
     consequence=_l("The visit ends."),
 )
