@@ -226,7 +226,7 @@ RECEIVE: Rights = {
     "visit_checkpoint": "list show scan",
     "reception_form": "list show register print_reception_form",
     "reception_form_run": "list show take print_forms print_labels",
-    "customer_card": "list show issue report_lost report_damaged replace withdraw print_card",
+    "customer_card": "list show issue report_lost report_damaged replace withdraw bring_back print_card",
     "visit_card_issue": "list show hand_out take_back",
     "service_desk": "list show close_day",
     "closing_checklist": "list show",

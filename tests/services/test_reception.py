@@ -142,6 +142,10 @@ def test_one_temporary_card_one_open_visit_and_a_scan_finds_it(do, guide, receiv
     assert (card.state, issue.returned_at) == (CardState.ISSUED_TO_DESK, issue.ended_at)
     with pytest.raises(Refusal):
         do("visit_checkpoint.scan", guide, code=card.card_no, desk_id=desk.id)
+    issue = do("visit_card_issue.hand_out", guide, visit_id=two.id, card_no=card.card_no).record
+    do("customer_card.bring_back", guide, card)
+    session.refresh(issue)
+    assert (card.state, issue.returned_at) == (CardState.ISSUED_TO_DESK, issue.ended_at), "by the card itself, too"
     do("visit_card_issue.hand_out", guide, visit_id=two.id, card_no=card.card_no)
     do("customer_card.report_lost", guide, card, reason="客人带走")
     with pytest.raises(Refusal):

@@ -293,3 +293,21 @@ def take_back(session: Session, issue: VisitCardIssue, *, by: Actor, at: datetim
     issue.returned_at = issue.ended_at = at
     issue.ended_by_id = by.employee_id
     issue.card.become(C.ISSUED_TO_DESK)
+
+
+@act(
+    CustomerCard,
+    "bring_back",
+    _l("Take back"),
+    moves={C.ACTIVE: C.ISSUED_TO_DESK},
+    guard=_only(CardType.VISIT),
+    icon="box-arrow-in-left",
+    tone="accent",
+)
+def bring_back(session: Session, card: CustomerCard, *, by: Actor, at: datetime) -> None:
+    """Take a temporary card back that was just scanned, whoever had it. White paper 2.2.5."""
+    out = _out(session, card)
+    if out is None:
+        raise Refusal(_("This card is back already."))
+    out.returned_at = out.ended_at = at
+    out.ended_by_id = by.employee_id
