@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("to_id", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=40), nullable=False),
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("special_cases", sa.String(length=2000), nullable=True),
+        sa.Column("special_cases", sa.Text(), nullable=True),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withdrawn_reason", sa.String(length=500), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),

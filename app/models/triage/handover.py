@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import Base, Branched, Choice, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
+from app.models.base import Base, Branched, Choice, Encrypted, Instant, Labelled, Recorded, Scope, Stateful, col, one_of
 from app.models.hr import Branch, Employee
 from app.models.reception import Visit, VisitState
 from app.models.triage.assignments import AssignmentState, TriageAssignment
@@ -58,7 +58,7 @@ class ShiftHandover(Stateful, Recorded, Branched, Base):
     )
     handed_at: Mapped[datetime] = mapped_column(Instant, info=col(_l("Handed over at")))
     special_cases: Mapped[str | None] = mapped_column(
-        String(2000), info=col(_l("Special cases"), _l("Whom to mind, and why."), multiline=True)
+        Encrypted(2000), info=col(_l("Special cases"), _l("Whom to mind, and why."), multiline=True)
     )
     confirmed_at: Mapped[datetime | None] = mapped_column(Instant, info=col(_l("Confirmed at")))
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500), info=col(_l("Why taken back")))

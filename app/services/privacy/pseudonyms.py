@@ -181,6 +181,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "why": STAFF,
     },
     "rotation_turn": {"rule": STAFF, "reason": HISTORY},
+    "shift_handover_visit": {"needs": HISTORY},
     "consultation": {"need_text": None, "concern_text": None, "next_action": None},
     "consultation_item": {},
     "followup_plan": {
