@@ -12,6 +12,7 @@ from sqlalchemy import Select
 from app.actors import Actor
 from app.models.audit import ReportRun, ReportSignature
 from app.panel.cards import Shows, card
+from app.panel.describe import OPENS
 from app.panel.funnels import Funnel, funnel
 from app.panel.house_view import HouseView, Tab
 from app.panel.interface import HouseInterface
@@ -43,6 +44,9 @@ def _size(run: ReportRun) -> str:
 def may_list(by: Actor) -> list[str]:
     """Return the names of the reports that a person may list: of no other she sees what was stored."""
     return [name for name, report in REPORTS.items() if by.may(report.right, "can_list")]
+
+
+OPENS["report_run"] = lambda run, by: run.report in may_list(by)
 
 
 class RunInterface(HouseInterface):
