@@ -426,3 +426,4 @@ def test_rest_goes_from_the_list_to_the_door_and_says_what_is_wrong(rest, accept
     said = {"is_instructed": True, "declines_next": True}
     assert guides("POST", f"visit/{visit.id}/escort_out", said).json["state"] == "left"
     assert "history" in call("GET", f"consultation/{key}").json["result"]
+    assert len(guides("GET", f"visit/{visit.id}").json["result"]["exit_checklist"]) == len(EXIT_LINES)
