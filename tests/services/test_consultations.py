@@ -315,6 +315,30 @@ def test_the_dialog_tells_the_guide_what_holds_her_though_she_sees_no_consultati
     assert (name in told["consultation"], name in told["assignment"], name in told["card"]) == (True, True, False)
 
 
+def test_who_leaves_before_a_second_line_saw_her_is_not_held_by_it_for_ever(
+    do, guide, person, employee, begun, conclude, session, line
+):
+    """SM-05: a surgeon who accepted and never saw her is marked so; the visit goes on as the consultation ended it."""
+    other = RotationLine(name="外科", kind=LineKind.SURGEON, branch_id=line.branch_id, supervisor_id=line.supervisor_id)
+    session.add(other)
+    session.flush()
+    seat = {"branch_id": line.branch_id, "employee_id": employee("doctor").id, "office_order": 1, "state": SeatDuty.ON}
+    session.add(RotationSeat(line_id=other.id, **seat))
+    session.commit()
+    consultation = begun()
+    triage, visit = person("triage"), consultation.visit
+    call = do("triage_assignment.assign", triage, visit_id=visit.id, line_id=other.id).record
+    do("triage_assignment.accept", triage, call)
+    conclude(consultation)
+    with pytest.raises(Refusal) as said:
+        do("visit.escort_out", guide, visit, is_instructed=True, declines_next=True)
+    assert said.value.field == "assignment"
+    do("triage_assignment.leave_unseen", triage, call, reason="不等了")
+    assert (visit.state, call.state) == (V.DEAL, A.UNSEEN)
+    do("visit.escort_out", guide, visit, is_instructed=True, declines_next=True)
+    assert visit.state is V.LEFT
+
+
 def test_who_was_not_seen_is_held_and_who_gets_a_call_needs_no_tick(
     do, guide, accepted, begun, conclude, make_customer
 ):
@@ -402,3 +426,4 @@ def test_rest_goes_from_the_list_to_the_door_and_says_what_is_wrong(rest, accept
     said = {"is_instructed": True, "declines_next": True}
     assert guides("POST", f"visit/{visit.id}/escort_out", said).json["state"] == "left"
     assert "history" in call("GET", f"consultation/{key}").json["result"]
+    assert len(guides("GET", f"visit/{visit.id}").json["result"]["exit_checklist"]) == len(EXIT_LINES)

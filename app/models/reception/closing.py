@@ -25,7 +25,7 @@ class ClosingChecklist(Recorded, Branched, Base):
     __tablename__ = "closing_checklist"
     TITLE, TITLES = _l("Closing checklist"), _l("Closing checklists")
     SCOPE = Scope(branch="branch_id")
-    ALSO_TOLD = ("lines_text",)
+    TOLD_ALONE = ("lines_text", "undone_text", "left_open")
     APPEND_ONLY = True
     __table_args__ = (UniqueConstraint("desk_id", "closed_on"),)
 

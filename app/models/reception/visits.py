@@ -152,6 +152,7 @@ class Visit(Stateful, Recorded, Branched, Base):
     SCOPE = Scope(branch="branch_id", department="department_id", own=("consultant_id",))
     LOCK_FIRST = ("customer_id",)
     ALSO_TOLD = ("item_ids",)
+    TOLD_ALONE = ("exit_checklist",)
     STATES = VisitState
     MOVES = {
         S.REGISTERED: {S.TRIAGED, S.CANCELLED, S.FINISHED},

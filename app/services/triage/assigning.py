@@ -45,6 +45,8 @@ from app.words import _, _l
 
 KINDS["turn_complaint"] = _l("%(by)s complains about the turn of the visit %(visit)s: %(note)s")
 A = AssignmentState
+#: Nobody has seen her yet: such a visit ends as cancelled.
+OPEN = (VisitState.REGISTERED, VisitState.TRIAGED)
 
 
 def _because(why: Iterable[Any]) -> str:
@@ -278,7 +280,8 @@ def _let_go(assignment: TriageAssignment, visit: Visit) -> None:
     consequence=_l("The visit ends; whose turn it was is owed it."),
 )
 def leave_unseen(session: Session, assignment: TriageAssignment, *, reason: str, by: Actor, at: datetime) -> None:
-    """Note that the customer left before anybody had seen her: the visit ends, the turn is given back."""
+    """Note that the customer left before this line had seen her: the turn is given back; the visit ends, unless another
+    line has her or has seen her."""
     assignment.reason, assignment.ended_at = reason, at
     session.flush()
     if assignment.method in (TurnKind.NORMAL, TurnKind.MAKEUP):
@@ -289,8 +292,8 @@ def leave_unseen(session: Session, assignment: TriageAssignment, *, reason: str,
         TriageAssignment.id != assignment.id,
         TriageAssignment.state.in_(LIVE),
     )
-    if session.scalars(others).first() is not None:
-        return  # somebody of another line still has her
+    if visit.state not in OPEN or session.scalars(others).first() is not None:
+        return  # somebody of another line has her still, or has seen her
     visit.cancel_reason, visit.closed_at = reason, at
     visit.become(VisitState.CANCELLED)
 
