@@ -121,7 +121,10 @@ def test_one_click_does_it_and_comes_back_to_the_board(login, visit, line, sessi
     assert inputs["visit_id"] == str(waiting.id)
     done = client.post(form.group(1).replace("&amp;", "&"), data=inputs)
     assert (done.status_code, done.headers["Location"]) == (302, BOARD)
+    wall = client.get(f"{BOARD}?wall=1").text.partition("<body")[2]
+    assert line.seats[0].employee.name not in wall, "what was done is not told to whoever passes by"
     again = client.get(BOARD).text
+    assert line.seats[0].employee.name in again.partition("<h1")[0], "it waits for a page of hers"
     assert "/act/accept" in again
     assert again.count("data-key=") >= 3
     assert "data-runs=" in again, "how long she has been called runs on"
