@@ -646,6 +646,7 @@ ROLES: dict[str, Role] = {
         READ_SLIPS,
         READ_CALLS,
         READ_VISITS,
+        CONSULT,
         DAILY_REPORT,
         TRIAGE_FIGURES,
         FULL_LOG,
