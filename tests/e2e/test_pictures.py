@@ -93,6 +93,7 @@ def test_the_pictures_are_those_that_the_documents_show(
     supervisor_pictures(visit, album)
     office_pictures(visit, album, address)
     followup_pictures(visit, album)
+    reception_pictures(visit, album)
     for locale in LOCALES:
         for width in WIDTHS:
             with stranger(browser, live, width, locale) as somebody:
@@ -177,6 +178,19 @@ def supervisor_pictures(visit: Callable[..., Visit], album: Album) -> None:
     boss.page.locator('main form button[type="submit"]').first.click()
     boss.page.wait_for_url("**/background_task/**")
     album.take(boss, "task")
+
+
+def reception_pictures(visit: Callable[..., Visit], album: Album) -> None:
+    """A guide receives somebody; the triage at a glance, and as it stands on a wall."""
+    guide = visit("guide")
+    guide.open("/visit/list/")
+    guide.press("receive")
+    album.take(guide, "receive")
+    triage = visit("triage")
+    triage.open("/triage_board/list/")
+    album.take(triage, "triage-board")
+    triage.open("/triage_board/list/?wall=1")
+    album.take(triage, "triage-wall")
 
 
 def office_pictures(visit: Callable[..., Visit], album: Album, address: dict[str, str]) -> None:
