@@ -280,6 +280,8 @@ ROTATION: Rights = {
 }
 #: What the customer wrote of her health is the doctor's to read. E.2.
 DOCTORS_FORM: Rights = {"reception_form": "list show see_medical"}
+#: Who answers for a branch opens what its figures count.
+READ_CONSULTATIONS: Rights = {"consultation": "list show", "consultation_item": "show"}
 #: R09: 接诊 CE, of visits that she accepted. White paper 2.4.
 CONSULT: Rights = {
     "visit": "list show start serve",
@@ -646,7 +648,7 @@ ROLES: dict[str, Role] = {
         READ_SLIPS,
         READ_CALLS,
         READ_VISITS,
-        CONSULT,
+        READ_CONSULTATIONS,
         DAILY_REPORT,
         TRIAGE_FIGURES,
         FULL_LOG,

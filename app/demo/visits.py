@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from random import Random
@@ -28,6 +28,7 @@ from app.models.reception import (
     ReceptionForm,
     Visit,
     VisitCardIssue,
+    VisitState,
     VisitType,
 )
 from app.models.triage import AssignmentState, LineKind, RuleCode, TriageAssignment
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 #: After how long a turn passes on, as every branch of the demo has it.
 LIMIT = timedelta(minutes=sop()[RuleCode.SKIP].minutes or 5)
+#: Nobody is skipped later than this.
+DAY_ENDS = time(17)
 #: Of a hundred visits so many get a temporary card, a reception form, a surgeon too, nobody who answers in time.
 CARDS, FORMS, SURGEONS, SKIPPED = 60, 40, 20, 13
 OPERATING = frozenset({"D14", "D17"})
@@ -261,12 +264,13 @@ class Visiting:
         """Triage calls whose turn it is; return when who is called then answers. R-S2-10: the turn may pass on."""
 
         self._call(line, at)
-        if self.ending is Ending.SEEN and self._draw() < SKIPPED / 100:
+        by_day = at.time() < DAY_ENDS  # in the evening there may be nobody else
+        if self.ending is Ending.SEEN and self._draw() < SKIPPED / 100 and by_day:
             passed = at + LIMIT + timedelta(seconds=2)
             self.tell(passed, lambda stage: self._pass_on(stage, line, passed))
             at = passed
             self._complain(line, at + timedelta(minutes=40))
-        elif self.ending is Ending.SEEN and self._draw() < 0.03:
+        elif self.ending is Ending.SEEN and self._draw() < 0.03 and by_day:
             at += timedelta(minutes=1.5)
             self.on_call(line, "skip", at, {"reason": "正在手术室，无法接待"}, {AssignmentState.CALLING})
         if self.ending is Ending.SEEN and self._draw() < 0.03:
@@ -372,6 +376,11 @@ class Visiting:
             by = self.actor("guide")
             if out is not None:
                 stage.act("visit_card_issue.take_back", by=by, at=at, key=self.key, record_id=out)
+            if stage.session.get_one(Visit, self.visit_id).state in (VisitState.REGISTERED, VisitState.TRIAGED):
+                # Nobody on duty could be called for her, and she did not want to wait.
+                values = {"reason": "当班咨询师均无法接待，改约"}
+                stage.act("visit.cancel", by=by, at=at, key=self.key, record_id=self.visit_id, values=values)
+                return
             values = {"is_instructed": True, "declines_next": True}
             stage.act("visit.escort_out", by=by, at=at, key=self.key, record_id=self.visit_id, values=values)
 
