@@ -341,7 +341,8 @@ where tgrelid = %s::regclass and tgname = 'keep_row'"""
 def test_the_owner_too_is_refused_by_mistake(world: World, table: str) -> None:
     for mistake in ("update {table} set id = id where id >= 0", "delete from {table}", "truncate {table} cascade"):
         if "truncate" not in mistake and not world.run(f"select from {table} limit 1"):
-            assert world.run(KEEPS, table) == [("A", "audit_kept")], "it holds no row yet that could be kept"
+            [(switched, kept_by)] = world.run(KEEPS, table)
+            assert (switched, kept_by.startswith("audit_kept")) == ("A", True), "it holds no row yet"
             continue
         with world.connect(as_owner=True) as connection, pytest.raises(errors.InsufficientPrivilege, match="append-o"):
             connection.execute(mistake.format(table=table))  # type: ignore[arg-type]
