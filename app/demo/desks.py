@@ -83,7 +83,7 @@ def found_reception(founding: Founding, departments: Mapping[str, Any], people: 
     listed = (
         select(DictionaryItem.code, DictionaryItem.id).join(Dictionary).where(Dictionary.code == "appointment_item")
     )
-    items = dict(founding.session.execute(listed).tuples().all())
+    items = dict(founding.session.execute(listed).all())
     seats: dict[str, int] = {}
     for order, (kind, login, office, is_designated, for_items) in enumerate(SEATS, start=1):
         values = {

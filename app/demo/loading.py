@@ -103,8 +103,12 @@ def _prepared(session: Session, app: Flask, share: float, now: datetime) -> list
     password_hash = hashed_password(app.config.get("FAB_PASSWORD_HASH_METHOD", "scrypt"))
     at = calendar.exactly(-120, 9 * 60)
     with unit_of_work(session):
-        houses = [found_house(session, place, anchor, at, password_hash) for place in range(len(BRANCHES))]
-        add_triage_rules(session)
+        houses = [
+            found_house(session, place, anchor, at, password_hash, with_reception=share > 0)
+            for place in range(len(BRANCHES))
+        ]
+        if share:
+            add_triage_rules(session)
     remember_reference_data(session)
     fake = Faker("zh_CN")
     fake.seed_instance(SEED)

@@ -250,7 +250,9 @@ def role_of(login: str) -> str:
     return re.sub(r"_\d$", "", login)
 
 
-def found_house(session: Session, number: int, anchor: date, at: datetime, password_hash: str) -> House:
+def found_house(
+    session: Session, number: int, anchor: date, at: datetime, password_hash: str, *, with_reception: bool = True
+) -> House:
     """Found a branch with everything in it, or return it as it stands. ``number`` counts from 0."""
     given = BRANCHES[number]
     by = house("demo", zone=ZONE)
@@ -261,7 +263,7 @@ def found_house(session: Session, number: int, anchor: date, at: datetime, passw
     people = founding.people(departments, anchor, number, password_hash)
     founding.ranks(people, departments)
     founding.telephones(people, departments)
-    reception = found_reception(founding, departments, people)
+    reception = found_reception(founding, departments, people) if with_reception else Reception()
     desks = [person for login, person in people.items() if PLACES[role_of(login)] in DESK_DEPARTMENTS]
     actors = {login: actor_for_employee(session, person) for login, person in people.items()}
     partners = founding.partners(people, actors["channel_supervisor"])

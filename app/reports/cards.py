@@ -12,10 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.actors import Actor
+from app.errors import Refusal
 from app.models.hr import Branch
 from app.models.reception import CardState, CardType, CustomerCard, ServiceDesk
+from app.reports.barcodes import code128_fitting
 from app.reports.base import Paper, paper
-from app.words import _l
+from app.words import _, _l
 
 #: A card that is one of these is not printed again in a batch.
 OVER = frozenset(
@@ -27,6 +29,8 @@ OVER = frozenset(
 #: Levels of members have colours of their own: white, silver, gold, platinum, black. E.7
 LEVELS = ("white", "silver", "gold", "platinum", "black")
 MOST_FLOORS = 5
+#: The width that the bars have, and how many dots of the printer a module has at most; as the template draws them.
+CODE_MM, CODE_DOTS = 76.0, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,14 @@ def card_facts(branch: Branch, face: str, card_no: str, floors: tuple[tuple[str,
 
 
 def gather(session: Session, card: CustomerCard, _by: Actor, _at: datetime) -> CardFacts:
-    """Return what stands on a card; a temporary one shows the way through the house."""
+    """Return what stands on a card; a temporary one shows the way through the house.
+
+    Refuses a number that no scanner would read in the width of a card.
+    """
+    try:
+        code128_fitting(card.card_no, CODE_MM, most_dots=CODE_DOTS)
+    except ValueError:
+        raise Refusal(_("The number %(card)s does not fit on a card as a barcode.", card=card.card_no)) from None
     is_visit = card.card_type is CardType.VISIT
     floors = _floors(session, card.branch_id) if is_visit else ()
     return card_facts(card.branch, "visit" if is_visit else "design", card.card_no, floors)

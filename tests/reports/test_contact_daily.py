@@ -244,7 +244,7 @@ def test_the_report_is_made_each_evening_with_the_other(session, consultant, a_d
     job.work(session, slots[0], on(21, 0))
     work_off(on(21, 0))
     made = select(ReportRun.report).where(ReportRun.made_by_job == "reports.daily", ReportRun.business_on == DAY)
-    assert sorted(session.scalars(made)) == ["appointment_daily", "contact_daily", "followup_stats"]
+    assert sorted(session.scalars(made)) == ["appointment_daily", "contact_daily", "followup_stats", "rotation_sheet"]
 
 
 def test_the_days_before_and_after_have_their_own(a_day_of_contacts, gather):
