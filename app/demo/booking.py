@@ -184,7 +184,10 @@ class Booking:
         """She comes around her time, or the day after; what becomes of her visit is told there. R-2.2.4-1, -2."""
         day = leg.appointed + 1 if leg.lapses else leg.appointed
         came = min(max(slot + self.random.gauss(0, 18), 9 * 60), min(latest + 20, LATEST_MINUTE + 20))
-        self.script.visit(self.visitor, self.key, day, came, is_seen=self.chain.ending is SlipState.COMPLETED)
+        guide = self.random.choice(("guide", "guide", "guide", "guide_supervisor"))
+        stays, is_seen = self.random.uniform(45, 200), self.chain.ending is SlipState.COMPLETED
+        escort = self.random.choice(("triage", "triage", "guide_supervisor")) if is_seen else guide
+        self.script.visit(self.visitor, self.key, day, came, (guide, escort), stays, is_seen=is_seen)
 
     def _on_slip(self, act: str, login: str, at: datetime, values: dict[str, Any]) -> None:
         actor, visitor = self.script.house.actors[login], self.visitor

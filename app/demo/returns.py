@@ -29,19 +29,19 @@ def write_returns(script: Script, chains: Sequence[Chain], booked: Sequence[Visi
         for chain, visitor in zip(chains, booked, strict=True)
         if chain.ending is SlipState.COMPLETED and chain.last.appointed <= -RETURNS_AFTER
     ]
-    here = script.random.sample(seen, min(len(seen), len(HERE_NOW)))
+    here = script.chance.sample(seen, min(len(seen), len(HERE_NOW)))
     others = [one for one in seen if one not in here]
-    for number, (day, visitor) in enumerate(script.random.sample(others, round(len(others) * RETURNING))):
-        again = min(day + script.random.randint(RETURNS_AFTER, 20), -1)
-        came = script.calendar.exactly(again, script.minute(9 * 60 + 20, 18 * 60))
-        stays = script.random.uniform(40, 90)
+    for number, (day, visitor) in enumerate(script.chance.sample(others, round(len(others) * RETURNING))):
+        again = min(day + script.chance.randint(RETURNS_AFTER, 20), -1)
+        came = script.calendar.exactly(again, script.chance.uniform(9 * 60 + 20, 18 * 60))
+        stays = script.chance.uniform(40, 90)
         _again(script, visitor, f"again{number}", came, Ending.SEEN, stays)
     for ending, (_day, visitor) in zip(HERE_NOW, here, strict=False):
         _again(script, visitor, "today", script.lately(ending), ending, 60)
 
 
 def _again(script: Script, visitor: Visitor, key: str, came: datetime, ending: Ending, stays: float) -> None:
-    visit_type = script.random.choices(list(RETURN_TYPES), list(RETURN_TYPES.values()))[0]
+    visit_type = script.chance.choices(list(RETURN_TYPES), list(RETURN_TYPES.values()))[0]
     told = Visiting(script, visitor, f"{visitor.key}:{key}", came, ending, with_slip=False, visit_type=visit_type)
     told.stays = stays
     told.write()

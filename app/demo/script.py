@@ -59,6 +59,11 @@ class Script:
     steps: list[Step] = field(default_factory=list)
     contacts_left: int = 0
     visits_today: int = 0
+    #: What is drawn for visits, so that they change nothing else of the story.
+    chance: Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chance = Random(f"visits:{self.house.branch.code}")
 
     def write(self, amounts: Amounts) -> list[Step]:
         """Return all steps; they make exactly these amounts."""
@@ -102,21 +107,23 @@ class Script:
         """Return a minute of the day between two."""
         return begin + self.random.random() * (end - begin)
 
-    def visit(self, visitor: Visitor, key: str, day: int, came: float, *, is_seen: bool) -> None:
+    def visit(
+        self, visitor: Visitor, key: str, day: int, came: float, staff: tuple[str, str], stays: float, *, is_seen: bool
+    ) -> None:
         """She comes with her slip. Who is not seen by the end of the story waits today, or went away on her day."""
         if day == 0:
             self.visits_today += 1
             ending = TODAY[self.visits_today % len(TODAY)]
             at = self.calendar.done_at(0, came) if ending is Ending.SEEN else self.lately(ending)
         else:
-            ending = Ending.SEEN if is_seen else self.random.choice((Ending.UNSEEN, Ending.CANCELLED))
+            ending = Ending.SEEN if is_seen else self.chance.choice((Ending.UNSEEN, Ending.CANCELLED))
             at = self.calendar.exactly(day, came)
-        Visiting(self, visitor, key, at, ending, stays=self.random.uniform(45, 200)).write()
+        Visiting(self, visitor, key, at, ending, stays=stays, staff=staff).write()
 
     def lately(self, ending: Ending) -> datetime:
         """Return when somebody came who is here now: the longer ago, the farther she has come."""
         least, most = {Ending.WAITS: (3, 38), Ending.ACCEPTED: (18, 30), Ending.IN_ROOM: (26, 70)}[ending]
-        came = self.calendar.now - timedelta(minutes=self.random.uniform(least, most))
+        came = self.calendar.now - timedelta(minutes=self.chance.uniform(least, most))
         return max(came, self.calendar.exactly(0, 0))
 
     def actor_of(self, employee_id: int | None) -> Actor | None:

@@ -76,7 +76,7 @@ def plan_chains(random: Random, calendar: Calendar, rows: int) -> list[Chain]:
     for number, (ending, times) in enumerate(zip(endings, redos, strict=True)):
         here += ending is SlipState.ARRIVED
         earliest = EARLIEST + (LEAD + REDOING * times if times else 1)
-        appointed = _day(random, calendar, ending, earliest, is_today=here % 2 == 0)
+        appointed = _day(random, calendar, ending, earliest, here)
         chains.append(Chain(number, _legs(random, ending, appointed, times), ending))
     chains.sort(key=lambda chain: (chain.legs[0].placed, chain.number))
     return chains
@@ -102,10 +102,11 @@ def _legs(random: Random, ending: SlipState, appointed: int, redos: int) -> list
     return legs
 
 
-def _day(random: Random, calendar: Calendar, ending: SlipState, earliest: int, *, is_today: bool) -> int:
-    """Return the day for which a chain's last slip is, more often a weekend."""
-    if ending is SlipState.ARRIVED and is_today:
-        return 0
+def _day(random: Random, calendar: Calendar, ending: SlipState, earliest: int, here: int) -> int:
+    """Return the day for which a chain's last slip is, more often a weekend. Of those who came and were not seen, by
+    their number ``here``, half are here today; the others went away on some day."""
+    if ending is SlipState.ARRIVED:
+        return 0 if here % 2 == 0 else Random(here).randint(earliest, -1)
     if ending is SlipState.PENDING:
         return min(random.randint(0, LATEST), random.randint(0, LATEST))
     latest = 3 if ending is SlipState.VOIDED else -1

@@ -82,6 +82,7 @@ class Visiting:
     with_slip: bool = True
     visit_type: VisitType | None = None
     stays: float = 90
+    staff: tuple[str, str] = ("guide", "guide")
     visit_id: int = field(default=0, init=False)
 
     def write(self) -> None:
@@ -117,7 +118,7 @@ class Visiting:
 
     @property
     def random(self) -> Random:
-        return self.script.random
+        return self.script.chance
 
     def _draw(self) -> float:
         return self.random.random()
@@ -136,7 +137,7 @@ class Visiting:
 
     def _receive(self) -> None:
         """The guide receives her at the desk. R-2.2.4-1, R-2.2.6-1."""
-        login = self.random.choice(("guide", "guide", "guide", "guide_supervisor"))
+        login, _escort = self.staff
         values: dict[str, Any] = {
             "visit_type": self.visit_type,
             "companion_count": self.random.choices((0, 1, 2, 3), (55, 32, 10, 3))[0],
@@ -373,7 +374,7 @@ class Visiting:
                     VisitCardIssue.visit_id == self.visit_id, VisitCardIssue.ended_at.is_(None)
                 )
             )
-            by = self.actor("guide")
+            by = self.actor(self.staff[1])
             if out is not None:
                 stage.act("visit_card_issue.take_back", by=by, at=at, key=self.key, record_id=out)
             if stage.session.get_one(Visit, self.visit_id).state in (VisitState.REGISTERED, VisitState.TRIAGED):
