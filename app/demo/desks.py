@@ -27,20 +27,20 @@ LINES: tuple[tuple[LineKind, str, str], ...] = (
 )
 #: Line, login, office, whether for the market department's customers, the items received (none named: all).
 SEATS: tuple[tuple[LineKind, str, str, bool, tuple[str, ...]], ...] = (
-    (LineKind.CONSULTANT, "onsite_consultant", "301室", False, ()),
-    (LineKind.CONSULTANT, "onsite_consultant_2", "302室", True, ()),
-    (LineKind.CONSULTANT, "onsite_consultant_3", "303室", False, ()),
+    (LineKind.CONSULTANT, "onsite_consultant", "301", False, ()),
+    (LineKind.CONSULTANT, "onsite_consultant_2", "302", True, ()),
+    (LineKind.CONSULTANT, "onsite_consultant_3", "303", False, ()),
     (
         LineKind.CONSULTANT,
         "onsite_consultant_4",
-        "305室",
+        "305",
         False,
         ("skin", "injection", "anti_ageing", "hair_removal", "eyes"),
     ),
-    (LineKind.SURGEON, "doctor", "311室", False, ()),
-    (LineKind.SURGEON, "doctor_2", "312室", False, ("eyes", "nose", "contour", "fat_grafting", "hair", "intimate")),
-    (LineKind.SURGEON, "doctor_3", "313室", False, ()),
-    (LineKind.DENTAL, "dentist", "217室", False, ("dental",)),
+    (LineKind.SURGEON, "doctor", "311", False, ()),
+    (LineKind.SURGEON, "doctor_2", "312", False, ("eyes", "nose", "contour", "fat_grafting", "hair", "intimate")),
+    (LineKind.SURGEON, "doctor_3", "313", False, ()),
+    (LineKind.DENTAL, "dentist", "217", False, ("dental",)),
 )
 
 

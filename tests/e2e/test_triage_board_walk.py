@@ -84,7 +84,7 @@ def test_keys_alone_send_a_visit_and_two_boards_agree(visit, line):
     assert before.count(":") == 1
     boss.page.get_by_text("With the customer").first.wait_for(timeout=AGREED)
     nurse.page.keyboard.press("w")
-    nurse.page.locator(f'{lane} [data-card="{key}"] details[open] li').nth(1).wait_for()
+    nurse.page.locator(f'{lane} [data-card="{key}"] details[open] li').first.wait_for()
     nurse.page.keyboard.press("?")
     nurse.page.locator("dialog#keys[open]").wait_for()
     nurse.page.keyboard.press("Escape")

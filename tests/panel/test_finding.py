@@ -59,7 +59,7 @@ def test_every_table_with_a_number_of_a_rule_and_every_printed_barcode_is_declar
     ruled = {"customer": "customer", "call": "contact_record", "chat": "contact_record", "lead": "contact_record"}
     ruled |= {"appointment_slip": "appointment_slip", "employee": "employee", "followup_plan": "followup_plan"}
     ruled["supplement_request"] = "appointment_supplement_request"
-    ruled |= {"visit": "visit", "reception_form": "reception_form"}
+    ruled |= {"visit": "visit", "reception_form": "reception_form", "inspection_visit": "inspection_visit"}
     ruled |= {"design_card": "customer_card", "visit_card": "customer_card"}
     for rule in session.query(NumberRule).all():
         assert ruled[rule.doc_type] in {table for table, _column in declared}, rule.doc_type
