@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.demo.desks import SEATS
 from app.demo.stage import Stage
 from app.models.reception import CardType
-from app.models.triage import EveningDuty, LineKind, RotationSeat, SeatDuty
+from app.models.triage import EveningDuty, LineKind
 from app.services.plain import save
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def write_duty(script: Script) -> None:
 
     script.tell(first, take_in)
     everybody = list(script.house.reception.seats)
-    for day in (-62, *range(-DAILY, 1)):
+    for day in (-62, *range(1 - DAILY, 1)):
         _move_at(script, everybody, day, COME, "come_on")
     for day in range(-DAILY, 0):
         late = [login for _kind, login, _position in _listed(day)]
@@ -59,14 +59,8 @@ def _move_at(script: Script, logins: Sequence[str], day: int, minute: float, act
 
 
 def _move(script: Script, stage: Stage, login: str, act: str, at: datetime, key: str) -> None:
-    """Move a seat, unless it stands there: what was played before is not told again."""
-    seat_id = script.house.reception.seats[login]
-    seat = stage.session.get_one(RotationSeat, seat_id)
-    stands = {"come_on": (SeatDuty.ON,), "go_off": (SeatDuty.OFF,), "pause": (SeatDuty.BREAK, SeatDuty.OFF)}
-    if seat.state in stands[act]:
-        return
-    by = script.house.actors["triage"]
     told = f"{script.house.branch.code}:{login}:{key}"
+    by, seat_id = script.house.actors["triage"], script.house.reception.seats[login]
     stage.act(f"rotation_seat.{act}", by=by, at=at, key=told, record_id=seat_id)
 
 
