@@ -148,7 +148,7 @@ class Booking:
     def _follow_up(self, trigger: str, at: datetime, key: str) -> None:
         call = self.script.call(trigger, self.owner, ends=trigger == "slip_due")
         actor, visitor = self.script.house.actors[self.owner], self.visitor
-        day = ":+0" if trigger == "slip_lapsed" else ""  # the first of the rule's days
+        day = ":-1" if trigger == "slip_due" else ""  # as the rules name their days
 
         def play(stage: Stage) -> None:
             stage.follow_up(trigger, f"appointment_slip:{visitor.slip_id}{day}", call, by=actor, at=at, key=key)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from app.acts import REGISTRY
 from app.models.base import METADATA
 from app.models.hr import Employee
+from app.models.reception import Visit, VisitState
 from app.models.triage import EveningDuty, LineKind, RotationLine, RotationSeat, SeatDuty
 from app.services.hr import actor_for_employee
 from app.services.runner import run
@@ -54,8 +55,13 @@ def line(live):
                     EveningDuty(line_id=line.id, branch_id=line.branch_id, seat_id=seat.id, duty_on=day, position=place)
                 )
             key = line.id
+        by = actor_for_employee(session, guide)
+        waiting = select(Visit.id).where(Visit.branch_id == guide.branch_id, Visit.state == VisitState.REGISTERED)
+        for key_of_visit in session.scalars(waiting).all():  # who waits in the demo may be her own consultant's
+            values = {"reason": "改日再来"}
+            run(session, REGISTRY.find("visit", "cancel"), by=by, at=now, record_id=key_of_visit, values=values)
         for number in range(3):
-            act, by = REGISTRY.find("visit", "receive"), actor_for_employee(session, guide)
+            act = REGISTRY.find("visit", "receive")
             run(session, act, by=by, at=now, values={"name": "王小美", "phone": f"1377700000{number}"})
     return key
 
