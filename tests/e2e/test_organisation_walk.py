@@ -67,7 +67,7 @@ def test_a_leavers_hand_over(visit, live, width, leaver):
     hr.page.wait_for_load_state()
     hr.picture("employee")
     hr.press("leave")
-    assert hr.page.locator("dialog[open] .told li").count() >= 2
+    assert hr.page.locator("dialog[open] .told li").count() >= 1, "what she holds is told"
     hr.picture("leave")
     hr.fill(reason="回老家发展")
     hr.send()
